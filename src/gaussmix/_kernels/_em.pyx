@@ -1,0 +1,507 @@
+"""Entry points of the kernels, and their only parallel regions.
+
+Compiled once for each instruction set; `gaussmix._runtime` picks one.  Arguments are checked by
+nobody here: `gaussmix._passes` calls with arrays of the right type, shape and layout.
+
+Rows are cut into chunks of `chunk_rows`, and chunk c belongs to partial sum c modulo the number
+of partial sums.  A partial sum is computed by one thread, in the order of its chunks, and the
+partial sums are added in the order of their index.  None of this depends on the number of
+threads, so neither does any bit of the result.
+"""
+
+from cython.parallel cimport prange, threadid
+
+import numpy
+
+include "_tile.pxi"
+include "_estep.pxi"
+include "_mstep.pxi"
+include "_kmeans.pxi"
+include "_scan.pxi"
+
+cdef extern from "Python.h":
+    int PyErr_CheckSignals() except -1
+
+ESTEPS = {
+    "triangular": <int> TRIANGULAR,
+    "direct": <int> DIRECT,
+    "linear": <int> LINEAR,
+    "nearest": <int> NEAREST,
+    "given": <int> GIVEN,
+}
+MSTEPS = {
+    "none": <int> NO_SUMS,
+    "outer": <int> OUTER,
+    "outer_pooled": <int> OUTER_POOLED,
+    "squares": <int> SQUARES,
+    "features": <int> FEATURES,
+    "sums": <int> SUMS,
+}
+FEATURE_SETS = {
+    "plain": <int> PLAIN,
+    "with_squares": <int> WITH_SQUARES,
+    "with_norm": <int> WITH_NORM,
+}
+
+
+def compiler():
+    """The compiler, with its version, that built this module."""
+    return GAUSSMIX_COMPILER.decode()
+
+
+def vector_bytes():
+    """Bytes in one vector of this instruction set."""
+    return VL * sizeof(double)
+
+
+def openmp_enabled():
+    """Whether this module was built with OpenMP."""
+    return gaussmix_openmp_max_threads() > 0
+
+
+def openmp_max_threads():
+    """Threads OpenMP would use by itself, after its own limits; 0 when built without."""
+    return gaussmix_openmp_max_threads()
+
+
+# --- Preparing a job ------------------------------------------------------------------------
+
+cdef object prepare(
+    Job *job,                               # OUT
+    int estep,
+    int mstep,
+    int features,
+    const double[::1] centre,
+    const double[:, ::1] means,
+    const double[::1] factors,
+    Py_ssize_t factor_stride,
+    const double[::1] constants,
+    Py_ssize_t tile_rows,
+):
+    """Fill in the job and pack its factors; the caller keeps what is returned, their memory."""
+    cdef double[::1] packed
+    job.d = means.shape[1]
+    job.K = means.shape[0]
+    job.tile_rows = tile_rows
+    job.estep = estep
+    job.mstep = mstep
+    job.features = features
+    job.f = n_features(features, job.d)
+    job.f_padded = round_up(job.f, VL)
+    job.rows = NULL
+    job.sample_weight = NULL
+    job.responsibilities = NULL
+    job.centre = &centre[0]
+    job.means = &means[0, 0]
+    job.factors = &factors[0] if factors.shape[0] > 0 else NULL
+    job.factor_stride = factor_stride
+    job.constants = &constants[0]
+    job.bias = NULL
+    job.whitening = NULL
+    memory = numpy.empty(packed_size(job) + 2 * LINE)
+    packed = memory
+    pack(job, aligned(&packed[0]))
+    return memory
+
+
+cdef bint whitens(const Job *job) noexcept:
+    """A factor shared by all components is applied to the rows once."""
+    return job.estep == DIRECT and job.factors != NULL and job.factor_stride == 0
+
+
+cdef Py_ssize_t packed_size(const Job *job) noexcept:
+    if job.estep == TRIANGULAR:
+        return job.K * (triangle_size(job.d) + job.d)
+    if job.estep == LINEAR:
+        return job.K * job.f
+    if job.estep == GIVEN:
+        return 0
+    return 2 * job.K * job.d + (triangle_size(job.d) if whitens(job) else 0)
+
+
+cdef void pack(Job *job, double *memory) noexcept:
+    job.packed = memory
+    if job.estep == TRIANGULAR:
+        job.bias = memory + job.K * triangle_size(job.d)
+        pack_triangular(job)
+    elif job.estep == LINEAR:
+        pack_linear(job)
+    elif job.estep != GIVEN:
+        if whitens(job):
+            job.whitening = memory + 2 * job.K * job.d
+        pack_direct(job)
+
+
+cdef void attach(
+    Job *job, const void *rows, Py_ssize_t n, bint single, const double[::1] sample_weight
+) noexcept:
+    job.n = n
+    job.rows = rows
+    job.single = single
+    if sample_weight is not None:
+        job.sample_weight = &sample_weight[0]
+
+
+cdef Py_ssize_t thread_stride(const Job *job) noexcept:
+    """Doubles of scratch for one thread, with a page between two threads' parts."""
+    return round_up(scratch_size(job), LINE) + 512
+
+
+# --- Accumulating statistics ----------------------------------------------------------------
+
+def partial_size(int mstep, int features, Py_ssize_t K, Py_ssize_t d):
+    """Doubles in one partial sum."""
+    cdef Job job
+    job.mstep = mstep
+    job.K = K
+    job.d = d
+    job.f = n_features(features, d)
+    job.f_padded = round_up(job.f, VL)
+    return sums_size(&job)
+
+
+def accumulate(
+    const real[:, ::1] X,                   # IN (n, d)
+    const double[::1] sample_weight,        # IN (n,) or None
+    const double[:, ::1] responsibilities,  # IN (n, K) or None; read by the given E-step only
+    int estep,
+    int mstep,
+    int features,
+    const double[::1] centre,               # IN (d,)
+    const double[:, ::1] means,             # IN (K, d)
+    const double[::1] factors,              # IN triangular: (K or 1, d, d); direct: (K, d), or
+                                            #    (d, d) with stride 0; linear: (K, f); else empty
+    Py_ssize_t factor_stride,
+    const double[::1] constants,            # IN (K,) in bits
+    Py_ssize_t tile_rows,
+    Py_ssize_t chunk_rows,
+    Py_ssize_t first_chunk,                 # index of the chunk that starts with X[0]
+    Py_ssize_t round_chunks,                # chunks between two looks for a signal
+    double[:, ::1] partials,                # INOUT (n_partials, partial_size)
+    int n_threads,
+):
+    """Add the sums over the rows of X to the partial sums."""
+    cdef Job job
+    cdef Py_ssize_t p, begin, end, n_chunks, stride, n_partials = partials.shape[0]
+    cdef double[::1] scratch
+    _packed = prepare(
+        &job, estep, mstep, features, centre, means, factors, factor_stride, constants, tile_rows
+    )
+    attach(&job, &X[0, 0], X.shape[0], real is float, sample_weight)
+    if responsibilities is not None:
+        job.responsibilities = &responsibilities[0, 0]
+    stride = thread_stride(&job)
+    scratch = numpy.empty(stride * n_threads)
+    n_chunks = (job.n + chunk_rows - 1) // chunk_rows
+    for begin from 0 <= begin < n_chunks by round_chunks:
+        end = min(begin + round_chunks, n_chunks)
+        for p in prange(
+            n_partials, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+        ):
+            accumulate_chunks(
+                &job, begin, end, (p - first_chunk) % n_partials, n_partials, chunk_rows,
+                &scratch[threadid() * stride], &partials[p, 0],
+            )
+        PyErr_CheckSignals()
+
+
+cdef void accumulate_chunks(
+    const Job *job,
+    Py_ssize_t begin,
+    Py_ssize_t end,
+    Py_ssize_t offset,
+    Py_ssize_t step,
+    Py_ssize_t chunk_rows,
+    double *scratch,
+    double *partial,
+) noexcept nogil:
+    """Add the chunks begin..end whose index is `offset` modulo `step` to one partial sum."""
+    cdef Py_ssize_t chunk, first, last
+    cdef Tile tile
+    cdef Sums sums
+    lay_out_tile(job, scratch, &tile)
+    lay_out_sums(job, partial, &sums)
+    if offset < 0:
+        offset += step
+    chunk = begin + (offset - begin % step + step) % step
+    while chunk < end:
+        first = chunk * chunk_rows
+        last = min(first + chunk_rows, job.n)
+        while first < last:
+            load_tile(job, first, min(job.tile_rows, last - first), &tile)
+            accumulate_tile(job, &tile, &sums)
+            first += job.tile_rows
+        chunk += step
+
+
+cdef void accumulate_tile(const Job *job, Tile *tile, Sums *sums) noexcept nogil:
+    if job.estep == GIVEN:
+        copy_responsibilities(job, tile)
+        memset(tile.density, 0, tile.capacity * sizeof(double))
+        add_tile(job, tile, sums)
+        return
+    score_tile(job, tile)
+    if job.estep != NEAREST:
+        normalise(job, tile, tile.weight)
+        add_tile(job, tile, sums)
+    elif job.mstep == SUMS:
+        pick_best(job, tile, tile.weighted)
+        add_to_labels(job, tile, tile.weighted, sums)
+    else:
+        assign_wholly(job, tile, tile.weighted)
+        add_tile(job, tile, sums)
+
+
+def reduce_partials(
+    double[:, ::1] partials,                # INOUT (n_partials, partial_size); summed in place
+    int mstep,
+    int features,
+    const double[::1] centre,               # IN (d,)
+    const double[:, ::1] means,             # IN (K, d)
+    double[::1] weight,                     # OUT (K,)
+    double[:, ::1] first,                   # OUT (K, f) about the means, or the centre
+                                            #     (features, sums)
+    double[::1] second,                     # OUT outer: (K, d, d), outer_pooled: (d, d),
+                                            #     squares: (K, d), all about the means; else empty
+):
+    """Statistics from partial sums; returns the log-likelihood in bits."""
+    cdef Job job
+    cdef Sums sums
+    cdef Py_ssize_t k, j
+    job.mstep = mstep
+    job.K = means.shape[0]
+    job.d = means.shape[1]
+    job.f = n_features(features, job.d)
+    job.f_padded = round_up(job.f, VL)
+    job.centre = &centre[0]
+    job.means = &means[0, 0]
+    with nogil:
+        sum_partials(&partials[0, 0], partials.shape[0], partials.shape[1])
+        lay_out_sums(&job, &partials[0, 0], &sums)
+        for k in range(job.K):
+            weight[k] = sums.weight[k]
+            for j in range(job.f):
+                first[k, j] = sums.first[k * sums.first_stride + j]
+        if mstep == OUTER or mstep == OUTER_POOLED:
+            move_to_means(&job, &sums, &second[0])
+        elif mstep == SQUARES:
+            move_squares_to_means(&job, &sums, &second[0])
+    return sums.log_likelihood[0]
+
+
+# --- Scoring --------------------------------------------------------------------------------
+
+def evaluate(
+    const real[:, ::1] X,                   # IN (n, d)
+    int estep,
+    const double[::1] centre,               # IN (d,)
+    const double[:, ::1] means,             # IN (K, d)
+    const double[::1] factors,              # IN as in accumulate
+    Py_ssize_t factor_stride,
+    const double[::1] constants,            # IN (K,) in bits
+    Py_ssize_t tile_rows,
+    Py_ssize_t chunk_rows,
+    Py_ssize_t round_chunks,
+    real[::1] log_density,                  # OUT (n,) in nats, or None
+    real[:, ::1] responsibilities,          # OUT (n, K) or None
+    Py_ssize_t[::1] labels,                 # OUT (n,) or None
+    int n_threads,
+):
+    """Log-density, responsibilities and labels of rows, whichever are asked for."""
+    cdef Job job
+    cdef Py_ssize_t c, begin, end, n_chunks, stride
+    cdef double[::1] scratch
+    cdef real *density_out = NULL
+    cdef real *responsibilities_out = NULL
+    cdef Py_ssize_t *labels_out = NULL
+    _packed = prepare(
+        &job, estep, NO_SUMS, PLAIN, centre, means, factors, factor_stride, constants, tile_rows
+    )
+    attach(&job, &X[0, 0], X.shape[0], real is float, None)
+    if log_density is not None:
+        density_out = &log_density[0]
+    if responsibilities is not None:
+        responsibilities_out = &responsibilities[0, 0]
+    if labels is not None:
+        labels_out = &labels[0]
+    stride = thread_stride(&job)
+    scratch = numpy.empty(stride * n_threads)
+    n_chunks = (job.n + chunk_rows - 1) // chunk_rows
+    for begin from 0 <= begin < n_chunks by round_chunks:
+        end = min(begin + round_chunks, n_chunks)
+        for c in prange(
+            begin, end, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+        ):
+            evaluate_chunk(
+                &job, c * chunk_rows, min((c + 1) * chunk_rows, job.n),
+                &scratch[threadid() * stride], density_out, responsibilities_out, labels_out,
+            )
+        PyErr_CheckSignals()
+
+
+cdef void evaluate_chunk(
+    const Job *job,
+    Py_ssize_t first,
+    Py_ssize_t last,
+    double *scratch,
+    real *log_density,
+    real *responsibilities,
+    Py_ssize_t *labels,
+) noexcept nogil:
+    cdef Py_ssize_t i, k
+    cdef Tile tile
+    lay_out_tile(job, scratch, &tile)
+    while first < last:
+        load_tile(job, first, min(job.tile_rows, last - first), &tile)
+        score_tile(job, &tile)
+        if labels != NULL:
+            pick_best(job, &tile, tile.weighted)
+            for i in range(tile.n):
+                labels[first + i] = <Py_ssize_t> tile.weighted[i]
+        if log_density != NULL or responsibilities != NULL:
+            normalise(job, &tile, tile.weight if responsibilities != NULL else NULL)
+        if log_density != NULL:
+            for i in range(tile.n):
+                log_density[first + i] = <real> (tile.density[i] * LN2)
+        if responsibilities != NULL:
+            for i in range(tile.n):
+                for k in range(job.K):
+                    responsibilities[(first + i) * job.K + k] = (
+                        <real> tile.scores[k * tile.capacity + i]
+                    )
+        first += job.tile_rows
+
+
+# --- k-means and a first look at the rows ---------------------------------------------------
+
+def seed_distances(
+    const real[:, ::1] X,                   # IN (n, d)
+    const double[::1] sample_weight,        # IN (n,) or None
+    const double[::1] centre,               # IN (d,)
+    const double[:, ::1] candidates,        # IN (L, d)
+    const double[::1] zeros,                # IN (L,)
+    double[::1] closest,                    # INOUT (n,) squared distance to the nearest seed
+    double[:, ::1] potentials,              # INOUT (n_partials, L), or None: lower `closest`
+                                            #       by the one candidate instead
+    Py_ssize_t tile_rows,
+    Py_ssize_t chunk_rows,
+    int n_threads,
+):
+    """Potential of each k-means++ candidate, sum of w * min(closest, |x - candidate|^2)."""
+    cdef Job job
+    cdef Py_ssize_t p, stride, n_chunks, n_parts
+    cdef double[::1] scratch
+    cdef double *sums = NULL
+    _packed = prepare(
+        &job, NEAREST, NO_SUMS, PLAIN, centre, candidates, zeros[:0], 0, zeros, tile_rows
+    )
+    attach(&job, &X[0, 0], X.shape[0], real is float, sample_weight)
+    stride = thread_stride(&job)
+    scratch = numpy.empty(stride * n_threads)
+    n_chunks = (job.n + chunk_rows - 1) // chunk_rows
+    n_parts = n_chunks
+    if potentials is not None:
+        sums = &potentials[0, 0]
+        n_parts = potentials.shape[0]
+    for p in prange(n_parts, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        seed_chunks(
+            &job, p, n_chunks, n_parts, chunk_rows, &scratch[threadid() * stride], &closest[0],
+            sums,
+        )
+
+
+cdef void seed_chunks(
+    const Job *job,
+    Py_ssize_t part,
+    Py_ssize_t n_chunks,
+    Py_ssize_t n_parts,
+    Py_ssize_t chunk_rows,
+    double *scratch,
+    double *closest,
+    double *potentials,
+) noexcept nogil:
+    cdef Py_ssize_t chunk, first, last
+    cdef Tile tile
+    lay_out_tile(job, scratch, &tile)
+    for chunk from part <= chunk < n_chunks by n_parts:
+        first = chunk * chunk_rows
+        last = min(first + chunk_rows, job.n)
+        while first < last:
+            load_tile(job, first, min(job.tile_rows, last - first), &tile)
+            score_tile(job, &tile)
+            if potentials != NULL:
+                add_potentials(job, &tile, closest, potentials + part * job.K)
+            else:
+                lower_closest_distances(&tile, closest)
+            first += job.tile_rows
+
+
+def first_nonfinite(
+    const real[:, ::1] X,                   # IN (n, d)
+    Py_ssize_t chunk_rows,
+    int n_threads,
+):
+    """Position of the first NaN or infinity in row-major order, or -1."""
+    cdef Py_ssize_t c, n_chunks, chunk, size = X.shape[0] * X.shape[1]
+    cdef const real *x = &X[0, 0]
+    cdef Py_ssize_t[::1] found
+    chunk = chunk_rows * X.shape[1]
+    n_chunks = (size + chunk - 1) // chunk
+    if n_chunks == 1:
+        return first_nonfinite_value(x, size)
+    found = numpy.empty(n_chunks, dtype=numpy.intp)
+    for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
+        found[c] = first_nonfinite_value(x + c * chunk, min(chunk, size - c * chunk))
+    for c in range(n_chunks):
+        if found[c] >= 0:
+            return c * chunk + found[c]
+    return -1
+
+
+def column_moments(
+    const real[:, ::1] X,                   # IN (n, d)
+    const double[::1] sample_weight,        # IN (n,) or None
+    const double[::1] shift,                # IN (d,)
+    Py_ssize_t chunk_rows,
+    Py_ssize_t first_chunk,
+    double[:, ::1] partials,                # INOUT (n_partials, 1 + 2 d or more)
+    int n_threads,
+):
+    """Weight, and first and second moments of the columns about the shift."""
+    cdef Py_ssize_t p, n_chunks, n = X.shape[0], d = X.shape[1]
+    cdef Py_ssize_t n_partials = partials.shape[0]
+    cdef const real *x = &X[0, 0]
+    cdef const double *weight = NULL
+    if sample_weight is not None:
+        weight = &sample_weight[0]
+    n_chunks = (n + chunk_rows - 1) // chunk_rows
+    for p in prange(
+        n_partials, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
+    ):
+        moments_of_chunks(
+            x, weight, n, d, &shift[0], (p - first_chunk) % n_partials, n_partials, n_chunks,
+            chunk_rows, &partials[p, 0],
+        )
+
+
+cdef void moments_of_chunks(
+    const real *x,
+    const double *weight,
+    Py_ssize_t n,
+    Py_ssize_t d,
+    const double *shift,
+    Py_ssize_t offset,
+    Py_ssize_t step,
+    Py_ssize_t n_chunks,
+    Py_ssize_t chunk_rows,
+    double *sums,
+) noexcept nogil:
+    cdef Py_ssize_t chunk, first
+    if offset < 0:
+        offset += step
+    for chunk from offset <= chunk < n_chunks by step:
+        first = chunk * chunk_rows
+        add_moments(
+            x + first * d, weight + first if weight != NULL else NULL,
+            min(chunk_rows, n - first), d, shift, sums,
+        )

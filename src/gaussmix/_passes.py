@@ -1,0 +1,555 @@
+"""Passes over rows: what the kernels do, in the words of mixtures.
+
+`Rows` presents a data matrix of any layout to the kernels; each function below is one pass over
+it.  How rows are cut into tiles, chunks and partial sums is decided here, from the problem alone
+and never from the machine, so results have the same bits for any number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _runtime
+from ._parameters import MixtureParameters
+from ._statistics import SufficientStatistics
+
+LOG2E = 1.0 / math.log(2.0)
+LN2 = math.log(2.0)
+HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+# A tile and all that is computed from it should stay in the second-level cache beside the
+# parameters; more rows share the cost of loading and storing the sums.
+TILE_BYTES = 640 * 1024
+TILE_ROWS = (384, 192, 96, 48, 24)
+
+# A chunk is what a thread takes at a time: some tens of microseconds of work.
+CHUNK_WORK = 2_000_000  # multiply-adds
+CHUNK_ROWS = 4096
+
+# Partial sums: enough that many threads find work, in bounded memory.
+PARTIALS = 64
+PARTIALS_BYTES = 32 * 1024 * 1024
+
+# Below this much work per thread starting it costs more than it brings.
+THREAD_WORK = 200_000  # multiply-adds
+
+# Work between two looks for Ctrl-C, about a tenth of a second on one core.
+ROUND_WORK = 1_000_000_000  # multiply-adds
+
+# Rows that need converting (layout, byte order, type) are converted this many bytes at a time.
+BLOCK_BYTES = 16 * 1024 * 1024
+
+# Scores and moments expanded about the centre lose about as many digits as this has: the squared
+# distance of a mean from the centre in units of the component's deviation.  Up to here the loss
+# is below 2e-11 of a variance; beyond, moments are taken about the component's own mean.
+EXPANSION_LIMIT = 1e5
+
+
+class Scan(NamedTuple):
+    """What a first pass finds: the first non-finite value, and where the columns lie."""
+
+    bad: tuple[int, int] | None
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+class Rows:
+    """The rows of a data matrix, as the kernels read them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Any numeric type and any layout. C-contiguous float32 and float64 are read in place,
+        everything else is converted a block at a time; float32 stays, other types become float64.
+    sample_weight : ndarray of shape (n,), float64, or None
+    n_threads : int or None
+        Most threads to use; None for `_runtime.thread_count`'s choice.
+    """
+
+    def __init__(self, X, sample_weight=None, *, n_threads=None):
+        self.X = X
+        self.sample_weight = sample_weight
+        self.n_samples, self.n_features = X.shape
+        self.dtype = np.dtype(
+            np.float32 if X.dtype.kind == "f" and X.dtype.itemsize == 4 else np.float64
+        )
+        self.n_threads = _runtime.thread_count(n_threads)
+        flags = X.flags
+        self._in_place = X.dtype == self.dtype and flags.c_contiguous and flags.aligned
+        self._scatter: tuple[bytes, SufficientStatistics] | None = None
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the sample weights."""
+        if self.sample_weight is None:
+            return float(self.n_samples)
+        return float(self.sample_weight.sum())
+
+    def take(self, indices) -> Rows:
+        """A copy of some rows, with their weights."""
+        weight = None if self.sample_weight is None else self.sample_weight[indices]
+        X = np.ascontiguousarray(self.X[indices], dtype=self.dtype)
+        return Rows(X, weight, n_threads=self.n_threads)
+
+    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
+        if self._in_place:
+            if self.n_samples:
+                yield 0, self.X
+            return
+        row_bytes = self.n_features * self.dtype.itemsize
+        size = max(1, BLOCK_BYTES // (row_bytes * chunk_rows)) * chunk_rows
+        for first in range(0, self.n_samples, size):
+            block = self.X[first : first + size]
+            with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
+                block = np.require(block, self.dtype, ["C", "A"])
+            yield first, block
+
+    def weights(self, first: int, n: int) -> np.ndarray | None:
+        """Sample weights of n rows, or None."""
+        return None if self.sample_weight is None else self.sample_weight[first : first + n]
+
+    def first_nonfinite(self) -> tuple[int, int] | None:
+        """Row and column of the first NaN or infinity, or None."""
+        kernels = _runtime.kernels()
+        for first, block in self.blocks(CHUNK_ROWS):
+            threads = _threads(self, block.size)
+            position = _runtime.run(kernels.first_nonfinite, block, CHUNK_ROWS, threads)
+            if position >= 0:
+                row, column = divmod(position, self.n_features)
+                return first + row, column
+        return None
+
+    def scan(self) -> Scan:
+        """Weighted column means and variances, and the first value that is not finite."""
+        d = self.n_features
+        shift = np.array(self.X[0], dtype=self.dtype).astype(np.float64)
+        shift[~np.isfinite(shift)] = 0.0
+        n_partials = min(PARTIALS, -(-self.n_samples // CHUNK_ROWS))
+        # A row of its own cache lines for each partial sum.
+        partials = np.zeros((n_partials, -(-(1 + 2 * d) // 16) * 16))
+        for first, block in self.blocks(CHUNK_ROWS):
+            weight = self.weights(first, len(block))
+            _runtime.run(
+                _runtime.kernels().column_moments, block, weight, shift, CHUNK_ROWS,
+                first // CHUNK_ROWS, partials, _threads(self, 4 * block.size),
+            )  # fmt: skip
+        sums = np.add.reduce(partials, axis=0)
+        bad = None if np.isfinite(sums).all() else self.first_nonfinite()
+        with np.errstate(all="ignore"):
+            move = sums[1 : d + 1] / sums[0]
+            variance = sums[d + 1 : 2 * d + 1] / sums[0] - move * move
+        return Scan(bad, shift + move, np.maximum(variance, 0.0))
+
+
+class _Partition(NamedTuple):
+    """How rows are cut up; a function of the problem alone."""
+
+    tile_rows: int
+    chunk_rows: int
+    round_chunks: int
+    row_work: int  # multiply-adds a row costs
+
+
+def _partition(n_samples: int, tile_doubles: int, row_work: int) -> _Partition:
+    """Tiles, chunks and rounds for rows that need `tile_doubles` each while in a tile."""
+    tile_rows = next(
+        (rows for rows in TILE_ROWS if rows * tile_doubles * 8 <= TILE_BYTES), TILE_ROWS[-1]
+    )
+    while tile_rows > TILE_ROWS[-1] and tile_rows >= 2 * n_samples:
+        tile_rows //= 2
+    tiles = max(1, min(CHUNK_ROWS, CHUNK_WORK // row_work) // tile_rows)
+    chunk_rows = tiles * tile_rows
+    round_chunks = max(PARTIALS, ROUND_WORK // (chunk_rows * row_work))
+    return _Partition(tile_rows, chunk_rows, round_chunks, row_work)
+
+
+def _threads(rows: Rows, work: int) -> int:
+    return max(1, min(rows.n_threads, work // THREAD_WORK))
+
+
+# --- What the kernels need to know of a mixture -------------------------------------------------
+
+
+class _Scores(NamedTuple):
+    """An E-step for the kernels: how scores are computed and from what."""
+
+    estep: str
+    factors: np.ndarray
+    factor_stride: int
+    constants: np.ndarray  # in bits
+    row_work: int
+    features: str = "plain"
+
+
+_NOTHING = np.empty(0)
+
+
+def _centre(parameters: MixtureParameters) -> np.ndarray:
+    """A point amid the rows: the mean of the heaviest component.
+
+    Not the mixture's mean, which one dead component at 1e50 would carry away.
+    """
+    return parameters.means[parameters.weights.argmax()]
+
+
+def _constants(parameters: MixtureParameters) -> np.ndarray:
+    """Logarithm, to base 2, of weight times the density's constant factor, shape (K,)."""
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(parameters.weights)
+    constants = log_weights + parameters.log_determinants
+    return (constants - parameters.n_features * HALF_LOG_2PI) * LOG2E
+
+
+def _exact_scores(parameters: MixtureParameters) -> _Scores:
+    """Scores from differences to the means: right wherever the components lie."""
+    K, d = parameters.means.shape
+    factors = parameters.precisions_cholesky
+    constants = _constants(parameters)
+    if parameters.covariance_type == "full":
+        return _Scores("triangular", factors.ravel(), d * d, constants, K * d * (d + 3) // 2)
+    if parameters.covariance_type == "tied":
+        return _Scores("direct", factors.ravel(), 0, constants, d * (d + 2 * K))
+    if parameters.covariance_type == "spherical":
+        factors = np.repeat(factors, d)
+    return _Scores("direct", factors.ravel(), d, constants, 2 * K * d)
+
+
+def _expanded_scores(parameters: MixtureParameters, centre: np.ndarray) -> _Scores | None:
+    """Scores linear in features of x - centre, or None where they would lose digits.
+
+    With a shared covariance the term quadratic in x is the same for all components and is left
+    out here; with spheres it needs only the squared norm.
+    """
+    K = parameters.n_components
+    factors = parameters.precisions_cholesky
+    means = parameters.means - centre
+    if parameters.covariance_type == "tied":
+        whitened = means @ factors
+        distances = np.einsum("kj,kj->k", whitened, whitened)
+        coefficients = whitened @ factors.T
+        features = "plain"
+    elif parameters.covariance_type == "diag":
+        precisions = factors * factors
+        linear = means * precisions
+        distances = np.einsum("kj,kj->k", linear, means)
+        coefficients = np.concatenate([linear, -0.5 * precisions], axis=1)
+        features = "with_squares"
+    elif parameters.covariance_type == "spherical":
+        precisions = factors * factors
+        distances = precisions * np.einsum("kj,kj->k", means, means)
+        coefficients = np.column_stack([means * precisions[:, None], -0.5 * precisions])
+        features = "with_norm"
+    else:
+        return None
+    if not distances.max() <= EXPANSION_LIMIT:
+        return None
+    constants = _constants(parameters) - 0.5 * LOG2E * distances
+    width = coefficients.shape[1]
+    return _Scores(
+        "linear", (LOG2E * coefficients).ravel(), width, constants, 2 * K * width, features
+    )
+
+
+def _nearest_scores(centres: np.ndarray) -> _Scores:
+    """Scores that are minus the squared Euclidean distance."""
+    K, d = centres.shape
+    return _Scores("nearest", _NOTHING, 0, np.zeros(K), 2 * K * d)
+
+
+# --- Passes that sum ----------------------------------------------------------------------------
+
+
+class _Sums(NamedTuple):
+    log_likelihood: float
+    weight: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+_MOMENTS = {"full": "outer", "tied": "outer_pooled", "diag": "squares", "spherical": "squares"}
+
+
+def _width(features: str, d: int) -> int:
+    return {"plain": d, "with_squares": 2 * d, "with_norm": d + 1}[features]
+
+
+def _second_shape(mstep: str, K: int, d: int) -> tuple[int, ...]:
+    return {"outer": (K, d, d), "outer_pooled": (d, d), "squares": (K, d)}.get(mstep, (0,))
+
+
+def _moment_work(mstep: str, K: int, d: int, width: int) -> int:
+    """Multiply-adds that summing one row costs."""
+    if mstep in ("outer", "outer_pooled"):
+        return K * d * (d + 3) // 2
+    return 2 * K * width if mstep != "sums" else d
+
+
+def _sum(
+    rows: Rows,
+    scores: _Scores,
+    mstep: str,
+    centre: np.ndarray,
+    means: np.ndarray,
+    blocks: Callable[[int, int], np.ndarray] | None = None,
+) -> _Sums:
+    """One pass that sums; `blocks` gives the responsibilities of the "given" E-step."""
+    kernels = _runtime.kernels()
+    K, d = means.shape
+    width = _width(scores.features, d)
+    codes = (
+        kernels.ESTEPS[scores.estep],
+        kernels.MSTEPS[mstep],
+        kernels.FEATURE_SETS[scores.features],
+    )
+    work = scores.row_work + _moment_work(mstep, K, d, width)
+    cut = _partition(rows.n_samples, 3 * width + K, work)
+    size = kernels.partial_size(codes[1], codes[2], K, d)
+    n_chunks = -(-rows.n_samples // cut.chunk_rows)
+    n_partials = max(1, min(PARTIALS, n_chunks, max(2, PARTIALS_BYTES // (8 * size))))
+    partials = np.zeros((n_partials, size))
+    for first, block in rows.blocks(cut.chunk_rows):
+        for start, stop in _pieces(len(block), cut.chunk_rows, K if blocks else 0):
+            given = None if blocks is None else blocks(first + start, first + stop)
+            _runtime.run(
+                kernels.accumulate, block[start:stop], rows.weights(first + start, stop - start),
+                given, *codes, centre, means, scores.factors, scores.factor_stride,
+                scores.constants, cut.tile_rows, cut.chunk_rows,
+                (first + start) // cut.chunk_rows, cut.round_chunks, partials,
+                min(_threads(rows, work * (stop - start)), n_partials),
+            )  # fmt: skip
+    sums = _Sums(0.0, np.empty(K), np.empty((K, width)), np.empty(_second_shape(mstep, K, d)))
+    log_likelihood = kernels.reduce_partials(
+        partials, codes[1], codes[2], centre, means, sums.weight, sums.first, sums.second.ravel()
+    )
+    return sums._replace(log_likelihood=log_likelihood * LN2)
+
+
+def _pieces(n: int, chunk_rows: int, row_doubles: int) -> Iterator[tuple[int, int]]:
+    """Cut a block so that `row_doubles` extra doubles a row stay within a block's bytes."""
+    size = n
+    if row_doubles:
+        size = max(1, BLOCK_BYTES // (8 * row_doubles * chunk_rows)) * chunk_rows
+    for start in range(0, n, size):
+        yield start, min(start + size, n)
+
+
+def accumulate(
+    parameters: MixtureParameters, rows: Rows, centre: np.ndarray | None = None
+) -> SufficientStatistics:
+    """The E-step and its sums: statistics of the rows under the parameters.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    rows : Rows
+    centre : ndarray of shape (d,), optional
+        A point amid the rows; arithmetic is done on x - centre. See `_centre` for the default.
+    """
+    if centre is None:
+        centre = _centre(parameters)
+    expanded = _expanded_scores(parameters, centre)
+    if expanded is not None:
+        return _accumulate_expanded(parameters, rows, centre, expanded)
+    means = parameters.means
+    scores = _exact_scores(parameters)
+    if parameters.covariance_type == "tied":
+        K, d = means.shape
+        scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
+    return _moments(rows, scores, parameters.covariance_type, centre, means)
+
+
+def _accumulate_expanded(parameters, rows, centre, scores) -> SufficientStatistics:
+    """Statistics about the centre, from sums of responsibilities times features."""
+    K, d = parameters.means.shape
+    sums = _sum(rows, scores, "features", centre, parameters.means)
+    first = np.ascontiguousarray(sums.first[:, :d])
+    second = sums.first[:, d:]
+    log_likelihood = sums.log_likelihood
+    if parameters.covariance_type == "tied":
+        # What the scores left out: -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
+        second = _scatter(rows, centre).second[0]
+        factor = parameters.precisions_cholesky
+        log_likelihood -= 0.5 * float(np.einsum("jr,jr->", factor, second @ factor))
+    elif parameters.covariance_type == "spherical":
+        second = second[:, 0]
+    sums = _Sums(log_likelihood, sums.weight, first, second)
+    return _statistics(parameters.covariance_type, rows, sums, np.tile(centre, (K, 1)))
+
+
+def _scatter(rows: Rows, centre: np.ndarray) -> SufficientStatistics:
+    """Second moment of all rows about the centre; the same in every iteration, so kept."""
+    key = centre.tobytes()
+    if rows._scatter is None or rows._scatter[0] != key:
+        statistics = accumulate_nearest(rows, centre[None, :], "full")
+        rows._scatter = (key, statistics)
+    return rows._scatter[1]
+
+
+def _statistics(
+    covariance_type: str, rows: Rows, sums: _Sums, shift: np.ndarray
+) -> SufficientStatistics:
+    return SufficientStatistics(
+        covariance_type=covariance_type,
+        weight=sums.weight,
+        first=sums.first,
+        second=np.ascontiguousarray(sums.second),
+        shift=shift,
+        log_likelihood=sums.log_likelihood,
+        total_weight=rows.total_weight,
+        n_rows=rows.n_samples,
+    )
+
+
+def _moments(rows, scores, covariance_type, centre, means, blocks=None) -> SufficientStatistics:
+    """Statistics with second moments about the means."""
+    sums = _sum(rows, scores, _MOMENTS[covariance_type], centre, means, blocks)
+    if scores.estep in ("nearest", "given"):
+        sums = sums._replace(log_likelihood=math.nan)
+    if covariance_type == "spherical":
+        sums = sums._replace(second=sums.second.sum(axis=1))
+    return _statistics(covariance_type, rows, sums, means)
+
+
+def accumulate_nearest(
+    rows: Rows, centres: np.ndarray, covariance_type: str
+) -> SufficientStatistics:
+    """Statistics when every row belongs wholly to the nearest centre; no log-likelihood."""
+    centres = np.ascontiguousarray(centres, dtype=np.float64)
+    origin = np.median(centres, axis=0)
+    return _moments(rows, _nearest_scores(centres), covariance_type, origin, centres)
+
+
+def accumulate_responsibilities(
+    rows: Rows,
+    blocks: Callable[[int, int], np.ndarray],
+    n_components: int,
+    covariance_type: str,
+) -> SufficientStatistics:
+    """Statistics under given responsibilities; no log-likelihood.
+
+    Parameters
+    ----------
+    rows : Rows
+    blocks : callable
+        ``blocks(start, stop)`` returns the responsibilities of these rows, (stop - start, K)
+        float64. Called in order, once for each row.
+    n_components : int
+    covariance_type : str
+    """
+    centre = rows.scan().mean
+    means = np.tile(centre, (n_components, 1))
+    scores = _Scores("given", _NOTHING, 0, np.zeros(n_components), n_components)
+    return _moments(rows, scores, covariance_type, centre, means, blocks)
+
+
+# --- Passes that write a value for each row -----------------------------------------------------
+
+
+def evaluate(
+    parameters: MixtureParameters,
+    rows: Rows,
+    *,
+    log_density: np.ndarray | None = None,
+    responsibilities: np.ndarray | None = None,
+    labels: np.ndarray | None = None,
+) -> None:
+    """Fill the given C-contiguous arrays.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    rows : Rows
+    log_density : ndarray of shape (n,), of the rows' dtype, optional
+        Natural logarithm of the mixture's density at each row.
+    responsibilities : ndarray of shape (n, K), of the rows' dtype, optional
+        Posterior probabilities of the components; each row sums to one.
+    labels : ndarray of shape (n,), intp, optional
+        Component of the largest responsibility.
+    """
+    centre = _centre(parameters)
+    _evaluate(
+        rows, _exact_scores(parameters), centre, parameters.means, log_density, responsibilities,
+        labels,
+    )  # fmt: skip
+
+
+def _evaluate(rows, scores, centre, means, log_density, responsibilities, labels) -> None:
+    kernels = _runtime.kernels()
+    K, d = means.shape
+    work = scores.row_work + 20 * K
+    cut = _partition(rows.n_samples, 2 * d + K, work)
+    for first, block in rows.blocks(cut.chunk_rows):
+        part = slice(first, first + len(block))
+        _runtime.run(
+            kernels.evaluate, block, kernels.ESTEPS[scores.estep], centre, means, scores.factors,
+            scores.factor_stride, scores.constants, cut.tile_rows, cut.chunk_rows,
+            cut.round_chunks,
+            None if log_density is None else log_density[part],
+            None if responsibilities is None else responsibilities[part],
+            None if labels is None else labels[part],
+            _threads(rows, work * len(block)),
+        )  # fmt: skip
+
+
+# --- k-means ------------------------------------------------------------------------------------
+
+
+def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+    """One pass of Lloyd's algorithm.
+
+    Returns
+    -------
+    weight : ndarray of shape (K,)
+        Total weight of the rows nearest to each centre.
+    means : ndarray of shape (K, d)
+        Their weighted means; a centre without rows stays where it is.
+    inertia : float
+        Weighted sum of squared distances to the nearest old centre.
+    """
+    origin = np.median(centres, axis=0)
+    sums = _sum(rows, _nearest_scores(centres), "sums", origin, centres)
+    means = centres.copy()
+    filled = sums.weight > 0
+    means[filled] = origin + sums.first[filled] / sums.weight[filled, None]
+    return sums.weight, means, -sums.log_likelihood / LN2
+
+
+def nearest(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Index of each row's nearest centre and the squared distance to it."""
+    labels = np.zeros(rows.n_samples, dtype=np.intp)
+    origin = np.median(centres, axis=0)
+    if len(centres) > 1:
+        _evaluate(rows, _nearest_scores(centres), origin, centres, None, None, labels)
+    distances = np.full(rows.n_samples, np.inf)
+    for centre in centres:
+        lower_closest(rows, centre, distances)
+    return labels, distances
+
+
+def candidate_potentials(rows: Rows, candidates: np.ndarray, closest: np.ndarray) -> np.ndarray:
+    """Sum of ``w * min(closest, |x - candidate|^2)`` for each k-means++ candidate, shape (L,)."""
+    potentials = np.zeros((PARTIALS, len(candidates)))
+    _seed_distances(rows, candidates, closest, potentials)
+    return np.add.reduce(potentials, axis=0)
+
+
+def lower_closest(rows: Rows, candidate: np.ndarray, closest: np.ndarray) -> None:
+    """``closest = min(closest, |x - candidate|^2)``, in place."""
+    _seed_distances(rows, candidate[None, :], closest, None)
+
+
+def _seed_distances(rows, candidates, closest, potentials) -> None:
+    L, d = candidates.shape
+    cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d)
+    centre = candidates[0].copy()
+    for first, block in rows.blocks(cut.chunk_rows):
+        _runtime.run(
+            _runtime.kernels().seed_distances, block, rows.weights(first, len(block)), centre,
+            candidates, np.zeros(L), closest[first : first + len(block)], potentials,
+            cut.tile_rows, cut.chunk_rows, _threads(rows, 2 * L * d * len(block)),
+        )  # fmt: skip

@@ -1,0 +1,381 @@
+"""This machine: which instruction set the kernels use, and how many threads.
+
+The instruction set is chosen once, when this module is imported: the widest one that this build
+contains and this processor and operating system run, or the one named by the environment variable
+``GAUSSMIX_ISA``. Different instruction sets agree to rounding; one instruction set gives the same
+bits for any number of threads.
+
+The number of threads is decided at every call, see `thread_count`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeVar
+
+from gaussmix import _build_config
+from gaussmix._kernels import _cpu
+
+Result = TypeVar("Result")
+
+# Taken at import, not at the first parallel region: another library that shares the OpenMP runtime
+# may have started its threads before the fork.
+_IMPORT_PID = os.getpid()
+
+# A quota can change while the process lives (a container resized in place); reading it takes about
+# 0.1 ms, which a small predict would notice.
+_QUOTA_LIFETIME = 5.0  # seconds
+
+
+# --- instruction sets ----------------------------------------------------------------------------
+
+
+def built_instruction_sets() -> tuple[str, ...]:
+    """Instruction sets this build of gaussmix contains, from the narrowest to the widest."""
+    return _build_config.INSTRUCTION_SETS
+
+
+def supported_instruction_sets() -> tuple[str, ...]:
+    """Instruction sets this machine runs, from the narrowest to the widest."""
+    return _cpu.supported_instruction_sets()
+
+
+def choose_instruction_set(
+    requested: str | None, built: Sequence[str], supported: Sequence[str]
+) -> str:
+    """Return the widest usable instruction set, or the requested one.
+
+    Parameters
+    ----------
+    requested : str or None
+        Value of ``GAUSSMIX_ISA``; None or an empty string leaves the choice to this function.
+    built, supported : sequence of str
+        What the build contains and what the machine runs, from the narrowest to the widest.
+
+    Raises
+    ------
+    ValueError
+        If this build does not contain the requested instruction set.
+    RuntimeError
+        If this machine cannot run it.
+    """
+    if not requested:
+        return [name for name in built if name in supported][-1]
+    if requested not in built:
+        raise ValueError(
+            f"GAUSSMIX_ISA={requested!r}: this build of gaussmix does not contain that "
+            f"instruction set. It contains: {', '.join(built)}. Choose one of these or unset "
+            f"GAUSSMIX_ISA."
+        )
+    if requested not in supported:
+        raise RuntimeError(
+            f"GAUSSMIX_ISA={requested!r}: this machine cannot run that instruction set. "
+            f"It runs: {', '.join(supported)}. Choose one of these or unset GAUSSMIX_ISA."
+        )
+    return requested
+
+
+_INSTRUCTION_SET = choose_instruction_set(
+    os.environ.get("GAUSSMIX_ISA"), built_instruction_sets(), supported_instruction_sets()
+)
+# A module that was built but cannot be imported is a fault to be seen, no reason to take another.
+_KERNELS = importlib.import_module(f"gaussmix._kernels._em_{_INSTRUCTION_SET}")
+
+
+def kernels() -> ModuleType:
+    """Return the compiled module in use."""
+    return _KERNELS
+
+
+def instruction_set() -> str:
+    """Name of the instruction set in use: "baseline", "x86v3" or "x86v4"."""
+    return _INSTRUCTION_SET
+
+
+# --- threads -------------------------------------------------------------------------------------
+
+
+def thread_count(n_threads: int | None = None) -> int:
+    """Return how many threads a large computation may use now.
+
+    The first of these that is set decides:
+
+    1. the argument;
+    2. the environment variable ``GAUSSMIX_NUM_THREADS``;
+    3. the environment variable ``OMP_NUM_THREADS`` (of a list such as "4,2" the first number;
+       anything that is not a positive number is ignored, as OpenMP does);
+    4. the CPUs this process may use: its affinity mask and the CPU quota of its cgroup.
+
+    A limit set in the OpenMP runtime, for instance by `threadpoolctl.threadpool_limits`, bounds 3
+    and 4. A build without OpenMP always uses one thread. Cheap enough for every call; the quota is
+    read again after five seconds.
+
+    Parameters
+    ----------
+    n_threads : int or None, default None
+        Number of threads, at least 1, or None for the rules above.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    ValueError
+        If ``GAUSSMIX_NUM_THREADS`` is set and is not a whole number of at least 1.
+    """
+    if not _KERNELS.openmp_enabled():
+        return 1
+    if n_threads is not None:
+        return n_threads
+    own = _own_thread_variable(os.environ.get("GAUSSMIX_NUM_THREADS", ""))
+    if own is not None:
+        return own
+    wanted = _openmp_thread_variable(os.environ.get("OMP_NUM_THREADS", "")) or available_cpus()
+    return min(wanted, _KERNELS.openmp_max_threads())
+
+
+def _own_thread_variable(text: str) -> int | None:
+    text = text.strip()
+    if not text:
+        return None
+    if not text.isdecimal() or int(text) < 1:
+        raise ValueError(
+            f"The environment variable GAUSSMIX_NUM_THREADS must be a whole number of at least 1. "
+            f"Got {text!r} instead. Correct it or unset it."
+        )
+    return int(text)
+
+
+def _openmp_thread_variable(text: str) -> int | None:
+    first = text.split(",")[0].strip()
+    return int(first) or None if first.isdecimal() else None
+
+
+def available_cpus() -> int:
+    """Return the number of CPUs this process may keep busy: affinity and cgroup quota, at least 1.
+
+    A quota of 1.5 CPUs counts as 2: two threads then run three quarters of the time, which is
+    faster than one thread all the time.
+    """
+    try:
+        cpus = len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows have no affinity masks
+        cpus = os.cpu_count() or 1
+    quota = _cached_cpu_quota()
+    if quota is not None:
+        cpus = min(cpus, math.ceil(quota))
+    return max(cpus, 1)
+
+
+# (time of reading, quota); replaced as a whole, so threads need no lock.
+_quota_cache: tuple[float, float | None] | None = None
+
+
+def _cached_cpu_quota() -> float | None:
+    global _quota_cache
+    now = time.monotonic()
+    if _quota_cache is None or now - _quota_cache[0] > _QUOTA_LIFETIME:
+        _quota_cache = (now, cpu_quota())
+    return _quota_cache[1]
+
+
+def cpu_quota(root: str | os.PathLike[str] = "/") -> float | None:
+    """Return the CPU quota of this process's cgroup in CPUs, or None when there is no limit.
+
+    Reads cgroup versions 1 and 2. A limit on any parent group holds as well, so the smallest of
+    the path counts. Files that are missing, empty or make no sense set no limit.
+
+    Parameters
+    ----------
+    root : path, default "/"
+        Directory under which ``proc`` and ``sys`` are looked for.
+    """
+    limits = [limit for limit in _group_limits(Path(root)) if limit is not None]
+    return min(limits, default=None)
+
+
+def _group_limits(root: Path) -> Iterator[float | None]:
+    """Yield the limit of every group this process belongs to and of the groups above it."""
+    mounts = root / "sys/fs/cgroup"
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        # Lines are "number:controllers:path"; version 2 has no controllers.
+        _, _, rest = line.partition(":")
+        controllers, separator, path = rest.partition(":")
+        if not separator:
+            continue
+        if not controllers:
+            # Beside version 1 the version 2 tree is mounted at "unified".
+            for mount in (mounts, mounts / "unified"):
+                for group in _with_parents(mount, path):
+                    yield _limit_v2(group)
+        elif "cpu" in controllers.split(","):
+            for mount in (mounts / controllers, mounts / "cpu"):
+                for group in _with_parents(mount, path):
+                    yield _limit_v1(group)
+
+
+def _with_parents(mount: Path, path: str) -> Iterator[Path]:
+    """Yield mount/path and every directory above it down to the mount itself.
+
+    Inside a container the path may be the host's and not exist under the mount, whose top is then
+    the container's own group: the walk ends there. ".." (a group outside the cgroup namespace) is
+    left out.
+    """
+    parts = [part for part in path.split("/") if part not in ("", ".", "..")]
+    for depth in range(len(parts), -1, -1):
+        yield mount.joinpath(*parts[:depth])
+
+
+def _limit_v2(group: Path) -> float | None:
+    """Limit from cpu.max: "quota period" in microseconds, or "max period"."""
+    fields = _read(group / "cpu.max").split()
+    return _ratio(*fields) if len(fields) == 2 else None
+
+
+def _limit_v1(group: Path) -> float | None:
+    """Limit from cpu.cfs_quota_us (-1: none) and cpu.cfs_period_us."""
+    return _ratio(_read(group / "cpu.cfs_quota_us"), _read(group / "cpu.cfs_period_us"))
+
+
+def _ratio(quota: str, period: str) -> float | None:
+    quota, period = quota.strip(), period.strip()
+    if not (quota.isdecimal() and period.isdecimal() and int(quota) > 0 and int(period) > 0):
+        return None
+    return int(quota) / int(period)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+# --- after a fork --------------------------------------------------------------------------------
+
+
+def run(function: Callable[..., Result], *args: Any) -> Result:
+    """Return ``function(*args)``, called so that parallel regions also work in a forked process.
+
+    In a forked process GNU OpenMP still believes in the worker threads of the parent and would
+    wait for them for ever. That belief belongs to the thread that started them, so in a process
+    other than the one that imported gaussmix the call is made from a new thread.
+    """
+    if os.getpid() == _IMPORT_PID:
+        return function(*args)
+    return _run_in_new_thread(function, args)
+
+
+def _run_in_new_thread(function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
+    results: list[Result] = []
+    errors: list[BaseException] = []
+    claimed = threading.Lock()
+    finished = threading.Event()
+
+    def call() -> None:
+        if not claimed.acquire(blocking=False):
+            return
+        try:
+            results.append(function(*args))
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            finished.set()
+
+    thread = threading.Thread(target=call, name="gaussmix")
+    try:
+        thread.start()
+        finished.wait()  # not join(), which takes an interrupted wait for the end of the thread
+    except BaseException:
+        # Ctrl-C, or no thread to be had. If the call has begun, it writes into the caller's
+        # arrays: see it off, it is short. If it has not, taking the claim keeps it from beginning.
+        if not claimed.acquire(blocking=False):
+            finished.wait()
+        raise
+    thread.join()
+    if errors:
+        raise errors.pop()
+    return results[0]
+
+
+# --- what is in use ------------------------------------------------------------------------------
+
+
+def config() -> dict[str, Any]:
+    """Return what `show_config` prints, as a dictionary."""
+    return {
+        "version": _build_config.VERSION,
+        "compiler": _KERNELS.compiler(),
+        "instruction_set": _INSTRUCTION_SET,
+        "vector_bits": 8 * _KERNELS.vector_bytes(),
+        "built_instruction_sets": built_instruction_sets(),
+        "supported_instruction_sets": supported_instruction_sets(),
+        "openmp": _KERNELS.openmp_enabled(),
+        "openmp_libraries": _openmp_libraries(),
+        "threads": thread_count(),
+        "available_cpus": available_cpus(),
+        "cpu_quota": cpu_quota(),
+    }
+
+
+def show_config() -> None:
+    """Print what this build contains and what is used on this machine.
+
+    The version, the compiler, the built, supported and chosen instruction sets, the OpenMP
+    runtime, and the number of threads a large computation would use now. Please add it to a bug
+    report.
+
+    Examples
+    --------
+    >>> import gaussmix
+    >>> gaussmix.show_config()  # doctest: +SKIP
+    gaussmix 0.1.0
+      compiler          gcc 12.2.0
+      instruction set   x86v4, vectors of 512 bits
+      built             baseline, x86v3, x86v4
+      runs here         baseline, x86v3, x86v4
+      OpenMP            yes (/usr/lib/x86_64-linux-gnu/libgomp.so.1.0.0)
+      threads           2 (CPUs available: 2; CPU quota: none)
+    """
+    found = config()
+    if found["openmp"]:
+        openmp = f"yes ({', '.join(found['openmp_libraries']) or 'library not located'})"
+    else:
+        openmp = "no: built without it, everything runs on one thread"
+    quota = "none" if found["cpu_quota"] is None else f"{found['cpu_quota']:g} CPUs"
+    lines = {
+        "compiler": found["compiler"],
+        "instruction set": f"{found['instruction_set']}, vectors of {found['vector_bits']} bits",
+        "built": ", ".join(found["built_instruction_sets"]),
+        "runs here": ", ".join(found["supported_instruction_sets"]),
+        "OpenMP": openmp,
+        "threads": f"{found['threads']} (CPUs available: {found['available_cpus']}; "
+        f"CPU quota: {quota})",
+    }
+    print(f"gaussmix {found['version']}")
+    for name, value in lines.items():
+        print(f"  {name:<17} {value}")
+
+
+def _openmp_libraries() -> tuple[str, ...]:
+    """Paths of the OpenMP runtimes loaded in this process, where the system tells (Linux).
+
+    Other libraries bring their own, so there can be several.
+    """
+    names = ("libgomp", "libomp", "libiomp")
+    paths = set()
+    for line in _read(Path("/proc/self/maps")).splitlines():
+        # address permissions offset device inode path
+        fields = line.split(maxsplit=5)
+        if len(fields) == 6 and os.path.basename(fields[5]).startswith(names):
+            paths.add(fields[5])
+    return tuple(sorted(paths))
