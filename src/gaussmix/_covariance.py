@@ -1,0 +1,360 @@
+"""Covariance families: everything that depends on ``covariance_type``.
+
+One object per family, in `FAMILIES`. A family knows the shape of its covariances, how many free
+numbers they have, how second moments move to another reference point, how the M-step turns them
+into covariances, and how a covariance becomes the triangular factor that the E-step reads.
+
+Throughout, ``K`` is the number of components and ``d`` the number of features. The factor follows
+scikit-learn's ``precisions_cholesky_``: for "full" and "tied" an upper triangular ``U`` with
+``precision = U @ U.T``, for "diag" and "spherical" ``1 / sqrt(variance)``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
+
+_EPSILON = np.finfo(np.float64).eps
+
+# A column whose part that the other columns do not explain (1 - R^2) is below this many rounding
+# errors per feature is, in double precision, a linear combination of them: its pivot is noise.
+_PIVOT_ROUNDINGS = 1.0
+
+# Loadings above this in the unit eigenvector of the smallest eigenvalue belong to the columns that
+# cause a near-null direction; the error message names them.
+_LOADING = 1e-3
+
+
+class CollapsedComponent(Exception):
+    """A covariance is not positive definite, to working precision.
+
+    Attributes
+    ----------
+    component : int or None
+        Index of the component; None when all components share the covariance.
+    columns : list of int
+        Columns that have no spread of their own.
+    weight, effective_rows : float or None
+        Mixture weight and weighted sum of responsibilities of the component, where known.
+    """
+
+    def __init__(self, component: int | None, columns: list[int]):
+        super().__init__(f"component {component} has no spread in columns {columns}")
+        self.component = component
+        self.columns = columns
+        self.weight: float | None = None
+        self.effective_rows: float | None = None
+
+
+def _diagonals(matrices: np.ndarray) -> np.ndarray:
+    """The diagonals of C-contiguous (..., d, d) matrices as a writable view (..., d)."""
+    d = matrices.shape[-1]
+    return matrices.reshape(*matrices.shape[:-2], d * d)[..., :: d + 1]
+
+
+def _inverse_factors(matrices: np.ndarray) -> np.ndarray:
+    """``U = inv(L)'`` of symmetric matrices ``L L'``, (K, d, d); zeros where there is none."""
+    factors = matrices.copy()
+    for factor in factors:
+        # The transpose of a C-ordered array is what LAPACK calls column-major: nothing is copied,
+        # and the lower triangle that LAPACK writes is the upper triangle of `factor`.
+        view = factor.T
+        if dpotrf(view, lower=1, clean=1, overwrite_a=1)[1] == 0:
+            dtrtri(view, lower=1, overwrite_c=1)
+        else:
+            factor[...] = 0.0
+    return factors
+
+
+def _is_definite(matrices: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Whether each matrix is positive definite to working precision, given its `U`.
+
+    The square of a pivot over the variance, ``1 - R^2``, is compared with the rounding of that
+    sum; NaN and infinity fail.
+    """
+    pivots = _diagonals(factors)
+    tolerance = 1 / (_PIVOT_ROUNDINGS * matrices.shape[-1] * _EPSILON)
+    unexplained = _diagonals(matrices) * pivots * pivots
+    return ((unexplained > 0) & (unexplained < tolerance)).all(axis=-1)
+
+
+def _columns_without_spread(covariance: np.ndarray) -> list[int]:
+    """Columns to blame for a covariance matrix that cannot be factorised."""
+    variances = covariance.diagonal()
+    bad = np.flatnonzero(~((variances > 0) & (variances < np.inf)))
+    if bad.size == 0 and np.isfinite(covariance).all():
+        scale = np.sqrt(variances)
+        direction = np.linalg.eigh(covariance / scale / scale[:, None])[1][:, 0]
+        bad = np.flatnonzero(np.abs(direction) > _LOADING)
+    return bad.tolist()
+
+
+def _clear_rounding(variances: np.ndarray, means: np.ndarray) -> None:
+    """Set to zero, in place, variances that are only the rounding of the mean.
+
+    Numbers near m are spaced eps * |m| apart, so equal values with a rounded mean show a spread
+    of that size which is not in the data. NaN stays.
+    """
+    noise = (4 * _EPSILON) * means
+    noise *= noise
+    np.copyto(variances, 0.0, where=variances <= noise)
+
+
+class CovarianceFamily:
+    """What the rest of the library asks of a covariance family."""
+
+    name: str
+
+    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
+        """Shape of the covariances, and of the second moments of the statistics."""
+        raise NotImplementedError
+
+    def n_parameters(self, n_components: int, n_features: int) -> int:
+        """Number of free numbers in the covariances."""
+        raise NotImplementedError
+
+    def shifted(self, second, first, weight, delta):
+        """Second moments about ``shift + delta``, from the moments about ``shift``."""
+        raise NotImplementedError
+
+    def maximize(self, statistics, nk, means):
+        """Maximum likelihood covariances, without regularisation.
+
+        Parameters
+        ----------
+        statistics : SufficientStatistics
+        nk : ndarray of shape (K,)
+            Weights of the components, kept from zero.
+        means : ndarray of shape (K, d)
+            The new means, ``shift + first / nk``.
+
+        Returns
+        -------
+        ndarray
+            Of `shape`: about the new mean, ``second / nk`` less the outer product of
+            ``first / nk`` with itself. The difference is small next to its terms only when the
+            shift is far from the mean, which the passes over the data avoid.
+        """
+        raise NotImplementedError
+
+    def regularise(self, covariances, reg_covar: float) -> None:
+        """Add ``reg_covar`` to every variance, in place."""
+        raise NotImplementedError
+
+    def factorise(self, covariances):
+        """Triangular factors of the precisions; `CollapsedComponent` if there are none."""
+        raise NotImplementedError
+
+    def log_determinants(self, factors, n_components: int, n_features: int):
+        """``log|precision| / 2`` of each component, shape (K,)."""
+        raise NotImplementedError
+
+    def precisions(self, factors):
+        """Precisions from their factors."""
+        raise NotImplementedError
+
+    def covariances(self, factors):
+        """Covariances from the factors of the precisions."""
+        raise NotImplementedError
+
+    def from_precisions(self, precisions):
+        """``(factors, covariances)`` from positive definite precisions."""
+        raise NotImplementedError
+
+    def deviates(self, factors, component: int, normal):
+        """Turn standard normal rows (n, d) into rows with this component's covariance."""
+        raise NotImplementedError
+
+
+class _Full(CovarianceFamily):
+    """Every component has its own covariance matrix."""
+
+    name = "full"
+
+    def shape(self, n_components, n_features):
+        return (n_components, n_features, n_features)
+
+    def n_parameters(self, n_components, n_features):
+        return n_components * n_features * (n_features + 1) // 2
+
+    def shifted(self, second, first, weight, delta):
+        cross = first[:, :, None] * delta[:, None, :]
+        square = delta[:, :, None] * delta[:, None, :]
+        return second - cross - cross.transpose(0, 2, 1) + weight[:, None, None] * square
+
+    def maximize(self, statistics, nk, means):
+        move = statistics.first / nk[:, None]
+        covariances = statistics.second / nk[:, None, None]
+        covariances -= move[:, :, None] * move[:, None, :]
+        _clear_rounding(_diagonals(covariances), means)
+        return covariances
+
+    def regularise(self, covariances, reg_covar):
+        _diagonals(covariances)[...] += reg_covar
+
+    def factorise(self, covariances):
+        factors = _inverse_factors(covariances)
+        definite = _is_definite(covariances, factors)
+        if not definite.all():
+            component = int(np.argmin(definite))
+            raise CollapsedComponent(component, _columns_without_spread(covariances[component]))
+        return factors
+
+    def log_determinants(self, factors, n_components, n_features):
+        return np.log(_diagonals(factors)).sum(axis=1)
+
+    def precisions(self, factors):
+        return factors @ factors.transpose(0, 2, 1)
+
+    def covariances(self, factors):
+        return np.stack([TIED.covariances(factor) for factor in factors])
+
+    def from_precisions(self, precisions):
+        pairs = [TIED.from_precisions(precision) for precision in precisions]
+        return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+
+    def deviates(self, factors, component, normal):
+        return TIED.deviates(factors[component], component, normal)
+
+
+class _Tied(CovarianceFamily):
+    """All components share one covariance matrix."""
+
+    name = "tied"
+
+    def shape(self, n_components, n_features):
+        return (n_features, n_features)
+
+    def n_parameters(self, n_components, n_features):
+        return n_features * (n_features + 1) // 2
+
+    def shifted(self, second, first, weight, delta):
+        cross = first.T @ delta
+        return second - cross - cross.T + (delta.T * weight) @ delta
+
+    def maximize(self, statistics, nk, means):
+        move = statistics.first / nk[:, None]
+        covariance = statistics.second - (move.T * nk) @ move
+        covariance /= nk.sum()
+        # A product of two different matrices is symmetric to rounding only.
+        covariance += covariance.T.copy()
+        covariance *= 0.5
+        _clear_rounding(_diagonals(covariance), np.abs(means).min(axis=0))
+        return covariance
+
+    def regularise(self, covariances, reg_covar):
+        _diagonals(covariances)[...] += reg_covar
+
+    def factorise(self, covariances):
+        factor = _inverse_factors(covariances[None])[0]
+        if not _is_definite(covariances, factor):
+            raise CollapsedComponent(None, _columns_without_spread(covariances))
+        return factor
+
+    def log_determinants(self, factors, n_components, n_features):
+        return np.full(n_components, np.log(factors.diagonal()).sum())
+
+    def precisions(self, factors):
+        return factors @ factors.T
+
+    def covariances(self, factors):
+        inverse = dtrtri(factors)[0]
+        return np.ascontiguousarray(inverse.T @ inverse)
+
+    def from_precisions(self, precisions):
+        # P = U U' with U upper triangular: with both axes reversed U becomes lower triangular,
+        # and the ordinary Cholesky factor of the reversed P is the reversed U.
+        factor = np.linalg.cholesky(precisions[::-1, ::-1])[::-1, ::-1].copy()
+        return factor, self.covariances(factor)
+
+    def deviates(self, factors, component, normal):
+        # Rows z inv(U) have covariance inv(U)' inv(U) = inv(U U').
+        return dtrtrs(factors, normal.T, trans=1)[0].T
+
+
+class _Diagonal(CovarianceFamily):
+    """Every component has its own variance in every column."""
+
+    name = "diag"
+
+    def shape(self, n_components, n_features):
+        return (n_components, n_features)
+
+    def n_parameters(self, n_components, n_features):
+        return n_components * n_features
+
+    def shifted(self, second, first, weight, delta):
+        return second - 2 * first * delta + weight[:, None] * delta * delta
+
+    def maximize(self, statistics, nk, means):
+        move = statistics.first / nk[:, None]
+        variances = statistics.second / nk[:, None]
+        variances -= move * move
+        _clear_rounding(variances, means)
+        return variances
+
+    def regularise(self, covariances, reg_covar):
+        covariances += reg_covar
+
+    def factorise(self, covariances):
+        bad = ~((covariances > 0) & (covariances < np.inf))
+        if bad.any():
+            component = int(np.argmax(bad.reshape(len(bad), -1).any(axis=1)))
+            raise CollapsedComponent(component, np.flatnonzero(bad[component]).tolist())
+        return 1.0 / np.sqrt(covariances)
+
+    def log_determinants(self, factors, n_components, n_features):
+        return np.log(factors).sum(axis=1)
+
+    def precisions(self, factors):
+        return factors * factors
+
+    def covariances(self, factors):
+        return 1.0 / (factors * factors)
+
+    def from_precisions(self, precisions):
+        return np.sqrt(precisions), 1.0 / precisions
+
+    def deviates(self, factors, component, normal):
+        return normal / factors[component]
+
+
+class _Spherical(_Diagonal):
+    """Every component has one variance, the same in every column."""
+
+    name = "spherical"
+
+    def shape(self, n_components, n_features):
+        return (n_components,)
+
+    def n_parameters(self, n_components, n_features):
+        return n_components
+
+    def shifted(self, second, first, weight, delta):
+        cross = np.einsum("kj,kj->k", first, delta)
+        return second - 2 * cross + weight * np.einsum("kj,kj->k", delta, delta)
+
+    def maximize(self, statistics, nk, means):
+        move = statistics.first / nk[:, None]
+        variances = statistics.second / nk
+        variances -= np.einsum("kj,kj->k", move, move)
+        variances /= means.shape[1]
+        _clear_rounding(variances, np.abs(means).min(axis=1))
+        return variances
+
+    def factorise(self, covariances):
+        try:
+            return super().factorise(covariances)
+        except CollapsedComponent as collapsed:
+            # The one variance stands for every column; there is none to blame alone.
+            raise CollapsedComponent(collapsed.component, []) from None
+
+    def log_determinants(self, factors, n_components, n_features):
+        return n_features * np.log(factors)
+
+
+FULL, TIED, DIAGONAL, SPHERICAL = _Full(), _Tied(), _Diagonal(), _Spherical()
+
+FAMILIES: dict[str, CovarianceFamily] = {
+    family.name: family for family in (FULL, TIED, DIAGONAL, SPHERICAL)
+}

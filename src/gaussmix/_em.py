@@ -1,0 +1,108 @@
+"""The EM loop: iterate, notice convergence, choose among restarts.
+
+It takes a callable that accumulates statistics under given parameters and one that maximizes them,
+and knows no data, no covariance shape and no thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class EMResult:
+    """Outcome of one run.
+
+    Attributes
+    ----------
+    parameters : object
+        What `maximize` returned last, or the start when there was no iteration.
+    lower_bounds : list of float
+        Mean log-likelihood, in nats per unit of weight, at the start of each iteration.
+    n_iter : int
+        Number of iterations.
+    converged : bool
+        Whether the last change was smaller than the tolerance.
+    """
+
+    parameters: Any
+    lower_bounds: list[float]
+    n_iter: int
+    converged: bool
+
+    @property
+    def lower_bound(self) -> float:
+        """The last of `lower_bounds`; minus infinity before the first iteration."""
+        return self.lower_bounds[-1] if self.lower_bounds else -np.inf
+
+
+def run(
+    accumulate: Callable,
+    maximize: Callable,
+    start,
+    *,
+    tol: float,
+    max_iter: int,
+    previous_lower_bound: float = -np.inf,
+    on_iteration: Callable[[int, float], None] | None = None,
+) -> EMResult:
+    """Run EM from a start until the lower bound moves by less than `tol`.
+
+    The lower bound of an iteration is the mean log-likelihood under the parameters that enter it,
+    which the E-step gives for nothing; as in scikit-learn it therefore lags the returned
+    parameters by one M-step.
+
+    Parameters
+    ----------
+    accumulate : callable
+        ``accumulate(parameters) -> statistics`` with `log_likelihood` and `total_weight`.
+    maximize : callable
+        ``maximize(statistics, parameters) -> parameters``, given the parameters before the step.
+    start : object
+        Parameters of the first E-step.
+    tol : float
+        Stop when the lower bound changes by less than this, in nats per unit of weight.
+    max_iter : int
+        Largest number of iterations; 0 returns the start.
+    previous_lower_bound : float, default=-inf
+        Lower bound before the first iteration, for a run that continues another.
+    on_iteration : callable, optional
+        Called after each iteration with its number, from 1, and the change of the lower bound.
+
+    Returns
+    -------
+    EMResult
+        A lower bound that is NaN or plus infinity ends the run: no further step can mend it.
+    """
+    parameters, lower_bound = start, previous_lower_bound
+    lower_bounds: list[float] = []
+    converged = False
+    while len(lower_bounds) < max_iter and not converged:
+        statistics = accumulate(parameters)
+        parameters = maximize(statistics, parameters)
+        previous = lower_bound
+        lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
+        lower_bounds.append(lower_bound)
+        if on_iteration is not None:
+            on_iteration(len(lower_bounds), lower_bound - previous)
+        if not lower_bound < np.inf:
+            break
+        converged = abs(lower_bound - previous) < tol
+    return EMResult(parameters, lower_bounds, len(lower_bounds), converged)
+
+
+def best_of(results: Iterable[EMResult]) -> EMResult | None:
+    """The run with the greatest last lower bound, the first of equals.
+
+    NaN and plus infinity never win; None when there is nothing else.
+    """
+    best = None
+    for result in results:
+        usable = result.lower_bound < np.inf
+        if usable and (best is None or result.lower_bound > best.lower_bound):
+            best = result
+    return best

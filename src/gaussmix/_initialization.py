@@ -1,0 +1,242 @@
+"""Where EM starts: k-means, k-means++, random rows, random responsibilities, given parameters.
+
+Every start ends in statistics over all rows and one M-step. The searches for centres draw from the
+random generator in the order in which scikit-learn draws, so that on data small enough to be
+searched whole an integer ``random_state`` leads both libraries to the same start.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from . import _passes
+from ._covariance import FAMILIES
+from ._parameters import MixtureParameters, estimate, maximize
+from ._validation import convergence_warning
+
+# Centres are sought on at most this many rows plus this many for each component, spread evenly
+# over the data. The error of a centre falls with the rows of its own cluster, and EM, which reads
+# all rows, corrects what is left; beyond some hundreds of rows for each component more rows only
+# make the search, which passes over them many times, dearer than the EM it prepares.
+SUBSAMPLE_ROWS = 16_384
+SUBSAMPLE_ROWS_PER_COMPONENT = 256
+
+# Lloyd passes over a subsample. The centres need not be exact, only in the right places, and the
+# passes must stay cheap next to a few EM iterations over all rows.
+LLOYD_PASSES_ON_SUBSAMPLE = 25
+
+# Lloyd passes when all rows are searched, and the movement at which they stop (sum of squared
+# moves of the centres over the mean variance of the columns): scikit-learn's values.
+LLOYD_PASSES = 300
+LLOYD_TOLERANCE = 1e-4
+
+# Frames between the warning about duplicate rows and the line that called `fit`.
+_USER_FRAME = 9
+
+# Drawing distinct rows by a permutation takes eight bytes a row; above this many rows one row is
+# drawn from each of K equal strips of the data instead, which takes none.
+PERMUTATION_ROWS = 1 << 20
+
+
+def initial_parameters(
+    rows,
+    n_components: int,
+    covariance_type: str,
+    *,
+    init_params: str,
+    reg_covar: float,
+    random_state,
+    scan,
+    weights=None,
+    means=None,
+    precisions=None,
+) -> MixtureParameters:
+    """Parameters for the first E-step.
+
+    Parameters
+    ----------
+    rows : Rows
+        All rows, finite, with their weights.
+    n_components : int
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}
+    reg_covar : float
+        Added to every variance, in squared units of the data.
+    random_state : RandomState or Generator
+    scan : Scan
+        Column means and variances of the rows.
+    weights, means, precisions : ndarray, optional
+        Given parameters. Each replaces the one found; with all three nothing is searched. As in
+        scikit-learn, given means do not guide the search, whose covariances stay beside them.
+
+    Returns
+    -------
+    MixtureParameters
+
+    Raises
+    ------
+    CollapsedComponent
+        If a covariance of the start is not positive definite.
+    """
+    if weights is not None and means is not None and precisions is not None:
+        return _with_precisions(covariance_type, weights, means, precisions)
+    find = _SEARCHES.get(init_params)
+    if find is None:
+        statistics = _random_responsibilities(rows, n_components, covariance_type, random_state)
+    else:
+        centres = find(rows, n_components, random_state, scan)
+        # For "k-means++" and "random_from_data" scikit-learn starts from spheres of variance
+        # reg_covar at the seeds, so its first E-step gives each row to the nearest seed. That step
+        # is taken here directly; it does not depend on reg_covar being small, nor on the scatter
+        # of the data about the origin, from which scikit-learn starts when the family is "tied".
+        statistics = _passes.accumulate_nearest(rows, centres, covariance_type)
+    if weights is None and means is None and precisions is None:
+        return maximize(statistics, reg_covar)
+    found_weights, found_means, covariances = estimate(statistics, reg_covar)
+    weights = found_weights if weights is None else weights
+    means = found_means if means is None else means
+    if precisions is not None:
+        return _with_precisions(covariance_type, weights, means, precisions)
+    return MixtureParameters.from_covariances(covariance_type, weights, means, covariances)
+
+
+def _with_precisions(covariance_type, weights, means, precisions) -> MixtureParameters:
+    factors, covariances = FAMILIES[covariance_type].from_precisions(precisions)
+    return MixtureParameters(covariance_type, weights, means, covariances, factors)
+
+
+def _random_responsibilities(rows, n_components, covariance_type, random_state):
+    """Statistics under uniform random responsibilities, drawn a block of rows at a time."""
+
+    def block(start, stop):
+        responsibilities = random_state.uniform(size=(stop - start, n_components))
+        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+        return responsibilities
+
+    return _passes.accumulate_responsibilities(rows, block, n_components, covariance_type)
+
+
+def _kmeans(rows, n_components, random_state, scan):
+    """Centres by k-means++ and Lloyd's algorithm, shape (K, d)."""
+    sample = _subsample(rows, n_components, random_state)
+    centres, n_distinct = plus_plus(sample, n_components, random_state)
+    passes = LLOYD_PASSES if sample is rows else LLOYD_PASSES_ON_SUBSAMPLE
+    if n_distinct < n_components:
+        warnings.warn(
+            convergence_warning(
+                f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters "
+                f"({n_components}). Possibly due to duplicate points in X."
+            ),
+            stacklevel=_USER_FRAME,
+        )
+        return centres
+    return _lloyd(sample, centres, passes, LLOYD_TOLERANCE * scan.variance.mean())
+
+
+def _seeds(rows, n_components, random_state, scan):
+    """Centres by k-means++ alone, shape (K, d)."""
+    sample = _subsample(rows, n_components, random_state)
+    return plus_plus(sample, n_components, random_state)[0]
+
+
+def _random_rows(rows, n_components, random_state, scan):
+    """Distinct rows as centres, shape (K, d); a row of weight 2 is twice as likely."""
+    n = rows.n_samples
+    if rows.sample_weight is not None:
+        share = rows.sample_weight / rows.sample_weight.sum()
+        chosen = random_state.choice(n, size=n_components, replace=False, p=share)
+    elif n <= PERMUTATION_ROWS:
+        chosen = random_state.choice(n, size=n_components, replace=False)
+    else:
+        chosen = _one_per_strip(n, n_components, random_state)
+    return _values(rows, chosen)
+
+
+_SEARCHES = {"kmeans": _kmeans, "k-means++": _seeds, "random_from_data": _random_rows}
+
+
+def _values(rows, indices) -> np.ndarray:
+    """The rows with these indices as a float64 array."""
+    return np.ascontiguousarray(rows.take(indices).X, dtype=np.float64)
+
+
+def _one_per_strip(n: int, size: int, random_state) -> np.ndarray:
+    """One random index from each of `size` equal strips of ``range(n)``, in order."""
+    edges = np.arange(size + 1) * n // size
+    return edges[:-1] + (random_state.uniform(size=size) * np.diff(edges)).astype(np.intp)
+
+
+def _subsample(rows, n_components, random_state):
+    """Rows to search for centres: all of them when they are few, else one from each strip."""
+    size = SUBSAMPLE_ROWS + SUBSAMPLE_ROWS_PER_COMPONENT * int(n_components)
+    if rows.n_samples <= size:
+        return rows
+    if rows.sample_weight is None:
+        return rows.take(_one_per_strip(rows.n_samples, size, random_state))
+    weighted = np.flatnonzero(rows.sample_weight)
+    if len(weighted) <= size:
+        return rows.take(weighted)
+    return rows.take(weighted[_one_per_strip(len(weighted), size, random_state)])
+
+
+def plus_plus(rows, n_components: int, random_state) -> tuple[np.ndarray, int]:
+    """Seeds by greedy k-means++ (Arthur & Vassilvitskii 2007).
+
+    Each next seed is the best of ``2 + log K`` candidates drawn with probability proportional to
+    the row's weight times its squared distance from the seeds so far. Rows of weight zero are
+    never drawn.
+
+    Returns
+    -------
+    centres : ndarray of shape (K, d)
+    n_distinct : int
+        Number of different seeds. When the rows have fewer than K different values, the first
+        seed stands in for the rest, which then are clusters without rows.
+    """
+    n = rows.n_samples
+    weights = np.ones(n) if rows.sample_weight is None else rows.sample_weight
+    n_candidates = 2 + int(np.log(n_components))
+
+    centres = np.empty((n_components, rows.n_features))
+    centres[:] = _values(rows, [random_state.choice(n, p=weights / weights.sum())])
+    closest = _passes.nearest(rows, centres[:1])[1]
+    potential = weights @ closest
+    for k in range(1, n_components):
+        if not potential > 0:
+            return centres, k
+        targets = random_state.uniform(size=n_candidates) * potential
+        # Rounding can put a target behind the last row, as can an overflowed potential.
+        drawn = np.minimum(np.searchsorted(np.cumsum(weights * closest), targets), n - 1)
+        candidates = _values(rows, drawn)
+        potentials = _passes.candidate_potentials(rows, candidates, closest)
+        best = int(np.argmin(potentials))
+        centres[k] = candidates[best]
+        potential = potentials[best]
+        _passes.lower_closest(rows, centres[k], closest)
+    return centres, n_components
+
+
+def _lloyd(rows, centres, max_passes, tolerance):
+    """Lloyd's algorithm until the centres move by less than `tolerance` (squared, summed)."""
+    for _ in range(max_passes):
+        weight, moved, _inertia = _passes.lloyd(rows, centres)
+        if not weight.all():
+            _refill(rows, moved, np.flatnonzero(weight == 0))
+        step = moved - centres
+        centres = moved
+        if not np.vdot(step, step) > tolerance:
+            break
+    return centres
+
+
+def _refill(rows, centres, empty) -> None:
+    """Move centres without rows, in place, to the rows farthest from their nearest centre."""
+    distances = _passes.nearest(rows, centres)[1]
+    if rows.sample_weight is not None:
+        distances[rows.sample_weight == 0] = 0.0
+    farthest = np.argsort(distances)[::-1][: len(empty)]
+    farthest = farthest[distances[farthest] > 0]
+    if farthest.size:
+        centres[empty[: farthest.size]] = _values(rows, farthest)

@@ -1,0 +1,147 @@
+"""The parameters of a mixture, as the kernels read them, and the M-step that makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ._covariance import FAMILIES, CollapsedComponent
+
+# Added to the weight of every component, in units of the mean weight of a row, as scikit-learn
+# does for rows of weight one: a component without rows keeps a weight whose logarithm is finite,
+# and nothing is divided by zero.
+_WEIGHT_FLOOR = 10 * np.finfo(np.float64).eps
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureParameters:
+    """Weights, means and covariances of a mixture with the factors the E-step needs.
+
+    All arrays are float64 and C-contiguous.
+
+    Attributes
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    weights : ndarray of shape (K,)
+        Sum to one.
+    means : ndarray of shape (K, d)
+    covariances : ndarray or None
+        Shape (K, d, d), (d, d), (K, d) or (K,) by family. The E-step does not read them.
+    precisions_cholesky : ndarray
+        Same shape. For "full" and "tied" upper triangular ``U`` with ``precision = U @ U.T``, for
+        the others ``1 / sqrt(variance)``.
+    """
+
+    covariance_type: str
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray | None
+    precisions_cholesky: np.ndarray
+
+    @property
+    def n_components(self) -> int:
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.means.shape[1]
+
+    @cached_property
+    def log_determinants(self) -> np.ndarray:
+        """``log|precision| / 2`` of each component, shape (K,)."""
+        return FAMILIES[self.covariance_type].log_determinants(
+            self.precisions_cholesky, self.n_components, self.n_features
+        )
+
+    @cached_property
+    def precisions(self) -> np.ndarray:
+        """Inverses of the covariances, in the covariances' shape."""
+        with np.errstate(over="ignore", under="ignore"):
+            return FAMILIES[self.covariance_type].precisions(self.precisions_cholesky)
+
+    def definite_covariances(self) -> np.ndarray:
+        """The covariances, or those of the factors where there are none or none definite.
+
+        Covariances near the singular can lose their definiteness when rounded to float32.
+        """
+        family = FAMILIES[self.covariance_type]
+        if self.covariances is not None:
+            try:
+                family.factorise(self.covariances)
+            except CollapsedComponent:
+                pass
+            else:
+                return self.covariances
+        return family.covariances(self.precisions_cholesky)
+
+    def draw(self, n_rows: int, generator) -> tuple[np.ndarray, np.ndarray]:
+        """Random rows (n_rows, d) in random order, and the component of each, from a generator."""
+        counts = generator.multinomial(n_rows, self.weights / self.weights.sum())
+        # Component by component into shuffled places.
+        places = np.split(generator.permutation(n_rows), np.cumsum(counts)[:-1])
+        X = np.empty((n_rows, self.n_features))
+        y = np.empty(n_rows, dtype=np.intp)
+        family = FAMILIES[self.covariance_type]
+        for k, place in enumerate(places):
+            normal = generator.standard_normal((len(place), self.n_features))
+            X[place] = self.means[k] + family.deviates(self.precisions_cholesky, k, normal)
+            y[place] = k
+        return X, y
+
+    @classmethod
+    def from_covariances(cls, covariance_type, weights, means, covariances) -> MixtureParameters:
+        """Parameters from covariances; raises `CollapsedComponent` if one is not definite."""
+        factors = FAMILIES[covariance_type].factorise(covariances)
+        return cls(covariance_type, weights, means, covariances, factors)
+
+
+def estimate(statistics, reg_covar, previous=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weights, means and regularised covariances from statistics; see `maximize`."""
+    family = FAMILIES[statistics.covariance_type]
+    row_weight = statistics.total_weight / max(statistics.n_rows, 1)
+    nk = statistics.weight + _WEIGHT_FLOOR * row_weight
+    means = statistics.shift + statistics.first / nk[:, None]
+    covariances = family.maximize(statistics, nk, means)
+    if previous is not None and not statistics.weight.all():
+        empty = statistics.weight == 0
+        means[empty] = previous.means[empty]
+    family.regularise(covariances, reg_covar)
+    return nk / nk.sum(), means, covariances
+
+
+def maximize(statistics, reg_covar, previous=None) -> MixtureParameters:
+    """The M-step: the parameters that fit the statistics best.
+
+    The component weights are ``N_k + 10 eps`` over their sum, the means ``shift + first / N_k``,
+    and ``reg_covar`` is added to every variance, as in scikit-learn.
+
+    Parameters
+    ----------
+    statistics : SufficientStatistics
+    reg_covar : float
+        Added to every variance, in squared units of the data.
+    previous : MixtureParameters, optional
+        A component that got no weight at all keeps its mean from here, and its covariance is
+        ``reg_covar`` alone. Without it the mean becomes the point of reference of the statistics.
+
+    Returns
+    -------
+    MixtureParameters
+
+    Raises
+    ------
+    CollapsedComponent
+        If a covariance is not positive definite, with the component's weight and rows.
+    """
+    weights, means, covariances = estimate(statistics, reg_covar, previous)
+    try:
+        return MixtureParameters.from_covariances(
+            statistics.covariance_type, weights, means, covariances
+        )
+    except CollapsedComponent as collapsed:
+        if collapsed.component is not None:
+            collapsed.weight = float(weights[collapsed.component])
+            collapsed.effective_rows = float(statistics.weight[collapsed.component])
+        raise

@@ -1,0 +1,219 @@
+"""Sufficient statistics of a mixture: what one pass over the rows leaves behind.
+
+Their size does not depend on the number of rows. They add up over chunks, files and machines, and
+an M-step needs nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._covariance import FAMILIES
+
+
+@dataclass(eq=False)
+class SufficientStatistics:
+    """Weighted sums over rows, from which an M-step computes new parameters.
+
+    With ``w_i`` the weight of row ``x_i`` and ``r_ik`` the responsibility of component k for it,
+    moments are taken about a known point per component (the shift) instead of the origin, so that
+    a variance is never the small difference of two large numbers.
+
+    Parameters
+    ----------
+    covariance_type : {"full", "tied", "diag", "spherical"}
+        Decides the shape of `second`.
+    weight : ndarray of shape (K,)
+        ``sum_i w_i r_ik``.
+    first : ndarray of shape (K, d)
+        ``sum_i w_i r_ik (x_i - shift_k)``, in units of the data.
+    second : ndarray
+        ``sum_i w_i r_ik (x_i - shift_k)(x_i - shift_k)'``, in squared units: shape (K, d, d) for
+        "full"; summed over k, (d, d), for "tied"; the diagonals, (K, d), for "diag"; the traces,
+        (K,), for "spherical".
+    shift : ndarray of shape (K, d)
+        Points the moments are about.
+    log_likelihood : float
+        ``sum_i w_i log p(x_i)``, in nats, under the parameters that gave the responsibilities;
+        NaN when the responsibilities did not come from a mixture.
+    total_weight : float
+        ``sum_i w_i``.
+    n_rows : int
+        Number of rows read, whatever their weight.
+
+    Examples
+    --------
+    Statistics of two halves of the data add up to those of the whole:
+
+    >>> import numpy as np
+    >>> from gaussmix import GaussianMixture, SufficientStatistics
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> model = GaussianMixture(2, random_state=0).fit(X)
+    >>> halves = [model.accumulate(X[:50]), model.accumulate(X[50:])]
+    >>> both = SufficientStatistics.merge(halves)
+    >>> both.n_rows
+    100
+    >>> bool(np.allclose(both.weight, model.accumulate(X).weight))
+    True
+    """
+
+    covariance_type: str
+    weight: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    shift: np.ndarray
+    log_likelihood: float
+    total_weight: float
+    n_rows: int
+
+    @property
+    def n_components(self) -> int:
+        """Number of components, K."""
+        return self.first.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        """Number of features, d."""
+        return self.first.shape[1]
+
+    @classmethod
+    def merge(cls, parts) -> SufficientStatistics:
+        """Add up a non-empty sequence of statistics, pairwise as a tree.
+
+        The tree keeps the rounding error at the logarithm of the number of parts and does not
+        depend on who holds which part. The parts are left as they are.
+        """
+        parts = list(parts)
+        if not parts:
+            raise ValueError("merge needs at least one SufficientStatistics; got none.")
+        if len(parts) == 1:
+            return parts[0].copy()
+        while len(parts) > 1:
+            pairs = [a + b for a, b in zip(parts[::2], parts[1::2], strict=False)]
+            parts = pairs + parts[len(pairs) * 2 :]
+        return parts[0]
+
+    def copy(self) -> SufficientStatistics:
+        """An independent copy."""
+        return SufficientStatistics(
+            self.covariance_type,
+            self.weight.copy(),
+            self.first.copy(),
+            self.second.copy(),
+            self.shift.copy(),
+            self.log_likelihood,
+            self.total_weight,
+            self.n_rows,
+        )
+
+    def shifted(self, shift) -> SufficientStatistics:
+        """The same statistics with moments about other points.
+
+        Parameters
+        ----------
+        shift : array-like of shape (K, d)
+
+        Returns
+        -------
+        SufficientStatistics
+            ``first - N delta`` and ``second - first delta' - delta first' + N delta delta'`` with
+            ``delta`` the difference of the shifts: an identity, exact up to rounding.
+        """
+        shift = np.array(shift, dtype=np.float64)
+        if shift.shape != self.shift.shape:
+            raise ValueError(f"shift must have shape {self.shift.shape}; got {shift.shape}.")
+        delta = shift - self.shift
+        second = FAMILIES[self.covariance_type].shifted(
+            self.second, self.first, self.weight, delta
+        )
+        moved = self.copy()
+        moved.first -= self.weight[:, None] * delta
+        moved.second, moved.shift = second, shift
+        return moved
+
+    def scaled(self, factor: float) -> SufficientStatistics:
+        """The statistics of the same rows with every row weight multiplied by `factor`.
+
+        ``old.scaled(0.9) + new`` forgets old rows gradually. `n_rows` stays.
+        """
+        factor = float(factor)
+        if not 0 <= factor < np.inf:
+            raise ValueError(f"factor must be a finite number >= 0; got {factor}.")
+        return SufficientStatistics(
+            self.covariance_type,
+            self.weight * factor,
+            self.first * factor,
+            self.second * factor,
+            self.shift.copy(),
+            self.log_likelihood * factor,
+            self.total_weight * factor,
+            self.n_rows,
+        )
+
+    def check(self, covariance_type: str, n_components: int, n_features: int) -> None:
+        """Raise ValueError unless these statistics fit a mixture of the given form."""
+        if self.covariance_type != covariance_type:
+            raise ValueError(
+                f"statistics are of covariance_type {self.covariance_type!r}; "
+                f"expected {covariance_type!r}."
+            )
+        shapes = {
+            "weight": (n_components,),
+            "first": (n_components, n_features),
+            "second": FAMILIES[covariance_type].shape(n_components, n_features),
+            "shift": (n_components, n_features),
+        }
+        for name, shape in shapes.items():
+            value = getattr(self, name)
+            if np.shape(value) != shape:
+                raise ValueError(
+                    f"statistics.{name} must have shape {shape}; got {np.shape(value)}."
+                )
+            if not np.isfinite(value).all():
+                raise ValueError(f"statistics.{name} contains NaN or infinity.")
+        if not (self.weight >= 0).all() or not self.weight.any():
+            raise ValueError(
+                "statistics.weight must be non-negative with a positive sum; "
+                f"got minimum {self.weight.min()} and sum {self.weight.sum()}."
+            )
+        if not 0 < self.total_weight < np.inf:
+            raise ValueError(
+                f"statistics.total_weight must be positive and finite; got {self.total_weight}."
+            )
+
+    def __add__(self, other) -> SufficientStatistics:
+        if not isinstance(other, SufficientStatistics):
+            return NotImplemented
+        if other.covariance_type != self.covariance_type or other.first.shape != self.first.shape:
+            raise ValueError(
+                "only statistics of one covariance_type and shape can be added; got "
+                f"{self.covariance_type!r} with (n_components, n_features) = {self.first.shape} "
+                f"and {other.covariance_type!r} with {other.first.shape}."
+            )
+        if not np.array_equal(self.shift, other.shift):
+            other = other.shifted(self.shift)
+        return SufficientStatistics(
+            self.covariance_type,
+            self.weight + other.weight,
+            self.first + other.first,
+            self.second + other.second,
+            self.shift.copy(),
+            self.log_likelihood + other.log_likelihood,
+            self.total_weight + other.total_weight,
+            self.n_rows + other.n_rows,
+        )
+
+    def __radd__(self, other) -> SufficientStatistics:
+        # sum() starts from the number 0.
+        if isinstance(other, int) and other == 0:
+            return self.copy()
+        return NotImplemented
+
+    def __mul__(self, factor) -> SufficientStatistics:
+        if not isinstance(factor, (int, float, np.integer, np.floating)):
+            return NotImplemented
+        return self.scaled(factor)
+
+    __rmul__ = __mul__
