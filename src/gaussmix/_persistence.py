@@ -1,0 +1,689 @@
+"""Model files: save a fitted mixture, and load it from a file nobody needs to trust.
+
+A model file is an ordinary ``.npz`` (`numpy.load` reads it, with ``allow_pickle=False``), of which
+every byte is determined by the model: members in a fixed order, stored uncompressed, no time
+stamps. All arrays are little-endian. ::
+
+    metadata         ASCII JSON as bytes: format and library version, constructor parameters,
+                     converged, n_iter, names of the columns
+    weights          (K,), float32 or float64
+    means            (K, d), float32 or float64
+    covariances      (K, d, d), (d, d), (K, d) or (K,), float32 or float64
+    lower_bound      (), float64
+    lower_bounds     (iterations,), float64
+    weights_init, means_init, precisions_init
+                     float64; each only where it was given
+
+The reader takes nothing on trust. It reads the directory and the array headers itself and
+evaluates nothing, knows every name, dtype and shape before it allocates, and compares all that is
+not array data with what the writer would have written; array data is covered by a checksum. So a
+file in which one bit has changed is not loaded. What can be derived from the covariances is not
+stored at all.
+
+A file is written beside its destination and then renamed, so that the old file stays until the new
+one is complete and on disk.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import math
+import os
+import re
+import secrets
+import stat
+import struct
+import zlib
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+__all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
+
+FORMAT_VERSION = 1
+
+# In the order in which they stand in the file. The last three are there when the parameter was
+# given.
+_FITTED = ("weights", "means", "covariances", "lower_bound", "lower_bounds")
+_INITIAL = ("weights_init", "means_init", "precisions_init")
+_MEMBERS = ("metadata", *_FITTED, *_INITIAL)
+
+_METADATA_KEYS = (
+    "converged",
+    "feature_names",
+    "format_version",
+    "library_version",
+    "n_iter",
+    "parameters",
+)
+_METADATA_LIMIT = 16 * 2**20  # bytes; room for some 500,000 column names
+
+
+class ModelFileError(ValueError):
+    """A file is not a model this version can load, or a model cannot be written to a file.
+
+    Attributes
+    ----------
+    path : str
+        The file.
+    reason : str
+        What is wrong.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path = path
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class _Refusal(Exception):
+    """A reason to refuse a file or a model; the public functions add the path."""
+
+
+def save(path: str | os.PathLike, contents: Mapping[str, Any]) -> None:
+    """Write a fitted model to a file, all of it or nothing.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file, in an existing directory. It is replaced if it exists, keeping its permissions; a
+        symbolic link, a device or a write-protected file is not.
+    contents : mapping
+        ``weights`` (K,), ``means`` (K, d), ``covariances`` (shape by covariance type), all float32
+        or float64; ``converged`` bool, ``n_iter`` int, ``lower_bound`` float (finite or -inf),
+        ``lower_bounds`` sequence of float, ``feature_names`` sequence of d strings or None,
+        ``library_version`` str, and ``parameters``, a mapping of every constructor parameter. A
+        ``random_state`` that is a generator is saved as None: its state belongs to the running
+        program.
+
+    Raises
+    ------
+    ModelFileError
+        If `contents` is no valid model, for example because a fitted attribute was changed by
+        hand.
+    OSError
+        If the file cannot be written. An existing file is then as it was, and no temporary file
+        remains.
+    """
+    path = os.fsdecode(os.fspath(path))
+    try:
+        members = _members_of(contents)
+    except _Refusal as refusal:
+        raise ModelFileError(path, f"the model cannot be saved: {refusal}") from refusal.__cause__
+    _write_whole_file(path, lambda file: _write_members(file, members))
+
+
+def load(path: str | os.PathLike) -> dict[str, Any]:
+    """Read a model file, checking all of it.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    dict
+        With the keys that `save` takes, and ``format_version``. Arrays are new, native,
+        C-contiguous and of the precision they had.
+
+    Raises
+    ------
+    ModelFileError
+        If the file is damaged, holds no valid model, or has a format this version does not know.
+    OSError
+        If the file cannot be opened or read.
+    """
+    path = os.fsdecode(os.fspath(path))
+    with open(path, "rb") as file:
+        try:
+            return _read_contents(file)
+        except _Refusal as refusal:
+            raise ModelFileError(path, str(refusal)) from refusal.__cause__
+
+
+# -------------------------------------------------------------------------------------------------
+# The model: what may stand in a file
+# -------------------------------------------------------------------------------------------------
+
+
+def _members_of(contents: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The members of the file for a model, checked as the reader will check them."""
+    expected = {*_FITTED, *_METADATA_KEYS} - {"format_version"}
+    if set(contents) - {"format_version"} != expected:
+        raise _Refusal(
+            f"it needs exactly the entries {sorted(expected)}, and has {sorted(contents)}"
+        )
+    parameters = {name: _plain(value) for name, value in contents["parameters"].items()}
+    arrays = {name: _little_endian(contents[name], name) for name in _FITTED}
+    for name in _INITIAL:
+        value = parameters.pop(name, None)
+        if value is not None:
+            arrays[name] = _little_endian(value, name, double=True)
+    names = contents["feature_names"]
+    metadata = {
+        "format_version": FORMAT_VERSION,
+        "library_version": contents["library_version"],
+        "parameters": parameters,
+        "converged": _plain(contents["converged"]),
+        "n_iter": _plain(contents["n_iter"]),
+        "feature_names": None if names is None else [_plain(name) for name in names],
+    }
+    _check_metadata(metadata)
+    _check_shapes({name: array.shape for name, array in arrays.items()}, metadata)
+    _check_values(arrays, metadata)
+    text = _metadata_bytes(metadata)
+    if len(text) > _METADATA_LIMIT:
+        raise _Refusal(
+            f"its column names take {len(text)} bytes, and {_METADATA_LIMIT} is the limit"
+        )
+    return {"metadata": np.frombuffer(text, dtype=np.uint8), **arrays}
+
+
+def _plain(value: Any) -> Any:
+    """A constructor parameter or another scalar as JSON can hold it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return None
+    if isinstance(value, str):
+        return str(value)
+    return value
+
+
+def _little_endian(value: Any, name: str, double: bool = False) -> np.ndarray:
+    """An array as it is stored; bounds and starting values in double precision."""
+    try:
+        array = np.asarray(value)
+        single = (
+            array.dtype == np.float32
+            and not double
+            and name not in ("lower_bound", "lower_bounds")
+        )
+        return np.asarray(array, dtype="<f4" if single else "<f8", order="C")
+    except (TypeError, ValueError) as error:
+        raise _Refusal(f"{name} is not an array of numbers: {error}") from error
+
+
+def _metadata_bytes(metadata: Mapping[str, Any]) -> bytes:
+    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
+        "ascii"
+    )
+
+
+def _is_int(value: Any, minimum: int) -> bool:
+    return type(value) is int and value >= minimum
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and 0 <= value < math.inf
+
+
+_PARAMETERS: dict[str, Callable[[Any], bool]] = {
+    "n_components": lambda value: _is_int(value, 1),
+    "covariance_type": lambda value: value in ("full", "tied", "diag", "spherical"),
+    "tol": _is_number,
+    "reg_covar": _is_number,
+    "max_iter": lambda value: _is_int(value, 0),
+    "n_init": lambda value: _is_int(value, 1),
+    "init_params": lambda value: value in ("kmeans", "k-means++", "random", "random_from_data"),
+    "random_state": lambda value: value is None or (_is_int(value, 0) and value < 2**32),
+    "warm_start": lambda value: type(value) is bool,
+    "verbose": lambda value: type(value) is bool or _is_int(value, 0),
+    "verbose_interval": lambda value: _is_int(value, 1),
+    "n_threads": lambda value: value is None or _is_int(value, 1),
+}
+
+
+def _check_metadata(metadata: Mapping[str, Any]) -> None:
+    """Check all that is not an array. The format version has been looked at."""
+    if type(metadata["library_version"]) is not str:
+        raise _Refusal(f"library_version is {metadata['library_version']!r}, and not a string")
+    if type(metadata["converged"]) is not bool:
+        raise _Refusal(f"converged is {metadata['converged']!r}, and not True or False")
+    if not _is_int(metadata["n_iter"], 0):
+        raise _Refusal(f"n_iter is {metadata['n_iter']!r}, and not a number of iterations")
+    names = metadata["feature_names"]
+    if names is not None and not (
+        type(names) is list and all(type(name) is str for name in names)
+    ):
+        raise _Refusal("feature_names is not a list of strings")
+    parameters = metadata["parameters"]
+    if type(parameters) is not dict or set(parameters) != set(_PARAMETERS):
+        raise _Refusal(f"its constructor parameters are not exactly {sorted(_PARAMETERS)}")
+    for name, is_valid in _PARAMETERS.items():
+        if not is_valid(parameters[name]):
+            raise _Refusal(f"the constructor parameter {name} cannot be {parameters[name]!r}")
+
+
+def _check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, Any]) -> None:
+    """Check that the arrays belong to one model, from their shapes alone."""
+    means = shapes["means"]
+    if len(means) != 2 or 0 in means:
+        raise _Refusal(f"means has the shape {means}, and not (components, columns)")
+    k, d = means
+    covariance_type = metadata["parameters"]["covariance_type"]
+    expected = {
+        "weights": (k,),
+        "covariances": {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[
+            covariance_type
+        ],
+        "lower_bound": (),
+    }
+    for name, shape in expected.items():
+        if shapes[name] != shape:
+            raise _Refusal(
+                f"{name} has the shape {shapes[name]}, and not {shape} as {k} components of type "
+                f"{covariance_type!r} in {d} columns need"
+            )
+    if len(shapes["lower_bounds"]) != 1:
+        raise _Refusal(
+            f"lower_bounds has the shape {shapes['lower_bounds']}, and not (iterations,)"
+        )
+    for name in _INITIAL:
+        if 0 in shapes.get(name, ()):
+            raise _Refusal(f"{name} has the shape {shapes[name]}")
+    names = metadata["feature_names"]
+    if names is not None and len(names) != d:
+        raise _Refusal(f"it names {len(names)} columns, and has {d}")
+
+
+def _check_values(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+    """Check that the numbers are those of a mixture."""
+    for name in ("weights", "means", "covariances", *(n for n in _INITIAL if n in arrays)):
+        if not np.isfinite(arrays[name]).all():
+            raise _Refusal(f"{name} contains NaN or infinity")
+    for name in ("lower_bound", "lower_bounds"):
+        if not (
+            arrays[name] < np.inf
+        ).all():  # False for NaN; -inf is that of a model without a fit
+            raise _Refusal(f"{name} contains NaN or infinity")
+    weights = arrays["weights"].astype(np.float64)
+    if (weights < 0).any():
+        k = int(np.argmin(weights))
+        raise _Refusal(f"weights[{k}] is {weights[k]}, which is negative")
+    if not abs(weights.sum() - 1) <= 1e-6:
+        raise _Refusal(f"the weights add up to {weights.sum():.9g}, and not to 1")
+    _check_covariances(arrays["covariances"], metadata["parameters"]["covariance_type"])
+
+
+def _check_covariances(covariances: np.ndarray, covariance_type: str) -> None:
+    if covariance_type in ("diag", "spherical"):
+        if not (covariances > 0).all():
+            place = [int(i) for i in np.argwhere(~(covariances > 0))[0]]
+            raise _Refusal(f"covariances{place} is {covariances[tuple(place)]}, and not positive")
+        return
+    matrices = covariances if covariance_type == "full" else covariances[np.newaxis]
+    for k, matrix in enumerate(matrices):
+        which = f"covariances[{k}]" if covariance_type == "full" else "covariances"
+        matrix = matrix.astype(np.float64)
+        diagonal = np.diagonal(matrix)
+        if not (diagonal > 0).all():
+            raise _Refusal(f"{which} is not positive definite: a variance is {diagonal.min()}")
+        scale = np.sqrt(diagonal)
+        if not (np.abs(matrix - matrix.T) <= 1e-6 * np.outer(scale, scale)).all():
+            raise _Refusal(f"{which} is not symmetric")
+        try:
+            np.linalg.cholesky(matrix)
+        except np.linalg.LinAlgError as error:
+            rounded = " after rounding to float32: fit float64 rows, or raise reg_covar"
+            hint = rounded if covariances.dtype == np.float32 else ""
+            raise _Refusal(f"{which} is not positive definite{hint}") from error
+
+
+# -------------------------------------------------------------------------------------------------
+# The container: what a file looks like
+#
+# A zip archive as its specification has it (APPNOTE.TXT 6.3, sections 4.3 and 4.5.3), always with
+# 64-bit sizes: one layout, and no limit that a large model could cross.
+# -------------------------------------------------------------------------------------------------
+
+_LOCAL_HEADER = struct.Struct("<4s5H3I2H")
+_LOCAL_EXTRA = struct.Struct("<2H2Q")
+_DIRECTORY_HEADER = struct.Struct("<4s6H3I5H2I")
+_DIRECTORY_EXTRA = struct.Struct("<2H3Q")
+_END_64 = struct.Struct("<4sQ2H2I4Q")
+_LOCATOR_64 = struct.Struct("<4sIQI")
+_END = struct.Struct("<4s4H2IH")
+
+_ZIP_VERSION = 45  # of the specification: the first with 64-bit sizes
+_DATE = 0x21  # 1 January 1980, where the dates of zip begin
+_SEE_64 = 0xFFFFFFFF  # in the place of a 32-bit number: look at the 64-bit one
+
+_NPY_MAGIC = b"\x93NUMPY\x01\x00"
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '(<f4|<f8|\|u1)', 'fortran_order': False, "
+    rb"'shape': \((|[0-9]+,|[0-9]+(?:, [0-9]+)+)\), \} *\n"
+)
+_NPY_HEADER_LIMIT = 256  # bytes; one with three 19-digit numbers has 192
+
+
+class _Entry(NamedTuple):
+    """A member of the archive."""
+
+    name: str
+    size: int  # bytes of the .npy header and the data
+    checksum: int  # CRC-32 of the same
+
+
+def _local_header(entry: _Entry) -> bytes:
+    """What stands before a member."""
+    name = entry.name.encode("ascii") + b".npy"
+    return (
+        _LOCAL_HEADER.pack(
+            *(b"PK\x03\x04", _ZIP_VERSION, 0, 0, 0, _DATE),  # no flags, stored, no time of day
+            *(entry.checksum, _SEE_64, _SEE_64),
+            *(len(name), _LOCAL_EXTRA.size),
+        )
+        + name
+        + _LOCAL_EXTRA.pack(1, _LOCAL_EXTRA.size - 4, entry.size, entry.size)
+    )
+
+
+def _directory(entries: list[_Entry]) -> bytes:
+    """What stands behind the last member: the directory, and the records that end the file."""
+    records = b""
+    offset = 0
+    for entry in entries:
+        name = entry.name.encode("ascii") + b".npy"
+        records += _DIRECTORY_HEADER.pack(
+            *(b"PK\x01\x02", _ZIP_VERSION, _ZIP_VERSION, 0, 0, 0, _DATE),
+            *(entry.checksum, _SEE_64, _SEE_64),
+            *(len(name), _DIRECTORY_EXTRA.size, 0, 0, 0),  # no comment, first disk, no attributes
+            *(0, _SEE_64),
+        )
+        records += name
+        records += _DIRECTORY_EXTRA.pack(
+            1, _DIRECTORY_EXTRA.size - 4, entry.size, entry.size, offset
+        )
+        offset += len(_local_header(entry)) + entry.size
+    count = len(entries)
+    end_64 = _END_64.pack(
+        *(b"PK\x06\x06", _END_64.size - 12, _ZIP_VERSION, _ZIP_VERSION, 0, 0),
+        *(count, count, len(records), offset),
+    )
+    locator = _LOCATOR_64.pack(b"PK\x06\x07", 0, offset + len(records), 1)
+    end = _END.pack(b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, _SEE_64, _SEE_64, 0)
+    return records + end_64 + locator + end
+
+
+def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """The header of a C-ordered array in a .npy file, version 1.0, padded to a multiple of 64."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}".encode("ascii")
+    length = len(_NPY_MAGIC) + 2 + len(text) + 1
+    text += b" " * (-length % 64) + b"\n"
+    return _NPY_MAGIC + struct.pack("<H", len(text)) + text
+
+
+def _bytes_of(array: np.ndarray) -> np.ndarray:
+    """The memory of a C-contiguous array, as a view."""
+    return array.reshape(-1).view(np.uint8)
+
+
+def _write_members(file: BinaryIO, members: Mapping[str, np.ndarray]) -> None:
+    entries = []
+    for name in _MEMBERS:
+        if name not in members:
+            continue
+        array = members[name]
+        header = _npy_header(array.dtype.str, array.shape)
+        data = _bytes_of(array)
+        entry = _Entry(name, len(header) + len(data), zlib.crc32(data, zlib.crc32(header)))
+        file.write(_local_header(entry))
+        file.write(header)
+        file.write(data)
+        entries.append(entry)
+    file.write(_directory(entries))
+
+
+class _Member(NamedTuple):
+    """A member in a file that is being read: all that is known before its data is."""
+
+    entry: _Entry
+    start: int  # where its .npy header begins
+    header: bytes
+    dtype: str
+    shape: tuple[int, ...]
+
+
+def _read_contents(file: BinaryIO) -> dict[str, Any]:
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise _Refusal("it is not a regular file")
+    magic = file.read(4)
+    if magic != b"PK\x03\x04":
+        raise _Refusal(
+            f"it is not a gaussmix model file: it begins with {magic!r}, and not with"
+            " b'PK\\x03\\x04'"
+        )
+    # The metadata comes first, so that a file of a later format is recognised whatever else it
+    # holds.
+    first = _read_member(file, 0, status.st_size)
+    metadata = _read_metadata(file, first)
+    members = _read_layout(file, first, status.st_size)
+    _check_metadata(metadata)
+    _check_shapes({name: member.shape for name, member in members.items()}, metadata)
+    arrays = {name: _read_data(file, member) for name, member in members.items()}
+    _check_values(arrays, metadata)
+
+    arrays = {
+        name: array.astype(array.dtype.newbyteorder("="), copy=False)
+        for name, array in arrays.items()
+    }
+    initial = {name: arrays.pop(name, None) for name in _INITIAL}
+    return {
+        **metadata,
+        **arrays,
+        "lower_bound": float(arrays["lower_bound"]),
+        "lower_bounds": arrays["lower_bounds"].tolist(),
+        "parameters": {**metadata["parameters"], **initial},
+    }
+
+
+def _read_layout(file: BinaryIO, first: _Member, file_size: int) -> dict[str, _Member]:
+    """All members but the metadata, after comparing the whole container with the writer's."""
+    entries = [first.entry]
+    members: dict[str, _Member] = {}
+    position = first.start + first.entry.size
+    while _peek(file, position) == b"PK\x03\x04":
+        member = _read_member(file, position, file_size)
+        name = member.entry.name
+        if _MEMBERS.index(name) <= _MEMBERS.index(entries[-1].name):
+            raise _Refusal(f"the member {name!r} is there twice or out of its place")
+        _check_dtype(member)
+        members[name] = member
+        entries.append(member.entry)
+        position = member.start + member.entry.size
+    missing = [name for name in _FITTED if name not in members]
+    if missing:
+        raise _Refusal(f"it is incomplete: {', '.join(missing)} not found")
+    expected = _directory(entries)
+    file.seek(position)
+    if file_size - position != len(expected) or file.read(len(expected)) != expected:
+        raise _Refusal("its directory is damaged, or it was not written by gaussmix")
+    return members
+
+
+def _peek(file: BinaryIO, position: int) -> bytes:
+    file.seek(position)
+    return file.read(4)
+
+
+def _read_member(file: BinaryIO, position: int, file_size: int) -> _Member:
+    """The headers of the member at `position`, compared with what the writer would write."""
+    file.seek(position)
+    head = file.read(_LOCAL_HEADER.size)
+    if len(head) < _LOCAL_HEADER.size:
+        raise _Refusal(f"it ends after {file_size} bytes, in the middle of a header")
+    fields = _LOCAL_HEADER.unpack(head)
+    if fields[2] != 0 or fields[3] != 0:
+        raise _Refusal("a member is compressed or encrypted, which a model file never is")
+    checksum, name_length = fields[6], fields[9]
+    name = file.read(min(name_length, 64))
+    extra = file.read(_LOCAL_EXTRA.size)
+    if len(extra) < _LOCAL_EXTRA.size:
+        raise _Refusal(f"it ends after {file_size} bytes, in the middle of a header")
+    known = {member.encode("ascii") + b".npy": member for member in _MEMBERS}
+    if name not in known:
+        raise _Refusal(f"it has a member {name!r}, which a model file does not have")
+    entry = _Entry(known[name], _LOCAL_EXTRA.unpack(extra)[3], checksum)
+    if head + name + extra != _local_header(entry):
+        raise _Refusal(f"the header of {entry.name} is damaged, or was not written by gaussmix")
+    start = file.tell()
+    if entry.size > file_size - start:
+        raise _Refusal(
+            f"{entry.name} is said to have {entry.size} bytes, but only {file_size - start}"
+            " follow: the file is damaged or cut off"
+        )
+    return _Member(entry, start, *_read_npy_header(file, entry))
+
+
+def _read_npy_header(file: BinaryIO, entry: _Entry) -> tuple[bytes, str, tuple[int, ...]]:
+    """The header of an array, its dtype and its shape, without evaluating anything."""
+    damaged = _Refusal(f"the array header of {entry.name} is damaged or of another kind")
+    start = file.read(min(len(_NPY_MAGIC) + 2, entry.size))
+    if len(start) < len(_NPY_MAGIC) + 2 or not start.startswith(_NPY_MAGIC):
+        raise damaged
+    length = struct.unpack("<H", start[-2:])[0]
+    if length > min(_NPY_HEADER_LIMIT, entry.size - len(start)):
+        raise damaged
+    text = file.read(length)
+    match = _NPY_HEADER.fullmatch(text)
+    if match is None:
+        raise damaged
+    dtype = match[1].decode("ascii")
+    shape = tuple(int(number) for number in re.findall(rb"[0-9]+", match[2]))
+    header = start + text
+    if header != _npy_header(dtype, shape):
+        raise damaged
+    declared = math.prod(shape) * np.dtype(dtype).itemsize
+    if declared != entry.size - len(header):
+        raise _Refusal(
+            f"{entry.name} is said to have the shape {shape}, which takes {declared} bytes, but "
+            f"{entry.size - len(header)} are there"
+        )
+    return header, dtype, shape
+
+
+def _check_dtype(member: _Member) -> None:
+    allowed = (
+        ("<f4", "<f8") if member.entry.name in ("weights", "means", "covariances") else ("<f8",)
+    )
+    if member.dtype not in allowed:
+        raise _Refusal(
+            f"{member.entry.name} has the dtype {member.dtype!r}, and not {' or '.join(allowed)}"
+        )
+
+
+def _read_data(file: BinaryIO, member: _Member) -> np.ndarray:
+    array = np.empty(member.shape, dtype=member.dtype)
+    data = _bytes_of(array)
+    file.seek(member.start + len(member.header))
+    if file.readinto(data) != len(data):
+        raise _Refusal(f"it ends in the middle of {member.entry.name}")
+    if zlib.crc32(data, zlib.crc32(member.header)) != member.entry.checksum:
+        raise _Refusal(f"{member.entry.name} is damaged: its checksum does not match")
+    return array
+
+
+def _read_metadata(file: BinaryIO, member: _Member) -> dict[str, Any]:
+    """The metadata, as far as the format version; `_check_metadata` sees to the rest."""
+    if member.entry.name != "metadata" or member.dtype != "|u1" or len(member.shape) != 1:
+        raise _Refusal("it does not begin with the metadata of a gaussmix model")
+    if member.shape[0] > _METADATA_LIMIT:
+        raise _Refusal(
+            f"its metadata has {member.shape[0]} bytes, and {_METADATA_LIMIT} is the limit"
+        )
+    text = _read_data(file, member).tobytes()
+    try:
+        metadata = json.loads(text.decode("ascii"))
+        version = metadata["format_version"]
+        if _is_int(version, FORMAT_VERSION + 1):
+            raise _Refusal(
+                f"it has format version {version}, written by gaussmix "
+                f"{metadata.get('library_version')}; this gaussmix reads versions up to "
+                f"{FORMAT_VERSION}. Install a newer gaussmix"
+            )
+        is_sound = _is_int(version, FORMAT_VERSION) and set(metadata) == set(_METADATA_KEYS)
+        # Equal only without duplicate keys, NaN, spare spaces and numbers written in other ways.
+        is_sound = is_sound and _metadata_bytes(metadata) == text
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _Refusal(f"its metadata cannot be read: {_first_line(error)}") from error
+    if not is_sound:
+        raise _Refusal("its metadata is not as gaussmix writes it")
+    return metadata
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0][:200]
+
+
+# -------------------------------------------------------------------------------------------------
+# Replacing a file as a whole
+# -------------------------------------------------------------------------------------------------
+
+
+def _write_whole_file(path: str, write: Callable[[BinaryIO], None]) -> None:
+    """Have `write` fill a temporary file beside `path`, and rename it when it is on disk."""
+    mode = _mode_to_keep(path)
+    directory = os.path.dirname(path) or os.curdir
+    temporary = os.path.join(directory, f".gaussmix-{secrets.token_hex(8)}.tmp")
+    try:
+        file = open(temporary, "xb")  # noqa: SIM115 - closed below, before the renaming
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    try:
+        with file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            os.chmod(temporary, mode)
+        os.replace(temporary, path)
+    except BaseException as error:  # Ctrl-C too leaves no temporary file
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            raise OSError(error.errno, error.strerror, path) from error
+        raise
+    _sync_directory(directory)
+
+
+def _mode_to_keep(path: str) -> int | None:
+    """The permissions of the file that will be replaced, None when there is none.
+
+    Renaming would quietly replace things that are not the user's own plain file, or that he has
+    protected; those are refused.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISLNK(mode):
+        raise OSError(errno.ELOOP, "is a symbolic link; save to the file it points to", path)
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "is not a regular file", path)
+    if not os.access(path, os.W_OK):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return stat.S_IMODE(mode)
+
+
+def _sync_directory(directory: str) -> None:
+    """Make the renaming itself survive a power failure, where the system can do that."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # the new file is in its place; some file systems cannot say more
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,1193 @@
+"""Every check of what a user passes in, and every message about it.
+
+The functions here look at input and either return it in the form the rest of the package reads, or
+raise an exception that names the argument, the value and what to do. They import nothing but the
+standard library and NumPy: tables (pandas, polars, Arrow), sparse matrices and scikit-learn's
+exception classes are recognised by what they look like, or by what is already loaded.
+
+Where scikit-learn has a sentence for a failure, its words are used, because programs look for
+them.
+"""
+
+from __future__ import annotations
+
+import functools
+import numbers
+import sys
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+
+__all__ = [
+    "ConvergenceWarning",
+    "IllDefinedCovarianceError",
+    "InvalidParameterError",
+    "NotFittedError",
+    "as_rows",
+    "check_enough_rows",
+    "check_feature_names",
+    "check_initial",
+    "check_mixture",
+    "check_out",
+    "check_parameters",
+    "check_random_state",
+    "check_sample_weight",
+    "computing_dtype",
+    "constant_columns_warning",
+    "convergence_warning",
+    "feature_names",
+    "ill_defined",
+    "nonfinite_error",
+    "not_fitted",
+]
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+
+_ESTIMATOR = "GaussianMixture"
+
+
+# -------------------------------------------------------------------------------------------------
+# Exceptions and warnings
+# -------------------------------------------------------------------------------------------------
+
+
+class InvalidParameterError(ValueError, TypeError):
+    """A constructor parameter has a value or a type it cannot have."""
+
+
+class NotFittedError(ValueError, AttributeError):
+    """A method that needs a fitted model was called before ``fit``."""
+
+
+class ConvergenceWarning(UserWarning):
+    """The iterations ended, or started, in a way that calls for a look at the result."""
+
+
+class IllDefinedCovarianceError(ValueError):
+    """A covariance matrix is singular, so that the model cannot be evaluated.
+
+    Attributes
+    ----------
+    component : int or None
+        The component that collapsed; None when the covariance is shared by all (``"tied"``).
+    weight : float or None
+        Its mixture weight, between 0 and 1.
+    effective_rows : float or None
+        The sum of its responsibilities, each times the row's sample weight.
+    columns : tuple of int
+        The columns in which it has no spread, or which are linearly dependent.
+    """
+
+    component: int | None = None
+    weight: float | None = None
+    effective_rows: float | None = None
+    columns: tuple[int, ...] = ()
+
+
+# Where scikit-learn keeps the class of the same meaning. Its InvalidParameterError lives in a
+# private module; should it move, only `except sklearn...InvalidParameterError` stops matching.
+_SKLEARN_HOME = {
+    InvalidParameterError: "sklearn.utils._param_validation",
+    NotFittedError: "sklearn.exceptions",
+    ConvergenceWarning: "sklearn.exceptions",
+}
+
+
+@functools.cache
+def _joined_class(own: type, theirs: type) -> type:
+    """The class that is both ours and scikit-learn's, made once a pair."""
+
+    def __reduce__(self):
+        # The class has no importable name: pickle the recipe, and let the reader's process decide
+        # again.
+        return _rebuild, (own, self.args)
+
+    members = {"__doc__": own.__doc__, "__module__": own.__module__, "__reduce__": __reduce__}
+    return type(own.__name__, (own, theirs), members)
+
+
+def _rebuild(own: type, args: tuple) -> BaseException:
+    return _compatible_class(own)(*args)
+
+
+def _compatible_class(own: type) -> type:
+    """`own`, also an instance of scikit-learn's class of that name if scikit-learn is loaded."""
+    home = sys.modules.get(_SKLEARN_HOME[own])
+    theirs = getattr(home, own.__name__, None)
+    return own if theirs is None else _joined_class(own, theirs)
+
+
+def not_fitted(estimator_name: str = _ESTIMATOR) -> NotFittedError:
+    """The exception for a model that has not been fitted; the caller raises it."""
+    return _compatible_class(NotFittedError)(
+        f"This {estimator_name} instance is not fitted yet. Call 'fit' with appropriate arguments "
+        "before using this estimator."
+    )
+
+
+def convergence_warning(message: str) -> ConvergenceWarning:
+    """A warning to pass to `warnings.warn`, which needs no category beside it."""
+    return _compatible_class(ConvergenceWarning)(message)
+
+
+def ill_defined(
+    *,
+    component: int | None,
+    weight: float | None = None,
+    effective_rows: float | None = None,
+    columns: Sequence[int] = (),
+    feature_names: Sequence[str] | None = None,
+    covariance_type: str = "full",
+    reg_covar: float = 0.0,
+    dtype: Any = np.float64,
+) -> IllDefinedCovarianceError:
+    """The exception for a covariance that has no Cholesky factor; the caller raises it.
+
+    Parameters
+    ----------
+    component : int or None
+        Index of the component; None for the covariance shared by all components.
+    weight : float or None
+        Its mixture weight.
+    effective_rows : float or None
+        Sum of its (weighted) responsibilities.
+    columns : sequence of int
+        Columns without spread, or those of the direction without spread; may be empty.
+    feature_names : sequence of str or None
+        Names of the columns of X, when it had any.
+    covariance_type : {"full", "tied", "diag", "spherical"}
+    reg_covar : float
+        The value the fit used.
+    dtype : dtype
+        The precision of X: float32 rows get the advice to try float64.
+    """
+    if component is None:
+        what = "The covariance shared by all components is not positive definite"
+    else:
+        what = f"Component {component} collapsed"
+    facts = []
+    if weight is not None:
+        facts.append(f"weight {weight:.3g}")
+    if effective_rows is not None:
+        facts.append(f"about {effective_rows:.3g} effective rows")
+    if facts:
+        what += f" ({', '.join(facts)})"
+    if len(columns) == 1:
+        what += f": it has no spread in {_column_label(columns[0], feature_names)}"
+    elif columns:
+        labels = ", ".join(_column_label(column, feature_names) for column in columns)
+        what += f": it has no spread in one direction or more, in which lie {labels}"
+
+    remedies = [
+        (
+            f"raise reg_covar (now {reg_covar:g}; it is added to the variance of every column, so"
+            " compare it with the square of a column's spread)"
+        ),
+        "use fewer components",
+    ]
+    if covariance_type in ("full", "tied"):
+        remedies.append('use covariance_type="diag", or drop columns that follow from others')
+    if len(columns) == 1:
+        remedies.append("drop a column that is constant")
+    if np.dtype(dtype) == np.float32:
+        remedies.append("pass X as float64, since float32 keeps only about 7 digits")
+
+    error = IllDefinedCovarianceError(
+        "Fitting the mixture model failed because some components have ill-defined empirical "
+        "covariance (for instance caused by singleton or collapsed samples). Try to decrease the "
+        "number of components, increase reg_covar, or scale the input data. "
+        f"{what}. What helps: {'; '.join(remedies)}."
+    )
+    error.component = component
+    error.weight = weight
+    error.effective_rows = effective_rows
+    error.columns = tuple(int(column) for column in columns)
+    return error
+
+
+def constant_columns_warning(
+    columns: Sequence[int], feature_names: Sequence[str] | None, reg_covar: float
+) -> UserWarning:
+    """A warning, to pass to `warnings.warn`, about columns of X that hold one value only.
+
+    Such a column tells nothing about the components; its variance in the model is `reg_covar`,
+    which then decides how large the log-likelihood is.
+    """
+    labels = ", ".join(_column_label(column, feature_names) for column in columns)
+    return UserWarning(
+        f"X is constant in {labels}. The variance there is reg_covar={reg_covar:g} alone, and that"
+        " number decides the log-likelihood. Drop the column, or choose reg_covar with it in"
+        " mind."
+    )
+
+
+def _column_label(column: int, names: Sequence[str] | None) -> str:
+    """`column 1 ('waiting')`, or `column 1` for unnamed columns."""
+    if names is None or column >= len(names):
+        return f"column {column}"
+    return f"column {column} ({names[column]!r})"
+
+
+# -------------------------------------------------------------------------------------------------
+# Constructor parameters
+# -------------------------------------------------------------------------------------------------
+
+
+def check_parameters(params: Mapping[str, Any], estimator_name: str = _ESTIMATOR) -> None:
+    """Check all constructor parameters, in the order of the signature.
+
+    Parameters
+    ----------
+    params : mapping
+        Name to value, as ``get_params()`` returns it.
+    estimator_name : str
+        The class the message speaks of.
+
+    Raises
+    ------
+    InvalidParameterError
+        Naming the parameter, the values it can take, and the one it has.
+
+    Examples
+    --------
+    >>> check_parameters({"n_components": 3, "tol": 1e-3})
+    >>> check_parameters({"tol": -1})  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ...
+    gaussmix._validation.InvalidParameterError: The 'tol' parameter of GaussianMixture must be ...
+    """
+    for name, value in params.items():
+        if name not in _CONSTRAINTS:
+            continue  # a subclass checks the parameters it adds
+        is_valid, description = _CONSTRAINTS[name]
+        if not is_valid(value):
+            raise _compatible_class(InvalidParameterError)(
+                f"The {name!r} parameter of {estimator_name} must be {description}. Got {value!r}"
+                " instead."
+            )
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, (bool, np.bool_))
+
+
+def _is_int(value: Any, minimum: int) -> bool:
+    # bool is an Integral, but n_components=True is a slip and not a count.
+    return isinstance(value, numbers.Integral) and not _is_bool(value) and value >= minimum
+
+
+def _is_float(value: Any) -> bool:
+    # The comparison is False for NaN.
+    return isinstance(value, numbers.Real) and not _is_bool(value) and 0 <= value < np.inf
+
+
+def _is_verbose(value: Any) -> bool:
+    return _is_bool(value) or _is_int(value, 0)
+
+
+def _is_random_state(value: Any) -> bool:
+    if value is None or isinstance(value, (np.random.RandomState, np.random.Generator)):
+        return True
+    return _is_int(value, 0) and value <= 2**32 - 1
+
+
+def _is_array_or_none(value: Any) -> bool:
+    if value is None:
+        return True
+    if isinstance(value, (str, bytes, Mapping)):
+        return False
+    return hasattr(value, "__array__") or (
+        hasattr(value, "__len__") and hasattr(value, "__getitem__")
+    )
+
+
+def _int_from(minimum: int) -> tuple:
+    return lambda value: _is_int(value, minimum), f"an int in the range [{minimum}, inf)"
+
+
+def _one_of(options: tuple[str, ...]) -> tuple:
+    listed = ", ".join(repr(option) for option in sorted(options))
+    return lambda value: isinstance(value, str) and value in options, f"a str among {{{listed}}}"
+
+
+_NON_NEGATIVE = (_is_float, "a float in the range [0.0, inf)")
+_ARRAY_OR_NONE = (_is_array_or_none, "an array-like or None")
+
+_CONSTRAINTS = {
+    "n_components": _int_from(1),
+    "covariance_type": _one_of(COVARIANCE_TYPES),
+    "tol": _NON_NEGATIVE,
+    "reg_covar": _NON_NEGATIVE,
+    "max_iter": _int_from(0),
+    "n_init": _int_from(1),
+    "init_params": _one_of(INIT_PARAMS),
+    "weights_init": _ARRAY_OR_NONE,
+    "means_init": _ARRAY_OR_NONE,
+    "precisions_init": _ARRAY_OR_NONE,
+    "random_state": (
+        _is_random_state,
+        (
+            "an int in the range [0, 4294967295], an instance of 'numpy.random.RandomState', an"
+            " instance of 'numpy.random.Generator' or None"
+        ),
+    ),
+    "warm_start": (_is_bool, "an instance of 'bool' or an instance of 'numpy.bool'"),
+    "verbose": (
+        _is_verbose,
+        "an int in the range [0, inf), an instance of 'bool' or an instance of 'numpy.bool'",
+    ),
+    "verbose_interval": _int_from(1),
+    "n_threads": (
+        lambda value: value is None or _is_int(value, 1),
+        "an int in the range [1, inf) or None",
+    ),
+}
+
+
+def check_random_state(seed: Any) -> np.random.RandomState | np.random.Generator:
+    """The random generator meant by `seed`.
+
+    Parameters
+    ----------
+    seed : None, int, numpy.random.RandomState or numpy.random.Generator
+        None is NumPy's global generator, the one ``numpy.random.seed`` sets; an int starts a new
+        ``RandomState``; a generator is returned as it is, and moves on as it is used.
+    """
+    if not _is_random_state(seed):
+        raise ValueError(
+            f"random_state={seed!r} cannot start a random generator. Pass None, an int from 0 to "
+            "2**32 - 1, a numpy.random.RandomState or a numpy.random.Generator."
+        )
+    if seed is None:
+        return np.random.mtrand._rand  # the generator behind numpy.random.seed has no public name
+    if isinstance(seed, numbers.Integral):
+        return np.random.RandomState(int(seed))
+    return seed
+
+
+# -------------------------------------------------------------------------------------------------
+# Rows
+# -------------------------------------------------------------------------------------------------
+
+
+def as_rows(
+    X: Any,
+    *,
+    estimator_name: str = _ESTIMATOR,
+    n_features: int | None = None,
+    fitted_names: np.ndarray | None = None,
+    min_rows: int = 1,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """X as a two-dimensional array of real numbers, without copying it where that can be helped.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Lists, arrays of any layout, byte order and numeric dtype, memory maps, and tables of
+        pandas, polars or Arrow.
+    estimator_name : str
+        The class the messages speak of.
+    n_features : int or None
+        The number of columns the model was fitted with; None while fitting, when any number will
+        do.
+    fitted_names : ndarray of str or None
+        The column names the model was fitted with; looked at only when `n_features` is given.
+    min_rows : int
+        The smallest number of rows that is acceptable.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_samples, n_features)
+        Of kind bool, int, unsigned or float (any width, order and strides): a view of X whenever X
+        is such an array. Object arrays of numbers and tables of several dtypes come as a new float
+        array. Missing values have become NaN; nothing here looks for NaN or infinity, since the
+        first pass over the rows does (see `nonfinite_error`).
+    names : ndarray of str or None
+        The names of the columns, if X has them.
+
+    Raises
+    ------
+    ValueError, TypeError
+        With scikit-learn's words where it has some.
+    """
+    # A server scores one row at a time: an ordinary array goes through in well under two
+    # microseconds.
+    if type(X) is np.ndarray and X.ndim == 2 and X.dtype.char in "fd" and fitted_names is None:
+        rows, columns = X.shape
+        if rows >= min_rows and columns >= 1 and (n_features is None or columns == n_features):
+            return X, None
+
+    names = feature_names(X)
+    if n_features is not None:
+        check_feature_names(fitted_names, names, estimator_name)
+    rows = _as_array(X, estimator_name)
+    _check_two_dimensional(rows, X, estimator_name)
+    rows = _as_numbers(rows, names, estimator_name)
+    _check_shape_of_rows(rows.shape, min_rows, estimator_name)
+    if n_features is not None and rows.shape[1] != n_features:
+        raise ValueError(
+            f"X has {rows.shape[1]} features, but {estimator_name} is expecting {n_features}"
+            " features as input."
+        )
+    return rows, names
+
+
+def computing_dtype(dtype: Any) -> np.dtype:
+    """The precision of computation with such rows: float32 for float32, else float64."""
+    dtype = np.dtype(dtype)
+    single = dtype.kind == "f" and dtype.itemsize == 4
+    return np.dtype(np.float32 if single else np.float64)
+
+
+def check_enough_rows(n_samples: int, n_components: int) -> None:
+    """Refuse to fit more components than there are rows."""
+    if n_samples < n_components:
+        raise ValueError(
+            f"Expected n_samples >= n_components but got n_components = {n_components}, "
+            f"n_samples = {n_samples}. Use fewer components, or more rows."
+        )
+
+
+def nonfinite_error(
+    X: np.ndarray,
+    row: int,
+    column: int,
+    feature_names: Sequence[str] | None = None,
+    estimator_name: str = _ESTIMATOR,
+) -> ValueError:
+    """The exception for a NaN, an infinity or a number too large for the computing precision.
+
+    `X` is what `as_rows` returned, and `row`, `column` the place of the first such value in it.
+    """
+    value = X[row, column]
+    where = f"First at row {row}, {_column_label(column, feature_names)}"
+    if value != value:
+        return ValueError(
+            f"Input X contains NaN. {where}. {estimator_name} does not accept missing values"
+            " encoded as NaN: drop those rows, or fill them in first."
+        )
+    return ValueError(
+        f"Input X contains infinity or a value too large for {computing_dtype(X.dtype)!r}. "
+        f"{where}: {value!s}. Drop those rows, or rescale the column."
+    )
+
+
+def _as_array(X: Any, estimator_name: str) -> np.ndarray:
+    """X as a plain ndarray of any dtype and number of dimensions; tables column by column."""
+    if isinstance(X, np.ma.MaskedArray):
+        return _unmasked(X, "X")
+    if isinstance(X, np.matrix):
+        raise TypeError(
+            "np.matrix is not supported. Please convert X to a numpy array with np.asarray(X)."
+        )
+    if isinstance(X, np.ndarray):
+        return np.asarray(X)  # memory maps and other subclasses as a view of the same memory
+    table = _table_kind(X)
+    if table is not None:
+        return _TABLE_READERS[table](X, estimator_name)
+    if _is_sparse(X):
+        raise TypeError(
+            f"Sparse data was passed for X, but dense data is required by {estimator_name}. Use "
+            "'.toarray()' to convert to a dense numpy array."
+        )
+    if hasattr(X, "collect") and hasattr(X, "lazy"):
+        raise TypeError(
+            f"X is a {type(X).__name__}, which holds a query and not its rows. Pass X.collect()"
+            " instead."
+        )
+    if isinstance(X, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in X):
+        return _unmasked(np.ma.stack(X), "X")
+    try:
+        return np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"X is not a table of numbers: {error} Give every row the same number of columns."
+        ) from error
+
+
+def _unmasked(values: np.ma.MaskedArray, name: str) -> np.ndarray:
+    """The data of a masked array in which nothing is masked."""
+    mask = np.ma.getmask(values)
+    if np.any(mask):
+        first = tuple(int(i) for i in np.argwhere(mask)[0])
+        where = f"row {first[0]}, column {first[1]}" if len(first) == 2 else f"index {first}"
+        raise ValueError(
+            f"{name} is a masked array with {np.count_nonzero(mask)} masked values, the first at"
+            f" {where}. Masked values are missing values, which are not accepted: drop those rows"
+            " (numpy.ma.compress_rows), or fill them in (.filled(value))."
+        )
+    return np.asarray(values.data)
+
+
+def _is_sparse(X: Any) -> bool:
+    """Whether X is a sparse matrix or array of scipy, or one that looks like it."""
+    sparse = sys.modules.get("scipy.sparse")
+    if sparse is not None and sparse.issparse(X):
+        return True
+    return hasattr(X, "nnz") and (hasattr(X, "toarray") or hasattr(X, "todense"))
+
+
+def _check_two_dimensional(array: np.ndarray, X: Any, estimator_name: str) -> None:
+    remedy = (
+        "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
+        "array.reshape(1, -1) if it contains a single sample."
+    )
+    if array.ndim == 2:
+        return
+    if array.ndim == 0:
+        raise ValueError(
+            f"Expected 2D array, got scalar array instead:\narray={array} (X is of type "
+            f"{type(X).__name__}).\n{remedy}"
+        )
+    if array.ndim == 1 and (hasattr(X, "to_frame") or hasattr(X, "combine_chunks")):
+        raise ValueError(
+            f"Expected a 2-dimensional container but got {type(X)} instead. Pass a DataFrame"
+            " containing a single row (i.e. single sample) or a single column (i.e. single"
+            f" feature) instead. {remedy}"
+        )
+    if array.ndim == 1:
+        raise ValueError(f"Expected 2D array, got 1D array instead:\narray={array}.\n{remedy}")
+    raise ValueError(
+        f"Found array with dim {array.ndim} (shape={array.shape}), while dim <= 2 is required by "
+        f"{estimator_name}. Reshape your data to two dimensions, for example with "
+        "array.reshape(len(array), -1)."
+    )
+
+
+def _check_shape_of_rows(shape: tuple[int, int], min_rows: int, estimator_name: str) -> None:
+    if shape[0] < min_rows:
+        raise ValueError(
+            f"Found array with {shape[0]} sample(s) (shape={shape}) while a minimum of {min_rows}"
+            f" is required by {estimator_name}."
+        )
+    if shape[1] < 1:
+        raise ValueError(
+            f"Found array with 0 feature(s) (shape={shape}) while a minimum of 1 is required by "
+            f"{estimator_name}."
+        )
+
+
+def _as_numbers(array: np.ndarray, names: Sequence[str] | None, estimator_name: str) -> np.ndarray:
+    """An array of real numbers as it is, an object array of numbers as float64; else an error."""
+    if array.dtype.kind in "biuf":
+        return array
+    if array.dtype.kind == "O":
+        return _numbers_of_objects(_Objects(array, array.dtype, names, 0, estimator_name))
+    _refuse_dtype(array.dtype, _column_label(0, names), estimator_name)
+
+
+# -------------------------------------------------------------------------------------------------
+# Values that are not plain numbers
+# -------------------------------------------------------------------------------------------------
+
+_TEXT = (str, bytes, bytearray)
+_COMPLEX = (complex, np.complexfloating)
+_TIME = (np.datetime64, np.timedelta64)
+_NOT_NUMBERS = _TEXT + _COMPLEX + _TIME
+
+
+class _Objects(NamedTuple):
+    """A two-dimensional object array, and what a message about it needs to say."""
+
+    values: np.ndarray
+    dtype: Any  # of the column or array the values came from
+    names: Sequence[Any] | None
+    first_column: int
+    estimator_name: str
+
+
+def _numbers_of_objects(objects: _Objects) -> np.ndarray:
+    """Objects that are numbers as float64, with None and pandas.NA as NaN.
+
+    Text is refused even when it spells a number: whether "1,5" is one, and which, is for the user
+    to say.
+    """
+    values = objects.values
+    types = set(map(type, values.ravel(order="K").tolist()))
+    if any(issubclass(kind, _NOT_NUMBERS) for kind in types):
+        _refuse_first_object(objects)
+    missing = _pandas_missing()
+    if missing is not None and type(missing) in types:
+        absent = np.frompyfunc(lambda value: value is missing, 1, 1)(values).astype(bool)
+        values = np.where(absent, None, values)  # NumPy reads None as NaN, and refuses pandas.NA
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError, OverflowError):
+        _refuse_first_object(objects)
+
+
+def _pandas_missing() -> Any:
+    """pandas.NA, if pandas is loaded."""
+    return getattr(sys.modules.get("pandas"), "NA", None)
+
+
+def _refuse_first_object(objects: _Objects) -> NoReturn:
+    """Raise for the first entry that is not a real number."""
+    for (row, column), value in np.ndenumerate(objects.values):
+        where = f"row {row}, {_column_label(objects.first_column + column, objects.names)}"
+        if isinstance(value, _COMPLEX):
+            raise ValueError(
+                f"Complex data not supported: X has dtype {objects.dtype} with the complex value "
+                f"{value!r} at {where}. Pass the real and imaginary parts as two columns."
+            )
+        if isinstance(value, _TEXT):
+            raise ValueError(
+                f"X has dtype {objects.dtype} with the text {_shortened(value)} at {where}, but"
+                f" {objects.estimator_name} needs numbers. Select the numeric columns, or convert"
+                " the text yourself, for example with X.astype(float)."
+            )
+        try:
+            if isinstance(value, _TIME):
+                raise TypeError("it is a point in time or a duration")
+            if value is not None and value is not _pandas_missing():
+                float(value)
+        except OverflowError as error:
+            raise ValueError(
+                "Input X contains infinity or a value too large for dtype('float64'). First at "
+                f"{where}: {_shortened(value)}. Drop those rows, or rescale the column."
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"X has dtype {objects.dtype} with {_shortened(value)} at {where}, which is not a "
+                f"number: {error}. Select the numeric columns, or convert it first."
+            ) from error
+    raise TypeError(
+        f"X has dtype {objects.dtype} with values that {objects.estimator_name} cannot read as "
+        "numbers. Pass one number in each cell."
+    )
+
+
+def _shortened(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _refuse_dtype(dtype: Any, label: str, estimator_name: str) -> NoReturn:
+    """Raise for a dtype whose values are no real numbers; `label` names its (first) column."""
+    kind = getattr(dtype, "kind", "O")
+    if kind == "c":
+        raise ValueError(
+            f"Complex data not supported: X has dtype {dtype} in {label}. Pass the real and"
+            " imaginary parts as two columns."
+        )
+    if kind in "USTO":
+        raise ValueError(
+            f"X has dtype {dtype} in {label}, but {estimator_name} needs numbers. Select the"
+            " numeric columns, or convert the text yourself, for example with X.astype(float)."
+        )
+    if kind in "mM":
+        raise TypeError(
+            f"X has dtype {dtype} in {label}, but {estimator_name} needs numbers. Convert the"
+            " times to a number of seconds or days first, for example (X - X.min()) /"
+            " numpy.timedelta64(1, 's')."
+        )
+    raise TypeError(
+        f"X has dtype {dtype} in {label}, but {estimator_name} needs numbers. Pass a"
+        " two-dimensional array of floats, for example"
+        " numpy.lib.recfunctions.structured_to_unstructured(X)."
+    )
+
+
+# -------------------------------------------------------------------------------------------------
+# Tables of pandas, polars and Arrow
+# -------------------------------------------------------------------------------------------------
+
+
+def _table_kind(X: Any) -> str | None:
+    """Which interface a table speaks ("pandas", "polars", "arrow"), or None when X is no table."""
+    if hasattr(X, "iloc") and hasattr(X, "columns") and hasattr(X, "dtypes"):
+        return "pandas"
+    if hasattr(X, "get_columns") and hasattr(X, "columns") and hasattr(X, "to_numpy"):
+        return "polars"
+    if hasattr(X, "num_rows") and hasattr(X, "schema") and hasattr(X, "columns"):
+        return "arrow"
+    return None
+
+
+def feature_names(X: Any) -> np.ndarray | None:
+    """The names of a table's columns as an object array; None unless all of them are strings.
+
+    Raises
+    ------
+    TypeError
+        When some names are strings and others are not.
+    """
+    if isinstance(X, (np.ndarray, list, tuple)):
+        return None
+    table = _table_kind(X)
+    if table is None:
+        return None
+    labels = list(X.schema.names if table == "arrow" else X.columns)
+    kinds = sorted({type(label).__name__ for label in labels})
+    if len(kinds) > 1 and "str" in kinds:
+        raise TypeError(
+            "Feature names are only supported if all input features have string names, but your"
+            f" input has {kinds} as feature name / column name types. Convert them all to strings,"
+            " for example with X.columns = X.columns.astype(str), or pass the values without"
+            " their names."
+        )
+    if kinds != ["str"]:
+        return None
+    names = np.empty(len(labels), dtype=object)
+    names[:] = labels
+    return names
+
+
+def check_feature_names(
+    fitted: np.ndarray | None, given: np.ndarray | None, estimator_name: str = _ESTIMATOR
+) -> None:
+    """Compare the column names of X with those of the rows the model was fitted to.
+
+    Columns are never reordered: a table whose columns come in another order, or under other names,
+    is an error. When only one of the two has names, that is a warning.
+    """
+    if fitted is None and given is None:
+        return
+    if fitted is None:
+        warnings.warn(
+            f"X has feature names, but {estimator_name} was fitted without feature names",
+            stacklevel=4,
+        )
+        return
+    if given is None:
+        warnings.warn(
+            f"X does not have valid feature names, but {estimator_name} was fitted with feature"
+            " names",
+            stacklevel=4,
+        )
+        return
+    if list(fitted) == list(given):
+        return
+
+    message = "The feature names should match those that were passed during fit.\n"
+    unseen = sorted(set(given) - set(fitted))
+    missing = sorted(set(fitted) - set(given))
+    if unseen:
+        message += f"Feature names unseen at fit time:\n{_as_bullets(unseen)}"
+    if missing:
+        message += f"Feature names seen at fit time, yet now missing:\n{_as_bullets(missing)}"
+    if not unseen and not missing:
+        message += (
+            "Feature names must be in the same order as they were in fit.\n"
+            f"The order in fit was:\n{_as_bullets(list(fitted))}"
+        )
+    raise ValueError(message)
+
+
+def _as_bullets(names: Sequence[str], limit: int = 5) -> str:
+    """One `- name` a line, at most `limit` of them."""
+    lines = [f"- {name}\n" for name in names[:limit]]
+    if len(names) > limit:
+        lines.append("- ...\n")
+    return "".join(lines)
+
+
+def _rows_from_pandas(X: Any, estimator_name: str) -> np.ndarray:
+    dtypes = list(X.dtypes)
+    if not dtypes:
+        return np.empty((len(X), 0))
+    if all(hasattr(dtype, "fill_value") and hasattr(dtype, "subtype") for dtype in dtypes):
+        raise TypeError(
+            f"Sparse data was passed for X, but dense data is required by {estimator_name}. Use "
+            "'X.sparse.to_dense()' to convert to a dense table."
+        )
+    plain = all(isinstance(dtype, np.dtype) and dtype.kind in "biuf" for dtype in dtypes)
+    if plain and len(set(dtypes)) == 1:
+        return np.asarray(X)  # one block of memory in the table is one view here
+    columns = [X.iloc[:, j] for j in range(len(dtypes))]
+    return _assembled(len(X), columns, list(X.columns), _pandas_column, estimator_name)
+
+
+def _pandas_column(column: Any) -> np.ndarray:
+    """A Series (or, for an argument other than X, a table) as numbers where it holds them."""
+    dtype = getattr(column, "dtype", None)
+    kind = getattr(dtype, "kind", "O")
+    if isinstance(dtype, np.dtype) and kind in "biuf":
+        return np.asarray(column)
+    if kind in "biuf":  # nullable, Arrow-backed and sparse columns
+        return column.to_numpy(dtype=_float_like(dtype), na_value=np.nan)
+    return column.to_numpy(dtype=object)
+
+
+def _float_like(dtype: Any) -> type:
+    """float32 for a nullable or Arrow-backed float32 column, float64 for any other."""
+    underlying = getattr(dtype, "numpy_dtype", None)
+    return np.float32 if underlying == np.float32 else np.float64
+
+
+def _rows_from_polars(X: Any, estimator_name: str) -> np.ndarray:
+    dtypes = set(X.dtypes)
+    if len(dtypes) == 1 and dtypes.pop().is_numeric():
+        rows = X.to_numpy()  # nulls as NaN; one block of memory in the table is one view here
+        if rows.dtype.kind in "biuf":
+            return rows
+    return _assembled(
+        X.height, X.get_columns(), X.columns, lambda column: column.to_numpy(), estimator_name
+    )
+
+
+def _rows_from_arrow(X: Any, estimator_name: str) -> np.ndarray:
+    def read(column):
+        return column.to_numpy(zero_copy_only=False)  # nulls as NaN, or as None in an object array
+
+    return _assembled(X.num_rows, X.columns, X.schema.names, read, estimator_name)
+
+
+_TABLE_READERS = {
+    "pandas": _rows_from_pandas,
+    "polars": _rows_from_polars,
+    "arrow": _rows_from_arrow,
+}
+
+
+def _assembled(
+    n_rows: int, columns: Sequence[Any], names: Sequence[Any], read: Any, estimator_name: str
+) -> np.ndarray:
+    """The columns of a table beside each other: float32 if all of them are, else float64."""
+    values = [
+        _column_of_numbers(column, j, names, read, estimator_name)
+        for j, column in enumerate(columns)
+    ]
+    single = bool(values) and all(computing_dtype(v.dtype) == np.float32 for v in values)
+    rows = np.empty((n_rows, len(values)), dtype=np.float32 if single else np.float64, order="F")
+    # A long double beyond float64 becomes an infinity here, which the first pass reports.
+    with np.errstate(over="ignore"):
+        for j, column in enumerate(values):
+            rows[:, j] = column
+    return rows
+
+
+def _column_of_numbers(
+    column: Any, j: int, names: Sequence[Any], read: Any, estimator_name: str
+) -> np.ndarray:
+    """Column `j` as a one-dimensional array of numbers; else an error that names it."""
+    label = _column_label(j, names)
+    dtype = getattr(column, "dtype", None) or column.type  # Arrow says type
+    if getattr(dtype, "kind", "O") in "cmM":
+        _refuse_dtype(dtype, label, estimator_name)
+    try:
+        values = np.asarray(read(column))
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise TypeError(
+            f"X has dtype {dtype} in {label}, but {estimator_name} needs numbers: {error}"
+        ) from error
+    if values.ndim != 1:
+        raise TypeError(
+            f"X has dtype {dtype} in {label}, but {estimator_name} needs one number in each cell."
+        )
+    if values.dtype.kind in "biuf":
+        return values
+    if values.dtype.kind == "O":
+        objects = _Objects(values[:, np.newaxis], dtype, names, j, estimator_name)
+        return _numbers_of_objects(objects)[:, 0]
+    _refuse_dtype(values.dtype, label, estimator_name)
+
+
+# -------------------------------------------------------------------------------------------------
+# The other arrays a user passes
+# -------------------------------------------------------------------------------------------------
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
+    """Sample weights as a C-contiguous float64 array of shape (n_samples,), or None for none.
+
+    Parameters
+    ----------
+    sample_weight : None, number or array-like of shape (n_samples,)
+        A number stands for the same weight in every row. Weights may be zero, but not all of them.
+    n_samples : int
+
+    Raises
+    ------
+    ValueError
+        For a wrong shape, a negative, missing or infinite weight, or weights that are all zero.
+    """
+    if sample_weight is None:
+        return None
+    weights = _as_float64(sample_weight, "sample_weight")
+    if weights.ndim == 0:
+        weights = np.full(n_samples, weights)
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar, got {weights.ndim}D array"
+            f" (shape={weights.shape}). Pass sample_weight as a number or as one weight a row,"
+            f" {n_samples} in all."
+        )
+    if weights.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight.shape == {weights.shape}, expected {(n_samples,)}! Pass one weight a"
+            " row of X."
+        )
+    weights = np.ascontiguousarray(weights)
+    _check_finite(weights, "sample_weight")
+    if np.any(weights < 0):
+        first = int(np.argmax(weights < 0))
+        raise ValueError(
+            f"sample_weight must not be negative, but sample_weight[{first}] is {weights[first]}. "
+            "A weight of 0 leaves a row out."
+        )
+    if not np.any(weights):
+        raise ValueError(
+            "Sample weights must contain at least one non-zero number: sample_weight is all zero,"
+            " which leaves no row to fit."
+        )
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if not np.isfinite(total):
+        raise ValueError(
+            "The sum of sample_weight is too large for float64 (the largest weight is"
+            f" {weights.max()}). Divide all weights by a constant: only their proportions matter."
+        )
+    return weights
+
+
+def check_initial(
+    weights_init: Any,
+    means_init: Any,
+    precisions_init: Any,
+    n_components: int,
+    n_features: int,
+    covariance_type: str,
+) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    """The given starting values as float64 copies, each None where it was None.
+
+    Parameters
+    ----------
+    weights_init : None or array-like of shape (n_components,)
+        Non-negative, with sum 1 (to 1e-8; to 1e-6 for float32).
+    means_init : None or array-like of shape (n_components, n_features)
+    precisions_init : None or array-like
+        Inverse covariances, symmetric and positive definite: (n_components, n_features,
+        n_features) for "full", (n_features, n_features) for "tied", (n_components, n_features) for
+        "diag", (n_components,) for "spherical".
+
+    Raises
+    ------
+    ValueError
+        Naming the parameter, and the shape or the value that is wrong.
+    """
+    weights = means = precisions = None
+    if weights_init is not None:
+        weights = _array_of_shape(weights_init, "weights_init", (n_components,))
+        single = getattr(weights_init, "dtype", None) == np.float32
+        _check_weights(weights, "weights_init", 1e-6 if single else 1e-8)
+    if means_init is not None:
+        means = _array_of_shape(means_init, "means_init", (n_components, n_features))
+    if precisions_init is not None:
+        shape = _matrix_shape(covariance_type, n_components, n_features)
+        precisions = _array_of_shape(precisions_init, "precisions_init", shape)
+        _check_positive(precisions, "precisions_init", f"{covariance_type} precision")
+    return weights, means, precisions
+
+
+def check_mixture(
+    weights: Any, means: Any, covariances: Any, covariance_type: str | None = None
+) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+    """The parameters of a whole mixture, checked, as the covariance type and float64 copies.
+
+    Parameters
+    ----------
+    weights : array-like of shape (K,)
+        Non-negative, with sum 1 to 1e-6.
+    means : array-like of shape (K, d)
+    covariances : array-like
+        (K, d, d) for "full", (d, d) for "tied", (K, d) for "diag", (K,) for "spherical"; symmetric
+        and positive definite.
+    covariance_type : str or None
+        None to read it off the shape of `covariances`, where only one type has that shape.
+
+    Raises
+    ------
+    ValueError
+        Naming the argument, and the shape or the value that is wrong.
+    """
+    means = _as_float64(means, "means")
+    if means.ndim != 2 or 0 in means.shape:
+        raise ValueError(
+            "The parameter 'means' should have the shape of (n_components, n_features), but got "
+            f"{means.shape}"
+        )
+    if covariance_type is None:
+        covariance_type = _covariance_type_of(_as_float64(covariances, "covariances"), means.shape)
+    else:
+        check_parameters({"covariance_type": covariance_type})
+    weights = _array_of_shape(weights, "weights", means.shape[:1])
+    _check_weights(weights, "weights", 1e-6)
+    means = _array_of_shape(means, "means", means.shape)
+    shape = _matrix_shape(covariance_type, *means.shape)
+    covariances = _array_of_shape(covariances, "covariances", shape)
+    _check_positive(covariances, "covariances", f"{covariance_type} covariance")
+    return covariance_type, weights, means, covariances
+
+
+def _matrix_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
+    """The shape of the covariances or precisions of a mixture."""
+    return {
+        "full": (n_components, n_features, n_features),
+        "tied": (n_features, n_features),
+        "diag": (n_components, n_features),
+        "spherical": (n_components,),
+    }[covariance_type]
+
+
+def _covariance_type_of(covariances: np.ndarray, shape_of_means: tuple[int, int]) -> str:
+    """The covariance type whose shape `covariances` has."""
+    shapes = {name: _matrix_shape(name, *shape_of_means) for name in COVARIANCE_TYPES}
+    fitting = [name for name, shape in shapes.items() if shape == covariances.shape]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        names = " or ".join(repr(name) for name in fitting)
+        raise ValueError(
+            f"covariances of shape {covariances.shape} can be of type {names}. Pass "
+            "covariance_type to say which."
+        )
+    listed = ", ".join(f"{shape} for {name!r}" for name, shape in shapes.items())
+    raise ValueError(
+        f"The parameter 'covariances' should, with means of shape {shape_of_means}, have the shape"
+        f" of {listed}, but got {covariances.shape}"
+    )
+
+
+def _array_of_shape(values: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """A finite float64 copy of `values`, in C order."""
+    array = _as_float64(values, name)
+    if array.shape != shape:
+        raise ValueError(
+            f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
+        )
+    _check_finite(array, name)
+    return np.array(array, dtype=np.float64, order="C", copy=True)
+
+
+def _check_weights(weights: np.ndarray, name: str, tolerance: float) -> None:
+    outside = (weights < 0) | (weights > 1)
+    if np.any(outside):
+        first = int(np.argmax(outside))
+        raise ValueError(
+            f"The parameter '{name}' should be in the range [0, 1], but got "
+            f"{name}[{first}] = {weights[first]}"
+        )
+    total = weights.sum()
+    if not abs(1.0 - total) <= tolerance:
+        raise ValueError(
+            f"The parameter '{name}' should be normalized, but got sum({name}) = {total:.10g}."
+            " Divide it by its sum."
+        )
+
+
+def _check_positive(array: np.ndarray, name: str, what: str) -> None:
+    """Check variances or precisions, as `what` says, of any covariance type.
+
+    Matrices that are symmetric up to rounding are made exactly so, in place.
+    """
+    if what.startswith(("diag", "spherical")):
+        if not np.all(array > 0):
+            first = _first_index(~(array > 0))
+            raise ValueError(
+                f"'{what}' should be positive, but {name}{list(first)} is {array[first]}"
+            )
+        return
+    matrices = array if what.startswith("full") else array[np.newaxis]
+    for k, matrix in enumerate(matrices):
+        which = f"{name}[{k}]" if what.startswith("full") else name
+        wrong = f"'{what}' should be symmetric, positive-definite, but {which}"
+        _check_positive_definite(matrix, wrong)
+
+
+def _check_positive_definite(matrix: np.ndarray, wrong: str) -> None:
+    """Check one matrix, and make it exactly symmetric."""
+    diagonal = np.diagonal(matrix).copy()
+    if not np.all(diagonal > 0):
+        i = int(np.argmin(diagonal > 0))
+        raise ValueError(f"{wrong} has {diagonal[i]} in its diagonal, at [{i}, {i}]")
+    # Relative to the entry, or, for entries near zero, to the scale of their row and column.
+    root = np.sqrt(diagonal)
+    asymmetry = np.abs(matrix - matrix.T)
+    unequal = ~(asymmetry <= 1e-5 * np.abs(matrix) + 1e-8 * np.outer(root, root))
+    if np.any(unequal):
+        i, j = _first_index(unequal)
+        raise ValueError(
+            f"{wrong} is not symmetric: {matrix[i, j]} at [{i}, {j}], {matrix[j, i]} at [{j}, {i}]"
+        )
+    matrix[...] = 0.5 * matrix + 0.5 * matrix.T
+    try:
+        np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        smallest = np.linalg.eigvalsh(matrix)[0]
+        raise ValueError(
+            f"{wrong} is not positive definite: its smallest eigenvalue is {smallest:.3g}"
+        ) from None
+
+
+def check_out(out: Any, shape: tuple[int, ...], dtype: Any, name: str = "out") -> None:
+    """Check an array the caller wants a result written to.
+
+    Raises
+    ------
+    ValueError
+        Unless `out` is a C-contiguous, writeable ndarray of that shape and dtype.
+    """
+    dtype = np.dtype(dtype)
+    wanted = f"a C-contiguous, writeable ndarray of shape {shape} and dtype {dtype}"
+    remedy = f"For example {name}=numpy.empty({shape}, dtype=numpy.{dtype})."
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
+        raise ValueError(
+            f"{name} must be {wanted}. Got an object of type {type(out).__name__}. {remedy}"
+        )
+    if out.shape != shape:
+        raise ValueError(f"{name} must be {wanted}. Got the shape {out.shape}. {remedy}")
+    if out.dtype != dtype:
+        raise ValueError(f"{name} must be {wanted}. Got the dtype {out.dtype}. {remedy}")
+    if not out.flags.writeable:
+        raise ValueError(f"{name} must be {wanted}. Got a read-only array. {remedy}")
+    if not (out.flags.c_contiguous and out.flags.aligned):
+        raise ValueError(f"{name} must be {wanted}. Got the strides {out.strides}. {remedy}")
+
+
+def _as_float64(values: Any, name: str) -> np.ndarray:
+    """A numeric argument other than X as a float64 array, a view where it is one."""
+    if isinstance(values, np.ma.MaskedArray):
+        values = _unmasked(values, name)
+    elif hasattr(values, "iloc"):
+        values = _pandas_column(values)
+    elif hasattr(values, "combine_chunks"):
+        values = values.to_numpy(zero_copy_only=False)  # an Arrow column
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is not an array of numbers: {error}") from error
+    if array.dtype.kind == "O":
+        types = set(map(type, array.ravel().tolist()))
+        text = any(issubclass(kind, _NOT_NUMBERS) for kind in types)
+    else:
+        text = array.dtype.kind not in "biuf"
+    if not text:
+        try:
+            return np.asarray(array, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise ValueError(
+        f"{name} must hold real numbers. Got dtype {array.dtype}: {_shortened(values)}"
+    )
+
+
+def _check_finite(array: np.ndarray, name: str) -> None:
+    finite = np.isfinite(array)
+    if np.all(finite):
+        return
+    first = _first_index(~finite)
+    kind = "NaN" if np.isnan(array[first]) else "infinity"
+    index = ", ".join(str(i) for i in first)
+    raise ValueError(
+        f"Input {name} contains {kind}. First at {name}[{index}]. Every entry must be a finite"
+        " number."
+    )
+
+
+def _first_index(mask: np.ndarray) -> tuple[int, ...]:
+    """The index of the first True."""
+    return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), mask.shape))
