@@ -1,0 +1,55 @@
+"""Gaussian mixtures with scikit-learn's interface, fast on CPU servers.
+
+This module only names things. The library, from the top down; a module imports only from those
+below it:
+
+    __main__           python -m gaussmix
+    cli                the command line
+    _demo              what `gaussmix demo` shows
+    mixture            GaussianMixture: parameters, fitted attributes, fit, predict, score, sample
+    _em                the EM loop: iterate, converge, restart
+    _initialization    where EM starts: k-means, k-means++, random, given parameters
+    _passes            one pass over the rows: prepares them, calls the kernels
+    _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
+    _parameters        MixtureParameters: weights, means, precision factors; the M-step
+    _covariance        the covariance families: estimates, regularisation, factorisation
+    _runtime           this machine: which instruction set, how many threads
+    _kernels           compiled code: E-step and sums in one pass (Cython, OpenMP)
+    _build_config      what this build contains (written by Meson)
+
+Beside that order, for any of the above to use:
+
+    _validation        checks of user input and the messages about it; the exceptions
+    _persistence       model files
+    _sklearn           what scikit-learn expects of an estimator, without importing it
+    _progress          what a fit reports while it runs
+    _tables            tables of numbers in files, read and written a block at a time
+
+One arrow carries everything: rows and parameters go into `_passes.accumulate`, which returns
+`SufficientStatistics`; `_parameters.maximize` turns those into new parameters.
+"""
+
+from gaussmix._build_config import VERSION as __version__
+from gaussmix._persistence import ModelFileError
+from gaussmix._runtime import show_config
+from gaussmix._statistics import SufficientStatistics
+from gaussmix._validation import (
+    ConvergenceWarning,
+    IllDefinedCovarianceError,
+    InvalidParameterError,
+    NotFittedError,
+)
+from gaussmix.mixture import GaussianMixture, load
+
+__all__ = [
+    "ConvergenceWarning",
+    "GaussianMixture",
+    "IllDefinedCovarianceError",
+    "InvalidParameterError",
+    "ModelFileError",
+    "NotFittedError",
+    "SufficientStatistics",
+    "__version__",
+    "load",
+    "show_config",
+]

@@ -1,0 +1,192 @@
+"""What scikit-learn expects of an estimator, without importing scikit-learn.
+
+The package does not depend on scikit-learn, so its estimators cannot inherit `BaseEstimator`.
+`EstimatorMixin` gives them the same conduct; methods that need scikit-learn's own classes import
+them when they are called, which only scikit-learn or somebody who has it does.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+
+import numpy as np
+
+from . import _validation
+
+_FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
+
+
+@functools.cache
+def _init_parameters(cls: type) -> dict[str, inspect.Parameter]:
+    """Constructor parameters by name, kept per class since `inspect` is slow."""
+    parameters = dict(inspect.signature(cls.__init__).parameters)
+    del parameters["self"]
+    return parameters
+
+
+class EstimatorMixin:
+    """Parameters, representation, tags and metadata requests, as `BaseEstimator` has them.
+
+    Conversion to and from scikit-learn's own class is here as well.
+    """
+
+    def get_params(self, deep: bool = True) -> dict:
+        """Constructor parameters and their values.
+
+        Parameters
+        ----------
+        deep : bool, default=True
+            Has no effect: no parameter is an estimator. Present because scikit-learn passes it.
+
+        Returns
+        -------
+        dict
+        """
+        return {name: getattr(self, name) for name in _init_parameters(type(self))}
+
+    def set_params(self, **params):
+        """Set constructor parameters by name.
+
+        Parameters
+        ----------
+        **params
+            Names and new values; checked by `fit`, like those given to the constructor.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For a name that is not a parameter; nothing is set then.
+        """
+        valid = _init_parameters(type(self))
+        for name in params:
+            if name not in valid:
+                raise ValueError(
+                    f"Invalid parameter {name!r} for estimator {self}. "
+                    f"Valid parameters are: {sorted(valid)!r}."
+                )
+        for name, value in params.items():
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        with np.printoptions(threshold=6, edgeitems=2, precision=4):
+            changed = [
+                f"{name}={' '.join(repr(getattr(self, name)).split())}"
+                for name, parameter in _init_parameters(type(self)).items()
+                if repr(getattr(self, name)) != repr(parameter.default)
+            ]
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _repr_html_(self) -> str | None:
+        """The diagram that notebooks show; None, for the plain text, without scikit-learn."""
+        try:
+            from sklearn.utils import estimator_html_repr
+        except ImportError:
+            return None
+        return estimator_html_repr(self)
+
+    def __sklearn_tags__(self):
+        """scikit-learn's description of what this estimator takes and is."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="density_estimator",
+            target_tags=TargetTags(required=False),
+            transformer_tags=None,
+            classifier_tags=None,
+            regressor_tags=None,
+            input_tags=InputTags(),
+        )
+
+    def set_fit_request(self, *, sample_weight="$UNCHANGED$"):
+        """Say whether a meta-estimator should pass `sample_weight` on to `fit`.
+
+        Needs scikit-learn, with ``sklearn.set_config(enable_metadata_routing=True)``.
+
+        Parameters
+        ----------
+        sample_weight : bool, None or str
+            True to ask for it, False to refuse it, None for an error when it is given, or the
+            name under which the meta-estimator gets it. The default keeps what was set.
+
+        Returns
+        -------
+        self
+        """
+        import sklearn
+        from sklearn.utils.metadata_routing import UNCHANGED
+
+        if not sklearn.get_config().get("enable_metadata_routing", False):
+            raise RuntimeError(
+                "This method is only available when metadata routing is enabled. You can enable "
+                "it using sklearn.set_config(enable_metadata_routing=True)."
+            )
+        if sample_weight != UNCHANGED:
+            request = self.get_metadata_routing()
+            request.fit.add_request(param="sample_weight", alias=sample_weight)
+            self._metadata_request = request
+        return self
+
+    def get_metadata_routing(self):
+        """The metadata this estimator requests, as scikit-learn's `MetadataRequest`."""
+        from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
+
+        if hasattr(self, "_metadata_request"):
+            return get_routing_for_object(self._metadata_request)
+        request = MetadataRequest(owner=type(self).__name__)
+        request.fit.add_request(param="sample_weight", alias=None)
+        return request
+
+    def to_sklearn(self):
+        """A fitted `sklearn.mixture.GaussianMixture` with the same parameters and results.
+
+        Needs scikit-learn. Arrays are copied; `n_threads`, which it does not have, is left out.
+        """
+        from sklearn.mixture import GaussianMixture
+
+        if not all(hasattr(self, name) for name in _FITTED_ARRAYS):
+            raise _validation.not_fitted(type(self).__name__)
+        params = self.get_params()
+        params.pop("n_threads")
+        theirs = GaussianMixture(**params)
+        for name in _FITTED_ARRAYS:
+            setattr(theirs, name, np.array(getattr(self, name)))
+        for name in ("converged_", "n_iter_", "lower_bound_", "n_features_in_"):
+            setattr(theirs, name, getattr(self, name))
+        theirs.lower_bounds_ = list(self.lower_bounds_)
+        if hasattr(self, "feature_names_in_"):
+            theirs.feature_names_in_ = self.feature_names_in_.copy()
+        return theirs
+
+    @classmethod
+    def from_sklearn(cls, fitted):
+        """A model with the parameters and results of a fitted scikit-learn mixture.
+
+        Parameters
+        ----------
+        fitted : sklearn.mixture.GaussianMixture
+
+        Returns
+        -------
+        GaussianMixture
+            Arrays are copied.
+        """
+        if not all(hasattr(fitted, name) for name in _FITTED_ARRAYS):
+            raise _validation.not_fitted(type(fitted).__name__)
+        state = {name: np.array(getattr(fitted, name), order="C") for name in _FITTED_ARRAYS}
+        state["converged_"] = bool(fitted.converged_)
+        state["n_iter_"] = int(fitted.n_iter_)
+        state["lower_bound_"] = float(fitted.lower_bound_)
+        # Recorded since scikit-learn 1.7.
+        state["lower_bounds_"] = [float(bound) for bound in getattr(fitted, "lower_bounds_", [])]
+        state["n_features_in_"] = fitted.means_.shape[1]
+        if hasattr(fitted, "feature_names_in_"):
+            state["feature_names_in_"] = fitted.feature_names_in_.copy()
+        model = cls(**fitted.get_params())
+        model._assign(state)
+        return model

@@ -1,0 +1,793 @@
+"""The Gaussian mixture model."""
+
+from __future__ import annotations
+
+import math
+import numbers
+import warnings
+
+import numpy as np
+
+from . import _em, _passes, _persistence, _progress, _sklearn, _validation
+from ._build_config import VERSION
+from ._covariance import FAMILIES, CollapsedComponent
+from ._initialization import initial_parameters
+from ._parameters import MixtureParameters, maximize
+from ._statistics import SufficientStatistics
+
+# Values per block where a result for each row is only summed up: a megabyte or two of workspace
+# however many rows there are, and enough work a block to share among threads.
+_BLOCK_VALUES = 1 << 18
+
+_FITTED = frozenset(
+    {
+        "weights_",
+        "means_",
+        "covariances_",
+        "precisions_",
+        "precisions_cholesky_",
+        "converged_",
+        "n_iter_",
+        "lower_bound_",
+        "lower_bounds_",
+        "n_features_in_",
+        "feature_names_in_",
+        "_sampler",
+    }
+)
+
+
+class GaussianMixture(_sklearn.EstimatorMixin):
+    """Gaussian mixture fitted by expectation-maximisation.
+
+    Takes the parameters, and has the methods and fitted attributes, of scikit-learn's class of the
+    same name. ``K`` below is `n_components`, ``d`` the number of features.
+
+    Parameters
+    ----------
+    n_components : int, default=1
+        Number of components.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        "full": every component has its own covariance matrix; "tied": all share one; "diag":
+        every component has its own variance in every column; "spherical": one variance for each
+        component.
+    tol : float, default=1e-3
+        Iterations stop when the mean log-likelihood of a row changes by less than this, in nats.
+    reg_covar : float, default=1e-6
+        Added to every variance, in squared units of the data.
+    max_iter : int, default=100
+        Largest number of iterations. With 0 the model is the start, without a warning.
+    n_init : int, default=1
+        Number of starts; the best result is kept.
+    init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default="kmeans"
+        How a start is found: k-means, its seeds only, random responsibilities, or random rows.
+    weights_init : array-like of shape (K,), optional
+        Weights to start from.
+    means_init : array-like of shape (K, d), optional
+        Means to start from.
+    precisions_init : array-like, optional
+        Inverse covariances to start from, in the shape of `precisions_`.
+    random_state : None, int, RandomState or Generator, default=None
+        Decides the starts and what `sample` draws.
+    warm_start : bool, default=False
+        Whether a second `fit` continues from the result of the first; `n_init` is ignored then.
+    verbose : int, default=0
+        1 prints progress, 2 times and changes as well. On a terminal, with tqdm installed, a bar
+        is shown instead.
+    verbose_interval : int, default=10
+        Iterations between two lines of progress.
+    n_threads : int, optional
+        Number of threads; by default the environment variables GAUSSMIX_NUM_THREADS and
+        OMP_NUM_THREADS, then the CPUs available. Results do not depend on it.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (K,)
+    means_ : ndarray of shape (K, d)
+    covariances_ : ndarray
+        Shape (K, d, d) for "full", (d, d) for "tied", (K, d) for "diag", (K,) for "spherical".
+    precisions_ : ndarray
+        Inverses of the covariances, same shape.
+    precisions_cholesky_ : ndarray
+        Same shape: for "full" and "tied" upper triangular ``U`` with ``precision = U @ U.T``,
+        for the others ``1 / sqrt(variance)``.
+    converged_ : bool
+        Whether the last change was below `tol`.
+    n_iter_ : int
+        Number of iterations of the best start.
+    lower_bound_ : float
+        Mean log-likelihood of a row, in nats, at the start of the last iteration.
+    lower_bounds_ : list of float
+        The same for every iteration of the best start.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only when X had column names, all strings.
+
+    Notes
+    -----
+    Rows in float32 are read as they are and computed in double precision; results and fitted
+    attributes are float32. Anything else is computed as float64. No array with an entry for every
+    row is allocated in `fit`, and X is not copied.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import GaussianMixture
+    >>> X = np.array([[1, 2], [1, 4], [1, 0], [10, 2], [10, 4], [10, 0]])
+    >>> model = GaussianMixture(n_components=2, random_state=0).fit(X)
+    >>> np.sort(model.means_, axis=0)
+    array([[ 1.,  2.],
+           [10.,  2.]])
+    >>> labels = model.predict([[0, 0], [12, 3]])
+    >>> bool(labels[0] == model.predict([[1, 2]])[0] and labels[0] != labels[1])
+    True
+    """
+
+    def __init__(
+        self,
+        n_components=1,
+        *,
+        covariance_type="full",
+        tol=1e-3,
+        reg_covar=1e-6,
+        max_iter=100,
+        n_init=1,
+        init_params="kmeans",
+        weights_init=None,
+        means_init=None,
+        precisions_init=None,
+        random_state=None,
+        warm_start=False,
+        verbose=0,
+        verbose_interval=10,
+        n_threads=None,
+    ):
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.weights_init = weights_init
+        self.means_init = means_init
+        self.precisions_init = precisions_init
+        self.random_state = random_state
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.verbose_interval = verbose_interval
+        self.n_threads = n_threads
+
+    # -- fitting ---------------------------------------------------------------------------------
+
+    def fit(self, X, y=None, sample_weight=None):
+        """Fit the mixture to rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            At least 2 and at least K rows.
+        y : ignored
+            Present for pipelines.
+        sample_weight : number or array-like of shape (n,), optional
+            Weight of each row, at least 0: 2 means the same as the row twice, 0 as no row.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For invalid parameters or data, and when a covariance is not positive definite. A fit
+            that fails leaves the model as it was.
+
+        Warns
+        -----
+        ConvergenceWarning
+            When `max_iter` iterations were not enough.
+        """
+        self._fit(X, sample_weight)
+        return self
+
+    def fit_predict(self, X, y=None, sample_weight=None):
+        """`fit` and then `predict` the same rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of int, shape (n,)
+        """
+        rows = self._fit(X, sample_weight)
+        labels = np.empty(rows.n_samples, dtype=np.intp)
+        _passes.evaluate(self._parameters(), rows, labels=labels)
+        return labels
+
+    def _fit(self, X, sample_weight):
+        """Fit, assign the fitted attributes, and return the checked rows."""
+        _validation.check_parameters(self.get_params(), type(self).__name__)
+        X, names = _validation.as_rows(X, estimator_name=type(self).__name__, min_rows=2)
+        sample_weight = _validation.check_sample_weight(sample_weight, len(X))
+        n_used = len(X) if sample_weight is None else np.count_nonzero(sample_weight)
+        _validation.check_enough_rows(n_used, self.n_components)
+        rows = self._rows(X, sample_weight)
+        scan = rows.scan()
+        self._check_finite(X, scan.bad, names)
+        try:
+            result = self._best_run(rows, scan)
+        except CollapsedComponent as collapsed:
+            raise self._ill_defined(collapsed, names, rows.dtype) from None
+        if result is None:
+            raise ValueError(
+                "The log-likelihood of every start became NaN or infinite. Scale the input data: "
+                "squares of its values overflow or vanish in double precision."
+            )
+        self._warn(result, scan, names)
+        state = _state(result.parameters, rows.dtype)
+        state["converged_"] = result.converged
+        state["n_iter_"] = result.n_iter
+        state["lower_bound_"] = result.lower_bound
+        state["lower_bounds_"] = result.lower_bounds
+        if names is not None:
+            state["feature_names_in_"] = names
+        self._assign(state)
+        return rows
+
+    def _best_run(self, rows, scan):
+        """The best EM run over all starts; None when none has a usable lower bound."""
+        given = _validation.check_initial(
+            self.weights_init,
+            self.means_init,
+            self.precisions_init,
+            self.n_components,
+            rows.n_features,
+            self.covariance_type,
+        )
+        continued = self.warm_start and hasattr(self, "converged_")
+        # Without iterations nothing tells one start from another.
+        n_init = 1 if continued or self.max_iter == 0 else self.n_init
+        random_state = _validation.check_random_state(self.random_state)
+        report = _progress.reporter(self.verbose, self.verbose_interval, n_init, self.max_iter)
+
+        def start():
+            if continued:
+                return self._continued_parameters(rows.n_features)
+            return initial_parameters(
+                rows,
+                self.n_components,
+                self.covariance_type,
+                init_params=self.init_params,
+                reg_covar=self.reg_covar,
+                random_state=random_state,
+                scan=scan,
+                weights=given[0],
+                means=given[1],
+                precisions=given[2],
+            )
+
+        def runs():
+            for init in range(n_init):
+                if report is not None:
+                    report.start(init)
+                result = _em.run(
+                    lambda parameters: _passes.accumulate(parameters, rows, scan.mean),
+                    lambda statistics, previous: maximize(statistics, self.reg_covar, previous),
+                    start(),
+                    tol=self.tol,
+                    max_iter=self.max_iter,
+                    previous_lower_bound=self.lower_bound_ if continued else -np.inf,
+                    on_iteration=None if report is None else report.iteration,
+                )
+                if report is not None:
+                    report.end(result.lower_bound, result.converged)
+                yield result
+
+        try:
+            # Extreme data overflow and underflow on the way to a result or a clear error; NumPy's
+            # own reports about it would only add noise.
+            with np.errstate(all="ignore"):
+                return _em.best_of(runs())
+        finally:
+            if report is not None:
+                report.close()
+
+    def _continued_parameters(self, n_features: int) -> MixtureParameters:
+        """The fitted parameters, as the start of another fit."""
+        parameters = self._parameters()
+        fitted = parameters.means.shape
+        if fitted != (self.n_components, n_features):
+            raise ValueError(
+                f"warm_start=True continues a model with n_components={fitted[0]} and "
+                f"{fitted[1]} features, but n_components={self.n_components} and X has "
+                f"{n_features} features. Set warm_start=False to start afresh."
+            )
+        return parameters
+
+    def _warn(self, result, scan, names) -> None:
+        """Warn about a result that did not converge and about columns without information."""
+        if not result.converged and self.max_iter > 0:
+            warnings.warn(
+                _validation.convergence_warning(
+                    "Best performing initialization did not converge. Try different init "
+                    "parameters, or increase max_iter, tol, or check for degenerate data."
+                ),
+                stacklevel=4,
+            )
+        # A column of equal values has, with its rounded mean, at most this variance.
+        rounding = 4 * np.finfo(np.float64).eps * np.abs(scan.mean)
+        constant = np.flatnonzero(np.sqrt(scan.variance) <= rounding)
+        if constant.size:
+            warnings.warn(
+                _validation.constant_columns_warning(constant.tolist(), names, self.reg_covar),
+                UserWarning,
+                stacklevel=4,
+            )
+
+    def _ill_defined(self, collapsed: CollapsedComponent, names, dtype):
+        """The exception that explains a covariance without a factor."""
+        return _validation.ill_defined(
+            component=collapsed.component,
+            weight=collapsed.weight,
+            effective_rows=collapsed.effective_rows,
+            columns=collapsed.columns,
+            feature_names=names,
+            covariance_type=self.covariance_type,
+            reg_covar=self.reg_covar,
+            dtype=dtype,
+        )
+
+    def accumulate(self, X, sample_weight=None) -> SufficientStatistics:
+        """One E-step under the fitted parameters: the sums that an M-step needs.
+
+        Statistics of several chunks of rows add up to those of all rows, so
+        ``model.update(sum(model.accumulate(chunk) for chunk in chunks))`` is one EM iteration over
+        data that need not fit in memory.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        sample_weight : number or array-like of shape (n,), optional
+
+        Returns
+        -------
+        SufficientStatistics
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gaussmix import GaussianMixture
+        >>> X = np.random.default_rng(0).normal(size=(100, 1))
+        >>> model = GaussianMixture(random_state=0).fit(X)
+        >>> statistics = sum(model.accumulate(chunk) for chunk in np.split(X, 4))
+        >>> bool(np.allclose(model.update(statistics).means_, X.mean()))
+        True
+        """
+        parameters = self._parameters()
+        X, rows = self._read(X, parameters, sample_weight)
+        return _passes.accumulate(parameters, rows)
+
+    def update(self, statistics: SufficientStatistics):
+        """Take one M-step from statistics, as one more iteration of `fit` would.
+
+        Parameters
+        ----------
+        statistics : SufficientStatistics
+            From `accumulate` of this model, or sums of such.
+
+        Returns
+        -------
+        self
+            With new parameters; `n_iter_` grows by one, and `lower_bound_`, `lower_bounds_` and
+            `converged_` follow from the log-likelihood in the statistics.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For statistics of another type, family or shape, or with NaN or infinity, and for a
+            covariance that is not positive definite. The model stays as it was.
+        """
+        _validation.check_parameters(self.get_params(), type(self).__name__)
+        previous = self._parameters()
+        if not isinstance(statistics, SufficientStatistics):
+            raise TypeError(
+                f"statistics must be a SufficientStatistics; got {type(statistics).__name__}."
+            )
+        statistics.check(previous.covariance_type, previous.n_components, previous.n_features)
+        names = getattr(self, "feature_names_in_", None)
+        dtype = self.means_.dtype
+        try:
+            with np.errstate(all="ignore"):
+                parameters = maximize(statistics, self.reg_covar, previous)
+        except CollapsedComponent as collapsed:
+            raise self._ill_defined(collapsed, names, dtype) from None
+        lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
+        state = _state(parameters, dtype)
+        state["converged_"] = abs(lower_bound - getattr(self, "lower_bound_", -np.inf)) < self.tol
+        state["n_iter_"] = getattr(self, "n_iter_", 0) + 1
+        state["lower_bound_"] = lower_bound
+        state["lower_bounds_"] = [*getattr(self, "lower_bounds_", ()), lower_bound]
+        if names is not None:
+            state["feature_names_in_"] = names
+        self._assign(state)
+        return self
+
+    # -- scoring ---------------------------------------------------------------------------------
+
+    def score_samples(self, X, out=None):
+        """Log-density of each row, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        out : ndarray of shape (n,), optional
+            C-contiguous array to write to: float32 for float32 rows, else float64.
+
+        Returns
+        -------
+        ndarray of shape (n,)
+        """
+        parameters = self._parameters()
+        X, rows = self._read(X, parameters)
+        out = _output(out, (rows.n_samples,), rows.dtype)
+        _passes.evaluate(parameters, rows, log_density=out)
+        return out
+
+    def predict(self, X, out=None):
+        """The most probable component of each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        out : ndarray of shape (n,) and dtype intp, optional
+            C-contiguous array to write to.
+
+        Returns
+        -------
+        ndarray of int, shape (n,)
+        """
+        parameters = self._parameters()
+        X, rows = self._read(X, parameters)
+        out = _output(out, (rows.n_samples,), np.dtype(np.intp))
+        _passes.evaluate(parameters, rows, labels=out)
+        return out
+
+    def predict_proba(self, X, out=None):
+        """Responsibilities: the probability of each component given each row.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        out : ndarray of shape (n, K), optional
+            C-contiguous array to write to: float32 for float32 rows, else float64.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Rows sum to one.
+        """
+        parameters = self._parameters()
+        X, rows = self._read(X, parameters)
+        out = _output(out, (rows.n_samples, parameters.n_components), rows.dtype)
+        _passes.evaluate(parameters, rows, responsibilities=out)
+        return out
+
+    def score(self, X, y=None) -> float:
+        """Mean log-density of the rows, in nats.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        y : ignored
+
+        Returns
+        -------
+        float
+        """
+        total, n = self._log_likelihood(X)
+        return total / n
+
+    def aic(self, X) -> float:
+        """Akaike's information criterion, ``-2 log L + 2 p``: lower is better.
+
+        ``p`` is `n_parameters` and ``log L`` the log-likelihood of the rows.
+        """
+        return -2 * self._log_likelihood(X)[0] + 2 * self.n_parameters()
+
+    def bic(self, X) -> float:
+        """Bayesian information criterion, ``-2 log L + p log n``: lower is better.
+
+        ``p`` is `n_parameters` and ``log L`` the log-likelihood of the n rows.
+        """
+        total, n = self._log_likelihood(X)
+        return -2 * total + self.n_parameters() * math.log(n)
+
+    def icl(self, X) -> float:
+        """Integrated completed likelihood criterion: lower is better.
+
+        ``bic(X) - 2 sum_i log max_k r_ik`` with ``r_ik`` the responsibilities: the BIC of the rows
+        together with their most probable labels, which prefers components that do not overlap
+        (Biernacki, Celeux & Govaert 2000). mclust reports the negative of this number.
+        """
+        total, n = self._log_likelihood(X, completed=True)
+        return -2 * total + self.n_parameters() * math.log(n)
+
+    def n_parameters(self) -> int:
+        """Number of free parameters: weights, means and covariances."""
+        parameters = self._parameters()
+        n_components, n_features = parameters.means.shape
+        family = FAMILIES[parameters.covariance_type]
+        covariances = family.n_parameters(n_components, n_features)
+        return covariances + n_components * n_features + n_components - 1
+
+    _n_parameters = n_parameters  # the name scikit-learn's class has
+
+    def _log_likelihood(self, X, completed: bool = False) -> tuple[float, int]:
+        """Log-likelihood of the rows and their number, in blocks of bounded size.
+
+        With `completed`, that of the rows and their most probable labels together.
+        """
+        parameters = self._parameters()
+        X, rows = self._read(X, parameters)
+        size = _BLOCK_VALUES // parameters.n_components if completed else _BLOCK_VALUES
+        size = max(size, 1)
+        sums = []
+        for start in range(0, len(X), size):
+            block = rows if len(X) <= size else self._rows(X[start : start + size])
+            density = np.empty(block.n_samples, dtype=block.dtype)
+            proba = None
+            if completed:
+                proba = np.empty((block.n_samples, parameters.n_components), dtype=block.dtype)
+            _passes.evaluate(parameters, block, log_density=density, responsibilities=proba)
+            sums.append(float(density.sum(dtype=np.float64)))
+            if proba is not None:
+                sums.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
+        return math.fsum(sums), len(X)
+
+    # -- sampling --------------------------------------------------------------------------------
+
+    def sample(self, n_samples: int = 1, random_state=None):
+        """Draw rows from the fitted mixture, in random order.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+        random_state : None, int, RandomState or Generator, optional
+            An int gives the same rows each time. By default the model's own `random_state`
+            decides: with an int there, the calls after a fit go on in one reproducible stream, so
+            that two calls give different rows.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, d)
+            float32 after a fit to float32 rows, else float64.
+        y : ndarray of int, shape (n_samples,)
+            Component of each row.
+        """
+        parameters = self._parameters()
+        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
+                "sample."
+            )
+        if random_state is None:
+            generator = self._sample_generator()
+        else:
+            generator = _validation.check_random_state(random_state)
+        X, y = parameters.draw(n_samples, generator)
+        return X.astype(self.means_.dtype, copy=False), y
+
+    def _sample_generator(self):
+        """The generator of `sample`; for an int `random_state` one that goes on between calls."""
+        if not isinstance(self.random_state, numbers.Integral):
+            return _validation.check_random_state(self.random_state)
+        seed, generator = getattr(self, "_sampler", (None, None))
+        if seed != self.random_state:
+            generator = _validation.check_random_state(self.random_state)
+            self._sampler = (self.random_state, generator)
+        return generator
+
+    # -- other ways in and out -------------------------------------------------------------------
+
+    @classmethod
+    def from_parameters(cls, weights, means, covariances, *, covariance_type=None, **params):
+        """A model with given parameters, ready to score and to be updated.
+
+        Parameters
+        ----------
+        weights : array-like of shape (K,)
+            At least 0, with sum 1.
+        means : array-like of shape (K, d)
+        covariances : array-like
+            Positive definite, in the shape of `covariances_`.
+        covariance_type : {"full", "tied", "diag", "spherical"}, optional
+            By default read off the shape of `covariances`; needed where (d, d) and (K, d) are the
+            same shape.
+        **params
+            Other constructor parameters.
+
+        Returns
+        -------
+        GaussianMixture
+            With `n_iter_` 0, `converged_` False and `lower_bound_` minus infinity.
+
+        Examples
+        --------
+        >>> from gaussmix import GaussianMixture
+        >>> model = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [1.0, 1.0])
+        >>> model.covariance_type
+        'spherical'
+        >>> model.predict([[0.5], [3.0]])
+        array([0, 1])
+        """
+        covariance_type, weights, means, covariances = _validation.check_mixture(
+            weights, means, covariances, covariance_type
+        )
+        model = cls(n_components=len(weights), covariance_type=covariance_type, **params)
+        try:
+            parameters = MixtureParameters.from_covariances(
+                covariance_type, weights, means, covariances
+            )
+        except CollapsedComponent as collapsed:
+            raise model._ill_defined(collapsed, None, np.float64) from None
+        state = _state(parameters, np.dtype(np.float64))
+        state |= {"converged_": False, "n_iter_": 0, "lower_bound_": -np.inf, "lower_bounds_": []}
+        model._assign(state)
+        return model
+
+    def save(self, path) -> None:
+        """Write the fitted model to a file that `gaussmix.load` reads.
+
+        The file is an ``.npz`` of plain arrays without pickled objects, safe to load from anybody.
+        It appears whole or not at all: an existing file stays until the new one is complete.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        NotFittedError, OSError
+        ModelFileError
+            When the fitted attributes are not those of a valid mixture.
+        """
+        parameters = self._parameters()
+        covariances = parameters.definite_covariances()
+        if covariances is parameters.covariances:
+            covariances = self.covariances_
+        names = getattr(self, "feature_names_in_", None)
+        contents = {
+            "library_version": VERSION,
+            "parameters": self.get_params(),
+            "weights": self.weights_,
+            "means": self.means_,
+            "covariances": covariances,
+            "converged": self.converged_,
+            "n_iter": self.n_iter_,
+            "lower_bound": self.lower_bound_,
+            "lower_bounds": self.lower_bounds_,
+            "feature_names": None if names is None else list(names),
+        }
+        _persistence.save(path, contents)
+
+    # -- shared ----------------------------------------------------------------------------------
+
+    def _rows(self, X, sample_weight=None):
+        """Checked rows as the passes read them."""
+        return _passes.Rows(X, sample_weight, n_threads=self.n_threads)
+
+    def _read(self, X, parameters: MixtureParameters, sample_weight=None):
+        """Check new rows against the fitted model; returns them as an array and as `Rows`."""
+        names = getattr(self, "feature_names_in_", None)
+        X, _given = _validation.as_rows(
+            X,
+            estimator_name=type(self).__name__,
+            n_features=parameters.n_features,
+            fitted_names=names,
+        )
+        sample_weight = _validation.check_sample_weight(sample_weight, len(X))
+        rows = self._rows(X, sample_weight)
+        self._check_finite(X, rows.first_nonfinite(), names)
+        return X, rows
+
+    def _check_finite(self, X, bad, names) -> None:
+        """Raise for the first value that is not finite, if a pass found one."""
+        if bad is not None:
+            raise _validation.nonfinite_error(X, *bad, names, type(self).__name__)
+
+    def _parameters(self) -> MixtureParameters:
+        """The parameters in the public attributes, which a user may have set himself."""
+        try:
+            arrays = (self.weights_, self.means_, self.precisions_cholesky_)
+        except AttributeError:
+            raise _validation.not_fitted(type(self).__name__) from None
+        weights, means, factors = (np.ascontiguousarray(a, dtype=np.float64) for a in arrays)
+        family = FAMILIES.get(self.covariance_type)
+        if (
+            family is None
+            or means.ndim != 2
+            or weights.shape != means.shape[:1]
+            or factors.shape != family.shape(*means.shape)
+        ):
+            raise ValueError(
+                f"The fitted attributes do not fit together: weights_ {weights.shape}, means_ "
+                f"{means.shape}, precisions_cholesky_ {factors.shape} with "
+                f"covariance_type={self.covariance_type!r}. Fit again after changing a parameter."
+            )
+        covariances = getattr(self, "covariances_", None)
+        if covariances is not None:
+            covariances = np.asarray(covariances, dtype=np.float64)
+        return MixtureParameters(self.covariance_type, weights, means, covariances, factors)
+
+    def _assign(self, state: dict) -> None:
+        """Replace all fitted attributes in one assignment, so that none is ever half new."""
+        kept = {name: value for name, value in vars(self).items() if name not in _FITTED}
+        self.__dict__ = kept | state
+
+
+def load(path) -> GaussianMixture:
+    """Read a model that `GaussianMixture.save` wrote.
+
+    Everything in the file is checked before use; precisions and their factors are computed anew.
+
+    Parameters
+    ----------
+    path : str or path-like
+
+    Returns
+    -------
+    GaussianMixture
+
+    Raises
+    ------
+    ModelFileError
+        If the file is not a valid model, with the path and the reason.
+    OSError
+        If the file cannot be read.
+    """
+    contents = _persistence.load(path)
+    model = GaussianMixture(**contents["parameters"])
+    arrays = [contents[name] for name in ("weights", "means", "covariances")]
+    try:
+        parameters = MixtureParameters.from_covariances(
+            model.covariance_type, *(array.astype(np.float64) for array in arrays)
+        )
+    except CollapsedComponent as collapsed:
+        which = "" if collapsed.component is None else f" of component {collapsed.component}"
+        raise _persistence.ModelFileError(
+            str(path), f"the covariance{which} is not positive definite"
+        ) from None
+    state = _state(parameters, contents["means"].dtype)
+    state["converged_"] = contents["converged"]
+    state["n_iter_"] = contents["n_iter"]
+    state["lower_bound_"] = contents["lower_bound"]
+    state["lower_bounds_"] = list(contents["lower_bounds"])
+    if contents["feature_names"] is not None:
+        state["feature_names_in_"] = np.array(contents["feature_names"], dtype=object)
+    model._assign(state)
+    return model
+
+
+def _state(parameters: MixtureParameters, dtype) -> dict:
+    """The fitted attributes that hold parameters, in the precision of the rows."""
+    arrays = {
+        "weights_": parameters.weights,
+        "means_": parameters.means,
+        "covariances_": parameters.covariances,
+        "precisions_": parameters.precisions,
+        "precisions_cholesky_": parameters.precisions_cholesky,
+    }
+    state = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
+    state["n_features_in_"] = parameters.n_features
+    return state
+
+
+def _output(out, shape, dtype):
+    """The array to write a result to: the caller's, checked, or a new one."""
+    if out is None:
+        return np.empty(shape, dtype=dtype)
+    _validation.check_out(out, shape, dtype)
+    return out
