@@ -1,0 +1,846 @@
+"""Tables of numbers in files: CSV, ``.npy`` and Parquet, read and written a block at a time.
+
+The command line reads and writes through this module only. `open_table` looks at a file's first
+bytes and returns a `Table`; its `blocks` never hold more than a few megabytes of the file.
+`writing` opens an output that appears under its name only when it is complete.
+
+Rows and columns in messages count from 1. In a CSV file the row is the line number, header
+included, so that an editor finds it.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import errno
+import io
+import math
+import os
+import secrets
+import shutil
+import stat
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+# Text parsed at once. Larger blocks are no faster; smaller ones pay per-call costs.
+CSV_BLOCK_BYTES = 4 << 20
+# A line, or a quoted field with line breaks, longer than this is taken for a missing quote.
+CSV_MAX_LINE = 16 << 20
+
+MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "#n/a", "?", "."})
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+
+
+class TableError(ValueError):
+    """A file that cannot be read or written as asked. The message is one line that names it."""
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+
+class Table:
+    """A file of rows and columns. Use `open_table`.
+
+    Attributes
+    ----------
+    path : str
+        As the user wrote it.
+    names : tuple of str or None
+        Column names, None if the file has none.
+    n_columns : int
+    n_rows : int or None
+        None if only reading to the end would tell.
+    size, unit : int, str
+        What progress is measured in: rows ("row"), or bytes ("B") when the rows are not known.
+    position : int
+        How much of `size` the blocks yielded so far have used.
+    """
+
+    path: str
+    names: tuple[str, ...] | None = None
+    n_columns: int
+    n_rows: int | None = None
+    size: int
+    unit = "row"
+    position = 0
+
+    def __enter__(self) -> Table:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+
+    def dtype(self, columns: Sequence[int]) -> np.dtype:
+        """Floating-point type of these columns: float32 if the file stores that, else float64."""
+        return np.dtype(np.float64)
+
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
+        """Yield rows in order, as (n, len(columns)) arrays of finite numbers, n <= max_rows."""
+        raise NotImplementedError
+
+    def read(self, columns: Sequence[int]) -> np.ndarray:
+        """Return all rows of these columns; raise `TableError` if there are none.
+
+        A block at a time into one array that grows in place: the peak is that array and a block.
+        """
+        rows = np.empty((self.n_rows or 1024, len(columns)), self.dtype(columns))
+        used = 0
+        for block in self.blocks(columns, 1 << 16):
+            if used + len(block) > len(rows):
+                rows.resize((used + len(block) + len(rows) // 2, len(columns)), refcheck=False)
+            rows[used : used + len(block)] = block
+            used += len(block)
+        self._require_rows(used)
+        rows.resize((used, len(columns)), refcheck=False)
+        return rows
+
+    def resolve(self, wanted: Sequence[str]) -> list[int]:
+        """Return the 0-based index of each column, given by name or by number from 1.
+
+        A name comes first: in a file with a column named "3", "3" is that column.
+        """
+        names = self.names or ()
+        self._refuse([w for w in wanted if w not in names and not self._is_number(w)])
+        for name in wanted:
+            if names.count(name) > 1:
+                raise TableError(
+                    f"{self.path}: {names.count(name)} columns are named {name!r}; "
+                    f"give the column's number instead"
+                )
+        indices = [names.index(w) if w in names else int(w) - 1 for w in wanted]
+        for position, index in enumerate(indices):
+            if index in indices[:position]:
+                raise TableError(f"{self.path}: {self.column_text(index)} is chosen twice")
+        return indices
+
+    def resolve_names(self, wanted: Sequence[str]) -> list[int]:
+        """Return the 0-based index of each column, given by name only."""
+        self._refuse([name for name in wanted if name not in (self.names or ())])
+        return self.resolve(wanted)
+
+    def column_text(self, index: int) -> str:
+        """Name a column for a message: "column 2 ('waiting')", or "column 2" without a header."""
+        name = f" ({self.names[index]!r})" if self.names else ""
+        return f"column {index + 1}{name}"
+
+    def _is_number(self, text: str) -> bool:
+        return text.isascii() and text.isdigit() and 1 <= int(text) <= self.n_columns
+
+    def _refuse(self, missing: Sequence[str]) -> None:
+        if not missing:
+            return
+        if self.names:
+            more = self.n_columns - 20
+            known = f"the columns are {', '.join(self.names[:20])}"
+            known += f" and {more} more" if more > 0 else ""
+        else:
+            known = f"the file has columns 1 to {self.n_columns} and no header"
+        noun = "column" if len(missing) == 1 else "columns"
+        quoted = ", ".join(map(repr, missing))
+        raise TableError(f"{self.path}: no {noun} named {quoted}; {known}")
+
+    def _require_rows(self, n_rows: int) -> None:
+        if n_rows == 0:
+            raise TableError(f"{self.path}: the file has no rows of data")
+
+    def _require_finite(self, block: np.ndarray, first_row: int, columns: Sequence[int]) -> None:
+        # One cheap number tells for nearly every block that nothing is wrong with it; a sum of
+        # finite values that overflows only costs the second look.
+        with np.errstate(over="ignore", invalid="ignore"):
+            if np.isfinite(block.sum()):
+                return
+        bad = np.argwhere(~np.isfinite(block))
+        if len(bad):
+            row, column = bad[0]
+            raise TableError(
+                f"{self.path}: row {first_row + row}, {self.column_text(columns[column])}: "
+                + ("missing value (NaN)" if np.isnan(block[row, column]) else "infinite value")
+            )
+
+
+def open_table(path: str, *, header: str = "auto", delimiter: str = "auto") -> Table:
+    """Open a CSV, ``.npy`` or Parquet file; the file's content decides which, not its name.
+
+    Parameters
+    ----------
+    path : str
+        "-" reads CSV from standard input.
+    header : {"auto", "yes", "no"}, default "auto"
+        Whether the first row of a CSV file holds column names.
+    delimiter : str, default "auto"
+        What separates the fields of a CSV file: a character, or a name from `DELIMITERS`.
+
+    Raises
+    ------
+    TableError
+        If the file is not a table that can be read.
+    OSError
+        If it cannot be opened.
+    """
+    if path == "-":
+        return CsvTable("-", sys.stdin.buffer, header, delimiter)
+    file = open(path, "rb")  # noqa: SIM115, closed here or by the table
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return CsvTable(path, file, header, delimiter)  # a pipe, which cannot be opened twice
+    magic = file.read(4)
+    file.seek(0)
+    if magic not in (b"\x93NUM", b"PAR1", b"PK\x03\x04") and magic[:2] != b"\x1f\x8b":
+        return CsvTable(path, file, header, delimiter)
+    file.close()
+    if magic == b"\x93NUM":
+        return NpyTable(path)
+    if magic == b"PAR1":
+        return ParquetTable(path)
+    raise TableError(
+        f"{path}: this is a compressed or zip file, not a table; give CSV, .npy or Parquet"
+    )
+
+
+class NpyTable(Table):
+    """A NumPy array file, memory-mapped. One dimension counts as one column."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as exc:
+            raise TableError(f"{path}: not a readable .npy file: {_one_line(exc)}") from exc
+        if array.dtype.kind not in "fiub":
+            raise TableError(
+                f"{path}: the array has dtype {array.dtype}; a table needs real numbers"
+            )
+        if array.ndim == 1:
+            array = array[:, np.newaxis]
+        if array.ndim != 2 or array.shape[1] == 0:
+            raise TableError(
+                f"{path}: the array has shape {array.shape}; a table needs rows and columns"
+            )
+        self._array = array
+        self.n_rows, self.n_columns = array.shape
+        self.size = self.n_rows
+
+    def dtype(self, columns: Sequence[int]) -> np.dtype:
+        return np.dtype(np.float32 if self._array.dtype.type is np.float32 else np.float64)
+
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
+        for start in range(0, self.n_rows, max_rows):
+            block = self._choose(self._array[start : start + max_rows], columns)
+            self._require_finite(block, start + 1, columns)
+            self.position = start + len(block)
+            yield block
+
+    def read(self, columns: Sequence[int]) -> np.ndarray:
+        """Return all rows of these columns: the mapped file itself if all columns are wanted."""
+        self._require_rows(self.n_rows)
+        for _ in self.blocks(columns, 1 << 16):
+            pass  # only for the check that every value is finite
+        return self._choose(self._array, columns)
+
+    def _choose(self, rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+        return rows if list(columns) == list(range(self.n_columns)) else rows[:, columns]
+
+
+class ParquetTable(Table):
+    """A Parquet file, read with pyarrow a batch of rows at a time. Needs the ``parquet`` extra."""
+
+    def __init__(self, path: str) -> None:
+        self._pa, parquet = import_pyarrow(path)
+        self.path = path
+        # A file object, not the path: pyarrow takes some paths for addresses of remote stores.
+        self._file = open(path, "rb")  # noqa: SIM115, closed by close
+        try:
+            self._parquet = parquet.ParquetFile(self._file)
+            self._schema = self._parquet.schema_arrow
+        except (self._pa.ArrowException, OSError) as exc:
+            self._file.close()
+            raise TableError(f"{path}: not a readable Parquet file: {_one_line(exc)}") from exc
+        self.names = tuple(self._schema.names)
+        self.n_columns = len(self.names)
+        self.n_rows = self.size = self._parquet.metadata.num_rows
+
+    def close(self) -> None:
+        self._file.close()
+
+    def dtype(self, columns: Sequence[int]) -> np.dtype:
+        single = all(self._pa.types.is_float32(self._schema.field(i).type) for i in columns)
+        return np.dtype(np.float32 if single else np.float64)
+
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
+        self._require_numbers(columns)
+        names = [self.names[index] for index in columns]
+        dtype = self.dtype(columns)
+        first_row = 1
+        try:
+            for batch in self._parquet.iter_batches(batch_size=max_rows, columns=names):
+                batch.validate(full=True)
+                block = np.empty((batch.num_rows, len(names)), dtype)
+                for position, name in enumerate(names):
+                    values = batch.column(batch.schema.get_field_index(name))
+                    self._require_no_null(values, first_row, columns[position])
+                    numbers = values.cast(self._pa.from_numpy_dtype(dtype), safe=False)
+                    block[:, position] = numbers.to_numpy(zero_copy_only=False)
+                self._require_finite(block, first_row, columns)
+                first_row += len(block)
+                self.position = first_row - 1
+                yield block
+        except (self._pa.ArrowException, OSError) as exc:
+            raise TableError(
+                f"{self.path}: cannot read the Parquet data: {_one_line(exc)}"
+            ) from exc
+
+    def _require_numbers(self, columns: Sequence[int]) -> None:
+        types = self._pa.types
+        for index in columns:
+            kind = self._schema.field(index).type
+            if not (
+                types.is_integer(kind)
+                or types.is_floating(kind)
+                or types.is_decimal(kind)
+                or types.is_boolean(kind)
+            ):
+                raise TableError(
+                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; "
+                    f"choose the numeric columns with --columns"
+                )
+
+    def _require_no_null(self, values: Any, first_row: int, column: int) -> None:
+        if values.null_count:
+            row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+            raise TableError(
+                f"{self.path}: row {first_row + row}, {self.column_text(column)}: "
+                f"missing value (null)"
+            )
+
+
+class CsvTable(Table):
+    """Delimited text in UTF-8 or UTF-16, with or without a header, quotes as in RFC 4180.
+
+    NumPy's reader takes blocks without quotes and faults; `_parse_carefully` takes the rest, and
+    finds the place of what is wrong.
+    """
+
+    unit = "B"
+
+    def __init__(self, path: str, file: IO[bytes], header: str, delimiter: str) -> None:
+        self.path = path
+        self._file = file
+        self._line = 1  # number of the first line that no block has held yet
+        try:
+            regular = stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+            self.size = os.fstat(file.fileno()).st_size if regular else 0
+            self._texts = self._complete_lines()
+            text = next(self._texts, "")
+            self._first = text.lstrip("\n")
+            self._line += len(text) - len(self._first)
+            if not self._first:
+                raise TableError(f"{path}: the file is empty")
+            self._delimiter = self._find_delimiter(delimiter)
+            self._read_header(header)
+        except BaseException:
+            file.close()
+            raise
+
+    def close(self) -> None:
+        if self._file is not sys.stdin.buffer:
+            self._file.close()
+
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
+        text, self._first = self._first, ""
+        while text:
+            block = self._parse(text, list(columns))
+            self._line += text.count("\n") + (not text.endswith("\n"))
+            self.position = self._bytes_read
+            for start in range(0, len(block), max_rows):
+                yield block[start : start + max_rows]
+            text = next(self._texts, "")
+
+    # Text
+
+    def _read_bytes(self) -> bytes:
+        """Read the next block, fewer bytes only at the end of the file.
+
+        One system call at a time: signals are noticed between calls only, and a single long read
+        from a pipe that stalls would keep Ctrl-C waiting.
+        """
+        pieces = []
+        missing = CSV_BLOCK_BYTES
+        while missing and (piece := self._file.read1(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
+
+    def _complete_lines(self) -> Iterator[str]:
+        """Yield the file as text, cut only at ends of records and never before an empty line."""
+        self._bytes_read = 0
+        raw = self._read_bytes()
+        utf16 = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        decode = codecs.getincrementaldecoder("utf-16" if utf16 else "utf-8-sig")()
+        newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        carry = ""
+        lines_before = 1
+        while raw:
+            self._bytes_read += len(raw)
+            following = self._read_bytes()
+            try:
+                text = carry + newlines.decode(decode.decode(raw, not following), not following)
+            except UnicodeDecodeError as exc:
+                row = lines_before + carry.count("\n") + exc.object.count(b"\n", 0, exc.start)
+                raise TableError(
+                    f"{self.path}: row {row}: the text is not UTF-8; convert the file first"
+                ) from exc
+            if "\0" in text:
+                row = lines_before + text[: text.index("\0")].count("\n")
+                raise TableError(
+                    f"{self.path}: row {row}: the file is binary, not a table of text"
+                )
+            cut = _end_of_records(text)
+            row = lines_before + text.count("\n", 0, cut)
+            if len(text) - cut > CSV_MAX_LINE:
+                raise TableError(
+                    f"{self.path}: row {row}: the line or the quoted field does not end within "
+                    f"{CSV_MAX_LINE >> 20} MiB"
+                )
+            if cut:
+                yield text[:cut]
+                lines_before = row
+            carry = text[cut:]
+            raw = following
+        carry = carry.rstrip("\n")
+        if carry:
+            yield carry
+
+    def _find_delimiter(self, given: str) -> str:
+        """Return the delimiter; a space stands for any run of spaces and tabs.
+
+        The one that cuts most of the first lines into as many fields as the very first, more than
+        one; among several, the one with most numbers in the last of these lines.
+        """
+        given = DELIMITERS.get(given, given)
+        if given != "auto":
+            if len(given) != 1 or given in '"\n\r.' or given.isalnum():
+                raise TableError(
+                    f"{self.path}: the delimiter {given!r} cannot be used; give one character, or "
+                    f"one of {', '.join(DELIMITERS)}"
+                )
+            return given
+        sample = [line for line in self._first[:65536].split("\n")[:20] if line.strip()]
+        if len(self._first) > 65536 and len(sample) > 1:
+            sample = sample[:-1]  # the last line may be cut
+        best, highest = ",", (len(sample) / 2, math.inf)
+        for candidate in ",\t;| ":
+            rows = [_split_line(line, candidate) for line in sample]
+            if rows and len(rows[0]) > 1:
+                alike = sum(len(row) == len(rows[0]) for row in rows)
+                numbers = sum(_number(field) is not None for field in rows[-1])
+                if (alike, numbers) > highest:
+                    best, highest = candidate, (alike, numbers)
+        return best
+
+    def _read_header(self, header: str) -> None:
+        """Set the number of columns and, if the first row is a header, the names."""
+        records = self._records(self._first)
+        first, _ = next(records, ([], 1))
+        if not first:
+            raise TableError(f"{self.path}: the file is empty")
+        second, _ = next(records, ([], 2))
+        self.n_columns = len(first)
+        if header == "yes" or (header == "auto" and self._looks_like_header(first, second)):
+            self.names = tuple(field.strip() for field in first)
+            _, last_line = next(self._records(self._first))
+            lines = self._first.split("\n", last_line)
+            self._first = lines[-1] if len(lines) > last_line else ""
+            self._line += last_line
+            if not self._first:
+                self._first = next(self._texts, "")
+
+    def _looks_like_header(self, first: list[str], second: list[str]) -> bool:
+        def is_text(field: str) -> bool:
+            return _number(field) is None and not _is_missing(field)
+
+        if not any(map(is_text, first)):
+            return False
+        if not any(_number(field) is not None for field in first):
+            return True
+        # Numbers and text side by side, as in "id,2019,2020" or in a row of data with a label.
+        for name, below in zip(first, second):
+            if is_text(name) and not is_text(below):
+                raise TableError(
+                    f"{self.path}: cannot tell whether the first row is a header, it holds both "
+                    f"numbers and text ({name.strip()!r}); say --header yes or --header no"
+                )
+        return False
+
+    # Numbers
+
+    def _parse(self, text: str, columns: list[int]) -> np.ndarray:
+        if '"' in text:
+            return self._parse_carefully(text, columns)
+        lines = text.removesuffix("\n").split("\n")
+        all_columns = columns == list(range(self.n_columns))
+        # NumPy's reader counts the fields of each line only where it is to return all of them.
+        if not all_columns and not self._is_regular(lines):
+            return self._parse_carefully(text, columns)
+        try:
+            block = np.loadtxt(
+                lines,
+                delimiter=None if self._delimiter == " " else self._delimiter,
+                usecols=None if all_columns else columns,
+                comments=None,
+                ndmin=2,
+            )
+        except ValueError:
+            return self._parse_carefully(text, columns)
+        # It leaves out empty lines.
+        if block.shape != (len(lines), len(columns)) or not np.isfinite(block).all():
+            return self._parse_carefully(text, columns)
+        return block
+
+    def _is_regular(self, lines: list[str]) -> bool:
+        """Whether each of these lines, which hold no quotes, has as many fields as the first."""
+        if self._delimiter == " ":
+            return all(len(line.split()) == self.n_columns for line in lines)
+        delimiters = {line.count(self._delimiter) for line in lines}
+        return delimiters == {self.n_columns - 1}
+
+    def _parse_carefully(self, text: str, columns: list[int]) -> np.ndarray:
+        """Parse any block, a field at a time; raise `TableError` with row and column."""
+        values: list[list[float]] = []
+        line = self._line
+        for record, last_line in self._records(text):
+            if len(record) != self.n_columns:
+                if self.n_columns > 1 and not "".join(record).strip() and len(record) < 2:
+                    line = self._line + last_line
+                    continue  # an empty line
+                raise TableError(
+                    f"{self.path}: row {line}: {_counted(len(record), 'field')}, expected "
+                    f"{self.n_columns} as in the first row"
+                )
+            values.append([self._parse_field(record[c], line, c) for c in columns])
+            line = self._line + last_line
+        return np.array(values, np.float64).reshape(-1, len(columns))
+
+    def _parse_field(self, field: str, line: int, column: int) -> float:
+        value = _number(field)
+        if value is not None and math.isfinite(value):
+            return value
+        field = field.strip()
+        shown = repr(field if len(field) <= 40 else field[:37] + "...")
+        if not field:
+            what = "the field is empty"
+        elif _is_missing(field):
+            what = f"missing value ({shown})"
+        elif value is not None:
+            what = f"{shown} is infinite or too large"
+        else:
+            what = f"{shown} is not a number"
+            if _number(field.replace(",", ".", 1)) is not None:
+                what += "; decimal commas are not supported"
+        raise TableError(f"{self.path}: row {line}, {self.column_text(column)}: {what}")
+
+    def _records(self, text: str) -> Iterator[tuple[list[str], int]]:
+        """Yield each record's fields and the last of its lines, counted from 1 within the text."""
+        if self._delimiter == " ":
+            for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+                yield _split_line(line, " "), number
+            return
+        reader = csv.reader(io.StringIO(text), delimiter=self._delimiter)
+        try:
+            for record in reader:
+                yield record or [""], reader.line_num
+        except csv.Error as exc:
+            row = self._line + reader.line_num - 1
+            raise TableError(f"{self.path}: row {row}: {_one_line(exc)}") from exc
+
+
+def _end_of_records(text: str) -> int:
+    """Return where to cut so that the left part ends with a record, and not with empty lines.
+
+    A line break within quotes is no end; before one that is, the number of quotes is even. Empty
+    lines go to the right, so that those at the end of the file can be told from the others.
+    """
+    cut = text.rfind("\n") + 1
+    quotes = text.count('"', 0, cut)
+    while cut and quotes % 2:
+        earlier = text.rfind("\n", 0, text.rfind('"', 0, cut)) + 1
+        quotes -= text.count('"', earlier, cut)
+        cut = earlier
+    while cut > 1 and text[cut - 2] == "\n":
+        cut -= 1
+    return cut
+
+
+def _split_line(line: str, delimiter: str) -> list[str]:
+    if delimiter == " ":
+        return line.split()
+    try:
+        return next(csv.reader([line], delimiter=delimiter))
+    except csv.Error:
+        return [line]
+
+
+def _number(field: str) -> float | None:
+    """Return the number a field spells, or None. Underscores, which Python allows, are not one."""
+    try:
+        return None if "_" in field else float(field)
+    except ValueError:
+        return None
+
+
+def _is_missing(field: str) -> bool:
+    field = field.strip().lower()
+    return not field or field in MISSING
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Field:
+    """One part of an output: a column, or several of one kind side by side.
+
+    Attributes
+    ----------
+    name : str
+    dtype : numpy.dtype
+    columns : tuple of str or None
+        Column names of a part with several columns, None for a part that is one column.
+    """
+
+    name: str
+    dtype: np.dtype
+    columns: tuple[str, ...] | None = None
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        return (self.name,) if self.columns is None else self.columns
+
+
+def output_format(path: str) -> str:
+    """Return "csv", "npy" or "parquet" by the name's ending; "-" is CSV."""
+    ending = "" if path == "-" else Path(path).suffix.lower()
+    formats = {"": "csv", ".csv": "csv", ".npy": "npy", ".parquet": "parquet", ".pq": "parquet"}
+    if ending not in formats or (ending == "" and path != "-" and _is_new_or_regular(path)):
+        raise TableError(f"{path}: the name of the output must end in .csv, .npy or .parquet")
+    return formats[ending]
+
+
+def check_output(path: str, *, inputs: Sequence[str] = ()) -> None:
+    """Refuse an output path that would fail later, or would overwrite what is being read."""
+    if path == "-":
+        return
+    if os.path.isdir(path):
+        raise TableError(f"{path}: is a directory; give the name of a file")
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        raise TableError(f"{path}: the directory {folder} does not exist")
+    if not os.access(folder, os.W_OK | os.X_OK) and _is_new_or_regular(path):
+        raise TableError(f"{path}: the directory {folder} is not writable")
+    if os.path.islink(path) and _is_new_or_regular(path):
+        raise TableError(f"{path}: is a symbolic link; give the name of the file itself")
+    if os.path.isfile(path) and not os.access(path, os.W_OK):
+        raise TableError(f"{path}: is write-protected; give another name, or make it writable")
+    for other in inputs:
+        if other != "-" and os.path.exists(path) and os.path.samefile(path, other):
+            raise TableError(f"{path}: is also the input; give the output another name")
+
+
+@contextlib.contextmanager
+def writing(path: str, fields: Sequence[Field]) -> Iterator[CsvWriter | NpyWriter | ParquetWriter]:
+    """Open an output file for blocks of rows; it gets its name when the block ends without error.
+
+    Parameters
+    ----------
+    path : str
+        The ending chooses the format, see `output_format`; "-" writes CSV to standard output.
+    fields : sequence of Field
+        What `write` will be given, in order.
+    """
+    kind = output_format(path)
+    if path == "-":
+        yield CsvWriter(sys.stdout.buffer, fields)
+        sys.stdout.buffer.flush()
+        return
+    if kind == "parquet":
+        import_pyarrow(path)  # before an output file is begun
+    writer_class = {"csv": CsvWriter, "npy": NpyWriter, "parquet": ParquetWriter}[kind]
+    with replacing(path) as file, contextlib.closing(writer_class(file, fields)) as writer:
+        yield writer
+
+
+@contextlib.contextmanager
+def replacing(path: str) -> Iterator[IO[bytes]]:
+    """Open a temporary file beside `path` and rename it to `path` at the end.
+
+    After any error, an interrupt included, `path` is as it was and the temporary file is gone.
+    Pipes and devices are written directly.
+    """
+    if not _is_new_or_regular(path):
+        with open(path, "wb") as file:
+            yield file
+        return
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        descriptor = os.open(temporary, flags, 0o666)
+    except OSError as exc:
+        raise TableError(f"{path}: cannot be written: {exc.strerror}") from exc
+    try:
+        with open(descriptor, "w+b") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        if os.path.exists(path):
+            shutil.copymode(path, temporary)
+        os.replace(temporary, path)
+    except BaseException as exc:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+            raise TableError(f"{path}: cannot be written: {exc.strerror}") from exc
+        raise
+
+
+class CsvWriter:
+    """Comma-separated text with a header; numbers in the shortest form that reads back equal."""
+
+    def __init__(self, file: IO[bytes], fields: Sequence[Field]) -> None:
+        self._file = file
+        formats = []
+        for field in fields:
+            number = {"f4": "%.9g", "f8": "%r"}.get(field.dtype.str[1:], "%d")
+            formats += [number] * len(field.column_names)
+        self._row = ",".join(formats) + "\n"
+        header = io.StringIO()
+        names = [name for field in fields for name in field.column_names]
+        csv.writer(header, lineterminator="\n").writerow(names)
+        file.write(header.getvalue().encode())
+
+    def write(self, *parts: np.ndarray) -> None:
+        columns = [column.tolist() for part in parts for column in _as_columns(part)]
+        self._file.write("".join(map(self._row.__mod__, zip(*columns))).encode())
+
+    def close(self) -> None:
+        """Nothing is left to do; the other formats end with an index, or correct their header."""
+
+
+class NpyWriter:
+    """A NumPy array file: a plain array for one field, a structured one for several.
+
+    The number of rows stands in the header and is known only at the end, so the header is written
+    twice, with room for any number.
+    """
+
+    def __init__(self, file: IO[bytes], fields: Sequence[Field]) -> None:
+        self._file = file
+        self._n_rows = 0
+        shapes = [() if f.columns is None else (len(f.columns),) for f in fields]
+        self._single = len(fields) == 1
+        if self._single:
+            self._dtype, self._row_shape = fields[0].dtype, shapes[0]
+        else:
+            parts = [(f.name, f.dtype, shape) for f, shape in zip(fields, shapes)]
+            self._dtype, self._row_shape = np.dtype(parts), ()
+        file.write(self._header(0))
+
+    def write(self, *parts: np.ndarray) -> None:
+        if self._single:
+            block = parts[0].astype(self._dtype, copy=False)
+        else:
+            block = np.empty(len(parts[0]), self._dtype)
+            for name, part in zip(self._dtype.names, parts):
+                block[name] = part
+        self._file.write(block.tobytes())
+        self._n_rows += len(block)
+
+    def close(self) -> None:
+        self._file.seek(0)
+        self._file.write(self._header(self._n_rows))
+
+    def _header(self, n_rows: int) -> bytes:
+        described = {
+            "descr": np.lib.format.dtype_to_descr(self._dtype),
+            "fortran_order": False,
+            "shape": (n_rows, *self._row_shape),
+        }
+        text = repr(described)
+        spare = 20 - len(str(n_rows))  # digits of the largest possible number of rows
+        padding = -(10 + len(text) + spare + 1) % 64  # the format wants a multiple of 64 bytes
+        text += " " * (spare + padding) + "\n"
+        return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode("latin1")
+
+
+class ParquetWriter:
+    """A Parquet file, a row group a block."""
+
+    def __init__(self, file: IO[bytes], fields: Sequence[Field]) -> None:
+        import pyarrow
+        import pyarrow.parquet
+
+        self._pa = pyarrow
+        self._schema = self._pa.schema(
+            [
+                (name, self._pa.from_numpy_dtype(field.dtype))
+                for field in fields
+                for name in field.column_names
+            ]
+        )
+        self._writer = pyarrow.parquet.ParquetWriter(file, self._schema)
+
+    def write(self, *parts: np.ndarray) -> None:
+        columns = [np.ascontiguousarray(column) for part in parts for column in _as_columns(part)]
+        arrays = [self._pa.array(column) for column in columns]
+        self._writer.write_batch(self._pa.record_batch(arrays, schema=self._schema))
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _as_columns(part: np.ndarray) -> Sequence[np.ndarray]:
+    return [part] if part.ndim == 1 else list(part.T)
+
+
+# --- helpers -------------------------------------------------------------------------------------
+
+
+def import_pyarrow(path: str) -> tuple[Any, Any]:
+    """Return the modules pyarrow and pyarrow.parquet, or raise a `TableError` that says how to.
+
+    Versions before 14.0.1 run code from a malicious file (CVE-2023-47248).
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as exc:
+        raise TableError(
+            f"{path}: Parquet files need pyarrow; install it with: pip install 'gaussmix[parquet]'"
+        ) from exc
+    version = tuple(int(part) for part in pyarrow.__version__.split(".")[:3] if part.isdigit())
+    if version < (14, 0, 1):
+        raise TableError(
+            f"{path}: Parquet files need pyarrow 14.0.1 or newer, not {pyarrow.__version__}; "
+            f"upgrade it with: pip install --upgrade pyarrow"
+        )
+    return pyarrow, pyarrow.parquet
+
+
+def _is_new_or_regular(path: str) -> bool:
+    """Whether `path` is to be made or replaced, not written into as a pipe or a device is."""
+    return not os.path.exists(path) or os.path.isfile(path)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _one_line(exc: BaseException) -> str:
+    return " ".join(str(exc).split())

@@ -1,0 +1,736 @@
+"""The command line: ``gaussmix fit``, ``score``, ``predict``, ``sample``, ``info`` and others.
+
+Each command is a function of its parsed arguments; `main` turns what it raises into one line on
+standard error and an exit status: 0 done, 2 an error, 130 interrupted, 141 the reader has gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import json
+import math
+import os
+import re
+import signal
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import NoReturn
+
+import numpy as np
+
+from gaussmix import __version__, _demo, _runtime, _tables
+from gaussmix._tables import Field, Table, TableError
+from gaussmix.mixture import GaussianMixture, load
+
+# Rows are scored in blocks of about this size, counting the input and all outputs.
+BLOCK_BYTES = 16 << 20
+MAX_BLOCK_ROWS = 1 << 17
+
+DATA_FORMATS = """\
+DATA is one of
+  CSV        text, UTF-8 or UTF-16; header and delimiter are detected;
+             "-" reads it from standard input
+  .npy       a NumPy array of rows and columns, memory-mapped
+  Parquet    with pip install 'gaussmix[parquet]'
+Columns are chosen by name, or by number from 1: --columns waiting,3.
+Messages count rows and columns from 1; in a CSV file the row is the line
+number, header included.
+"""
+
+OUTPUT_FORMATS = """\
+The name of the output decides its format: .csv, .npy or .parquet; "-", the
+default, writes CSV to standard output. The file appears when it is complete:
+after an error or Ctrl-C an existing file is as it was.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments after the program's name; default those of the process.
+
+    Returns
+    -------
+    int
+        The exit status. Wrong usage and ``--help`` raise `SystemExit` as argparse does.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        with _termination_as_exception(), warnings.catch_warnings():
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = _show_warning
+            args.run(args)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as `head` does. Nothing more can be written, not even
+        # by the interpreter when it flushes at its end.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except OSError as exc:
+        where = f"{exc.filename}: " if exc.filename is not None else ""
+        return _fail(where + (exc.strerror or str(exc)))
+    except MemoryError as exc:
+        return _fail(f"out of memory; {exc}" if str(exc) else "out of memory")
+    except ValueError as exc:
+        # The library's checks of input and parameters, model files and tables.
+        return _fail(str(exc))
+    return 0
+
+
+# --- fit ---------------------------------------------------------------------------------------
+
+
+def _fit(args: argparse.Namespace) -> None:
+    if args.output == "-":
+        raise TableError("-: a model cannot be written to standard output; give a file name")
+    _tables.check_output(args.output, inputs=[args.data])
+    model = GaussianMixture(
+        n_components=args.components,
+        covariance_type=args.covariance_type,
+        tol=args.tol,
+        reg_covar=args.reg_covar,
+        max_iter=args.max_iter,
+        n_init=args.n_init,
+        init_params=args.init_params,
+        random_state=args.seed,
+        verbose=args.verbose,
+        n_threads=args.threads,
+    )
+    with _open(args) as table:
+        columns, weight_column = _fit_columns(table, args)
+        X, sample_weight = _read_rows(table, columns, weight_column)
+        started = time.perf_counter()
+        with _named_columns(table, columns):
+            model.fit(X, sample_weight=sample_weight)
+        seconds = time.perf_counter() - started
+        # Before the model learns the names: it would warn about rows that come without any.
+        quality = _quality(model, X, sample_weight)
+        if table.names:
+            model.feature_names_in_ = np.array([table.names[c] for c in columns], dtype=object)
+    model.save(args.output)
+
+    print(f"{len(X):,} rows fitted in {seconds:.3g} s\n")
+    print(describe(model))
+    print()
+    for name, value in quality.items():
+        print(f"{name + ':':<16}{value:>16,.4f}")
+    print(f"\nwrote {args.output}")
+
+
+def _fit_columns(table: Table, args: argparse.Namespace) -> tuple[list[int], int | None]:
+    """The 0-based columns to fit, and the one with the weights: all others by default."""
+    weight_column = None
+    if args.weights is not None:
+        weight_column = table.resolve([args.weights])[0]
+    if args.columns is not None:
+        columns = table.resolve(args.columns)
+        if weight_column in columns:
+            raise TableError(
+                f"{table.path}: {table.column_text(weight_column)} is given both to --columns "
+                f"and to --weights"
+            )
+    else:
+        columns = [c for c in range(table.n_columns) if c != weight_column]
+    if not columns:
+        raise TableError(f"{table.path}: no column is left beside the weights")
+    return columns, weight_column
+
+
+def _read_rows(
+    table: Table, columns: list[int], weight_column: int | None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    if weight_column is None:
+        return table.read(columns), None
+    rows = table.read([*columns, weight_column])
+    weights = rows[:, -1].astype(np.float64)
+    if (weights < 0).any():
+        row = int(np.flatnonzero(weights < 0)[0])
+        raise TableError(
+            f"{table.path}: {table.column_text(weight_column)}: the weight of data row {row + 1} "
+            f"is negative ({weights[row]:g})"
+        )
+    return rows[:, :-1], weights
+
+
+@contextlib.contextmanager
+def _named_columns(table: Table, columns: Sequence[int]) -> Iterator[None]:
+    """Let the library's messages speak of the file's columns.
+
+    The library sees an array: it counts the columns from 0 and does not know their names.
+    """
+
+    def translate(message: str) -> str:
+        def column(match: re.Match) -> str:
+            return table.column_text(columns[int(match[1])])
+
+        return f"{table.path}: " + re.sub(r"\bcolumn (\d+)\b", column, message)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        try:
+            yield
+        except ValueError as exc:
+            raise TableError(translate(str(exc))) from exc
+    for warning in caught:
+        _say(f"warning: {translate(str(warning.message))}")
+
+
+def _quality(
+    model: GaussianMixture, X: np.ndarray, sample_weight: np.ndarray | None
+) -> dict[str, float]:
+    """Log-likelihood, BIC and AIC; the criteria only where a row counts as one observation."""
+    if sample_weight is not None:
+        return {"log-likelihood": float(sample_weight @ model.score_samples(X).astype(float))}
+    log_likelihood = float(model.score(X)) * len(X)
+    n_parameters = model.n_parameters()
+    return {
+        "log-likelihood": log_likelihood,
+        "BIC": n_parameters * math.log(len(X)) - 2 * log_likelihood,
+        "AIC": 2 * n_parameters - 2 * log_likelihood,
+    }
+
+
+# --- score and predict -------------------------------------------------------------------------
+
+
+def _score(args: argparse.Namespace) -> None:
+    wanted = ["log_density"]
+    wanted += ["label"] if args.labels else []
+    wanted += ["probability"] if args.probabilities else []
+    _write_scores(args, wanted)
+
+
+def _predict(args: argparse.Namespace) -> None:
+    _write_scores(args, ["label"])
+
+
+def _write_scores(args: argparse.Namespace, wanted: list[str]) -> None:
+    """Stream DATA through the model: a block is read, scored, written and forgotten."""
+    model = load(args.model)
+    model.n_threads = args.threads
+    n_components, n_features = model.means_.shape
+    with _open(args) as table:
+        columns = _score_columns(table, model, args)
+        dtype = table.dtype(columns)
+        fields = {
+            "log_density": Field("log_density", dtype),
+            "label": Field("label", np.dtype(np.intp)),
+            "probability": Field(
+                "probability", dtype, tuple(f"probability_{k}" for k in range(n_components))
+            ),
+        }
+        chosen = [fields[name] for name in wanted]
+        _tables.check_output(args.output, inputs=[args.data, args.model])
+
+        width = n_features + sum(len(field.column_names) for field in chosen)
+        n_rows = max(1, min(BLOCK_BYTES // (8 * width), MAX_BLOCK_ROWS))
+        buffers = [
+            np.empty(n_rows if f.columns is None else (n_rows, n_components), f.dtype)
+            for f in chosen
+        ]
+        methods = {
+            "log_density": model.score_samples,
+            "label": model.predict,
+            "probability": model.predict_proba,
+        }
+        # The columns have been matched by name here; the blocks are arrays without names.
+        vars(model).pop("feature_names_in_", None)
+
+        done, started = 0, time.perf_counter()
+        with (
+            _tables.writing(args.output, chosen) as writer,
+            _progress_bar(table, args.quiet) as show_progress,
+        ):
+            for block in table.blocks(columns, n_rows):
+                outputs = [buffer[: len(block)] for buffer in buffers]
+                for name, output in zip(wanted, outputs):
+                    methods[name](block, out=output)
+                writer.write(*outputs)
+                done += len(block)
+                show_progress()
+            if done == 0:
+                raise TableError(f"{table.path}: the file has no rows of data")
+        seconds = time.perf_counter() - started
+    if not args.quiet:
+        _say(f"{done:,} rows in {seconds:.3g} s ({done / seconds:,.0f} rows per second)")
+
+
+def _score_columns(table: Table, model: GaussianMixture, args: argparse.Namespace) -> list[int]:
+    """The 0-based columns the model reads, in its order.
+
+    Those chosen with --columns; else, where both sides have names, those with the model's names;
+    else all, which must be as many as the model has.
+    """
+    n_features = model.means_.shape[1]
+    names = getattr(model, "feature_names_in_", None)
+    if args.columns is not None:
+        columns = table.resolve(args.columns)
+    elif names is not None and table.names:
+        return table.resolve_names(list(names))
+    else:
+        columns = list(range(table.n_columns))
+    if len(columns) != n_features:
+        raise TableError(
+            f"{table.path}: {len(columns)} columns, but the model has {n_features}"
+            + (f" ({', '.join(names)})" if names is not None else "")
+            + "; choose them with --columns"
+        )
+    return columns
+
+
+@contextlib.contextmanager
+def _progress_bar(table: Table, quiet: bool) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal where tqdm is installed; yields what to call after each block."""
+    tqdm = None
+    if sys.stderr.isatty() and not quiet:
+        with contextlib.suppress(ImportError):
+            from tqdm import tqdm
+    if tqdm is None:
+        yield lambda: None
+        return
+    with tqdm(
+        total=table.size or None, unit=table.unit, unit_scale=True, leave=False, file=sys.stderr
+    ) as bar:
+        yield lambda: bar.update(table.position - bar.n)
+
+
+# --- sample ------------------------------------------------------------------------------------
+
+
+def _sample(args: argparse.Namespace) -> None:
+    model = load(args.model)
+    _tables.check_output(args.output, inputs=[args.model])
+    n_features = model.means_.shape[1]
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        names = [f"x{j + 1}" for j in range(n_features)]
+    fields = [Field("rows", model.means_.dtype, tuple(names))]
+    if args.labels:
+        fields.append(Field("label", np.dtype(np.intp)))
+    n_rows = max(1, min(BLOCK_BYTES // (8 * n_features), MAX_BLOCK_ROWS))
+    generator = np.random.default_rng(args.seed)
+    with _tables.writing(args.output, fields) as writer:
+        for start in range(0, args.rows, n_rows):
+            rows, labels = model.sample(min(n_rows, args.rows - start), random_state=generator)
+            writer.write(rows, *([labels] if args.labels else []))
+
+
+# --- info, show-config, demo -------------------------------------------------------------------
+
+
+def _info(args: argparse.Namespace) -> None:
+    model = load(args.model)
+    if not args.json:
+        print(describe(model))
+        return
+    names = getattr(model, "feature_names_in_", None)
+    lower_bound = float(model.lower_bound_)
+    content = {
+        "n_components": model.means_.shape[0],
+        "n_features": model.means_.shape[1],
+        "covariance_type": model.covariance_type,
+        "n_parameters": int(model.n_parameters()),
+        "feature_names": None if names is None else list(names),
+        "converged": bool(model.converged_),
+        "n_iter": int(model.n_iter_),
+        "lower_bound": lower_bound if math.isfinite(lower_bound) else None,
+        "weights": model.weights_.tolist(),
+        "means": model.means_.tolist(),
+        "covariances": model.covariances_.tolist(),
+    }
+    print(json.dumps(content, indent=2))
+
+
+def describe(model: GaussianMixture, width: int = 80) -> str:
+    """Return a model as text: its kind, how the fit ended, and a table of the components."""
+    n_components, n_features = model.means_.shape
+    names = getattr(model, "feature_names_in_", None)
+    if names is None:
+        names = [f"column {j + 1}" for j in range(n_features)]
+    kind = (
+        f"{_counted(n_components, 'component')}, {_counted(n_features, 'column')}, "
+        f"{model.covariance_type} covariance, {_counted(model.n_parameters(), 'parameter')}"
+    )
+    if model.n_iter_ == 0:
+        state = "parameters as given, without an iteration of EM"
+    else:
+        state = (
+            f"{'converged' if model.converged_ else 'did not converge'} after "
+            f"{_counted(int(model.n_iter_), 'iteration')}, "
+            f"lower bound {float(model.lower_bound_):.6f} per row"
+        )
+    table = [
+        ["component", *map(str, range(n_components))],
+        ["weight", *(f"{weight:.4f}" for weight in model.weights_)],
+    ]
+    deviations = _standard_deviations(model)
+    used = sum(map(_width, table)) + 2
+    shown = 0
+    for j, name in enumerate(names):
+        cells = [
+            f"{_digits(m, 5)} ({_digits(s, 3)})"
+            for m, s in zip(model.means_[:, j], deviations[:, j])
+        ]
+        column = [str(name), *cells]
+        used += 2 + _width(column)
+        if used > width and shown:
+            break
+        table.append(column)
+        shown += 1
+    widths = list(map(_width, table))
+    rows = ["  ".join(cell.rjust(w) for cell, w in zip(cells, widths)) for cells in zip(*table)]
+    rest = f"; {n_features - shown:,} more columns: info --json" if shown < n_features else ""
+    legend = f"each column: mean (standard deviation){rest}"
+    return "\n".join([kind, state, "", *rows, "", legend])
+
+
+def _digits(value: float, number: int) -> str:
+    """Write a value with so many significant digits, zeros at the end included."""
+    return f"{value:#.{number}g}".rstrip(".")
+
+
+def _width(cells: Sequence[str]) -> int:
+    return max(map(len, cells))
+
+
+def _standard_deviations(model: GaussianMixture) -> np.ndarray:
+    """Standard deviation of every component in every column, (K, d)."""
+    covariances = model.covariances_
+    variances = {
+        "full": lambda: np.diagonal(covariances, axis1=1, axis2=2),
+        "tied": lambda: np.diagonal(covariances)[np.newaxis, :],
+        "diag": lambda: covariances,
+        "spherical": lambda: covariances[:, np.newaxis],
+    }[model.covariance_type]()
+    return np.sqrt(np.broadcast_to(variances, model.means_.shape))
+
+
+def _show_config(args: argparse.Namespace) -> None:
+    _runtime.show_config()
+
+
+def _run_demo(args: argparse.Namespace) -> None:
+    _demo.run(args.directory, main)
+
+
+# --- the parser --------------------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"gaussmix: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="gaussmix",
+        description="Fit Gaussian mixtures to files of numbers, and score files with them.",
+        epilog="Try first: gaussmix demo. Help on one command: gaussmix fit --help",
+    )
+    parser.add_argument("--version", action="version", version=f"gaussmix {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def command(name: str, run: Callable, help: str, description: str, epilog: str = ""):
+        added = commands.add_parser(
+            name,
+            help=help,
+            description=description,
+            epilog=epilog,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        added.set_defaults(run=run)
+        return added
+
+    _add_fit_arguments(
+        command(
+            "fit",
+            _fit,
+            "fit a mixture to a file and save the model",
+            "Fit a Gaussian mixture to the rows of DATA and save the model.",
+            DATA_FORMATS,
+        )
+    )
+    score = command(
+        "score",
+        _score,
+        "write the log-density of every row",
+        "Write the log-density of every row of DATA under a saved model, a block of\n"
+        "rows at a time: the memory used does not grow with the file. A model fitted\n"
+        "to named columns finds them by their names.",
+        f"{DATA_FORMATS}\n{OUTPUT_FORMATS}\n"
+        "A .npy output of log-densities alone is a plain array; with labels or\n"
+        "probabilities it is a structured array with the fields log_density, label\n"
+        "and probability.\n",
+    )
+    _add_scoring_arguments(score)
+    score.add_argument("--labels", action="store_true", help="add each row's likeliest component")
+    score.add_argument(
+        "--probabilities", action="store_true", help="add each row's probability of each component"
+    )
+    predict = command(
+        "predict",
+        _predict,
+        "write the likeliest component of every row",
+        "Write the number, from 0, of the likeliest component of every row of DATA.\n"
+        "The memory used does not grow with the file.",
+        f"{DATA_FORMATS}\n{OUTPUT_FORMATS}",
+    )
+    _add_scoring_arguments(predict)
+    _add_sample_arguments(
+        command(
+            "sample",
+            _sample,
+            "draw rows from a model",
+            "Draw random rows from a saved model.",
+            f"{OUTPUT_FORMATS}\n"
+            "A .npy output with labels is a structured array with the fields rows and\n"
+            "label.\n",
+        )
+    )
+    info = command("info", _info, "describe a saved model", "Describe a saved model.")
+    info.add_argument("model", metavar="MODEL", help="model file, as written by fit")
+    info.add_argument("--json", action="store_true", help="print everything, as JSON")
+    command(
+        "show-config",
+        _show_config,
+        "print how gaussmix was built and what it uses here",
+        "Print the version, compiler, instruction sets, OpenMP runtime and threads.\n"
+        "Please add this to a bug report.",
+    )
+    demo = command(
+        "demo",
+        _run_demo,
+        "see the main job done on real data",
+        "Fit the eruptions of Old Faithful, choose the number of components, save the\n"
+        "model and score the file, and show the commands and the Python that do it.",
+    )
+    demo.add_argument(
+        "directory",
+        metavar="DIRECTORY",
+        nargs="?",
+        help="where to leave the data, the model and the scores (default: nowhere)",
+    )
+    return parser
+
+
+def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
+    fit.add_argument("data", metavar="DATA", help="file with the rows to fit")
+    fit.add_argument(
+        "-k",
+        "--components",
+        metavar="K",
+        type=_whole(1),
+        required=True,
+        help="number of components",
+    )
+    fit.add_argument(
+        "-o", "--output", metavar="MODEL", required=True, help="model file to write, as model.npz"
+    )
+    _add_table_arguments(fit, "by name or by number from 1 (default: all)")
+    fit.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row")
+    fit.add_argument(
+        "--covariance-type",
+        choices=["full", "tied", "diag", "spherical"],
+        default="full",
+        help="shape of the components (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--tol",
+        metavar="X",
+        type=_number_from_zero,
+        default=1e-3,
+        help="stop when an iteration gains less log-likelihood per row (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--max-iter",
+        metavar="N",
+        type=_whole(0),
+        default=100,
+        help="stop after so many iterations (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--n-init",
+        metavar="N",
+        type=_whole(1),
+        default=1,
+        help="start so many times and keep the best (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--init-params",
+        choices=["kmeans", "k-means++", "random", "random_from_data"],
+        default="kmeans",
+        help="how to start (default: %(default)s)",
+    )
+    fit.add_argument(
+        "--reg-covar",
+        metavar="X",
+        type=_number_from_zero,
+        default=1e-6,
+        help="added to every variance, against singular ones (default: %(default)s)",
+    )
+    _add_seed_argument(fit, 0)
+    _add_threads_argument(fit)
+    fit.add_argument(
+        "-v", "--verbose", action="count", default=0, help="report iterations; twice: with times"
+    )
+
+
+def _add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="model file, as written by fit")
+    parser.add_argument("data", metavar="DATA", help="file with the rows")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="-",
+        help="file to write (default: CSV to stdout)",
+    )
+    _add_table_arguments(parser, "in the model's order (default: by the model's names)")
+    _add_threads_argument(parser)
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no progress bar and no rows per second"
+    )
+
+
+def _add_sample_arguments(sample: argparse.ArgumentParser) -> None:
+    sample.add_argument("model", metavar="MODEL", help="model file, as written by fit")
+    sample.add_argument(
+        "-n", "--rows", metavar="N", type=_whole(1), required=True, help="how many rows"
+    )
+    sample.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="-",
+        help="file to write (default: CSV to stdout)",
+    )
+    sample.add_argument("--labels", action="store_true", help="add each row's component")
+    _add_seed_argument(sample, None)
+
+
+def _add_table_arguments(parser: argparse.ArgumentParser, which: str) -> None:
+    parser.add_argument(
+        "--columns", metavar="A,B,...", type=_column_list, help=f"columns to use, {which}"
+    )
+    parser.add_argument(
+        "--header",
+        choices=["auto", "yes", "no"],
+        default="auto",
+        help="whether a CSV file begins with column names (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--delimiter",
+        metavar="C",
+        default="auto",
+        help=f"between the fields of a CSV file: a character, {', '.join(_tables.DELIMITERS)} "
+        "(default: %(default)s)",
+    )
+
+
+def _add_threads_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=_whole(1),
+        help="threads to use (default: the CPUs this process may use)",
+    )
+
+
+def _add_seed_argument(parser: argparse.ArgumentParser, default: int | None) -> None:
+    shown = "a new one every time" if default is None else default
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=_whole(0),
+        default=default,
+        help=f"seed of the random numbers (default: {shown})",
+    )
+
+
+def _open(args: argparse.Namespace) -> Table:
+    return _tables.open_table(args.data, header=args.header, delimiter=args.delimiter)
+
+
+def _whole(minimum: int) -> Callable[[str], int]:
+    def whole(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and minimum <= int(text) < 2**32):
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number of at least {minimum}, not {text!r}"
+            )
+        return int(text)
+
+    return whole
+
+
+def _number_from_zero(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text!r}")
+    return value
+
+
+def _column_list(text: str) -> list[str]:
+    """Split a list of columns as a CSV row, so that a name with a comma can be quoted."""
+    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    if not names or "" in names:
+        raise argparse.ArgumentTypeError(f"must be columns separated by commas, not {text!r}")
+    return names
+
+
+# --- messages and signals ----------------------------------------------------------------------
+
+
+def _say(message: str) -> None:
+    """Print one line on standard error, if anybody still reads it."""
+    with contextlib.suppress(OSError):
+        print(f"gaussmix: {' '.join(message.split())}", file=sys.stderr)
+
+
+def _fail(message: str) -> int:
+    _say(f"error: {message}")
+    return 2
+
+
+def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+    _say(f"warning: {message}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+@contextlib.contextmanager
+def _termination_as_exception() -> Iterator[None]:
+    """Let SIGTERM, too, unwind the stack, so that unfinished outputs are removed."""
+
+    def leave(number: int, frame: object) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
