@@ -1,0 +1,78 @@
+"""Fixtures shared by the tests: the vendored data sets and the compiled instruction sets."""
+
+from __future__ import annotations
+
+import csv
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_limits
+
+DATA = Path(__file__).parent / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_blas_thread() -> Iterator[None]:
+    """NumPy's matrix products are small here, and BLAS threads that wait would slow the rest down.
+
+    OpenMP, which the kernels use, is left alone.
+    """
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def read_columns(name: str, n_columns: int) -> np.ndarray:
+    """The first ``n_columns`` columns of ``tests/data/<name>.csv``, (n, n_columns) float64."""
+    with open(DATA / f"{name}.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.reader(file))[1:]
+    return np.array([[float(value) for value in row[:n_columns]] for row in rows])
+
+
+@pytest.fixture(scope="session")
+def old_faithful() -> np.ndarray:
+    """Old Faithful, (272, 2): duration and waiting time in minutes."""
+    return read_columns("old_faithful", 2)
+
+
+@pytest.fixture(scope="session")
+def iris() -> np.ndarray:
+    """Fisher's iris as in R, (150, 4)."""
+    return read_columns("iris", 4)
+
+
+@pytest.fixture(scope="session")
+def acidity() -> np.ndarray:
+    """Acidity index of 155 lakes, (155, 1)."""
+    return read_columns("acidity", 1)
+
+
+@pytest.fixture(scope="session")
+def galaxies() -> np.ndarray:
+    """Velocities of 82 galaxies in units of 1000 km/s, (82, 1)."""
+    return read_columns("galaxies", 1) / 1000.0
+
+
+def instruction_sets() -> list[str]:
+    """The instruction sets that are built and that this processor runs."""
+    from gaussmix import _runtime
+
+    supported = _runtime.supported_instruction_sets()
+    return [name for name in _runtime.built_instruction_sets() if name in supported]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "instruction_set" in metafunc.fixturenames:
+        metafunc.parametrize("instruction_set", instruction_sets(), indirect=True)
+
+
+@pytest.fixture
+def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every test that asks for this runs once with each instruction set's kernels."""
+    from gaussmix import _runtime
+
+    kernels = importlib.import_module(f"gaussmix._kernels._em_{request.param}")
+    monkeypatch.setattr(_runtime, "kernels", lambda: kernels)
+    return request.param

@@ -1,0 +1,222 @@
+"""A slow, plain NumPy Gaussian mixture that every kernel is held against.
+
+Everything is computed in double precision in the most direct way: differences from the mean first,
+then a triangular solve; one component after another; no expanded squares and no skipped pairs.
+Nothing here calls gaussmix.
+
+Covariances have scikit-learn's shapes: full (K, d, d), tied (d, d), diag (K, d), spherical (K,).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+
+
+@dataclass
+class Mixture:
+    """Weights (K,), means (K, d) and covariances of one family."""
+
+    covariance_type: str
+    weights: np.ndarray
+    means: np.ndarray
+    covariances: np.ndarray
+
+    @property
+    def n_components(self) -> int:
+        return self.means.shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self.means.shape[1]
+
+
+@dataclass
+class Statistics:
+    """Sums over the rows about ``shift``; ``second`` has the shape of the family's covariances."""
+
+    weight: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+    shift: np.ndarray
+    log_likelihood: float
+
+
+def dense_covariances(mixture: Mixture) -> np.ndarray:
+    """The covariances of any family written out as (K, d, d) matrices."""
+    K, d = mixture.means.shape
+    cov = mixture.covariances
+    if mixture.covariance_type == "full":
+        return np.array(cov)
+    if mixture.covariance_type == "tied":
+        return np.array([cov] * K)
+    if mixture.covariance_type == "diag":
+        return np.array([np.diag(variance) for variance in cov])
+    return np.array([variance * np.eye(d) for variance in cov])
+
+
+def precision_factors(covariance_type: str, covariances: np.ndarray) -> np.ndarray:
+    """scikit-learn's ``precisions_cholesky_``: upper triangular U with precision U U', or 1/sd."""
+    if covariance_type in ("diag", "spherical"):
+        return 1.0 / np.sqrt(covariances)
+    matrices = covariances if covariance_type == "full" else covariances[None]
+    d = matrices.shape[-1]
+    factors = [
+        solve_triangular(np.linalg.cholesky(matrix), np.eye(d), lower=True).T
+        for matrix in matrices
+    ]
+    return np.array(factors) if covariance_type == "full" else factors[0]
+
+
+def squared_distances(mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """Mahalanobis distances (x - mean_k)' inv(cov_k) (x - mean_k), (n, K)."""
+    out = np.empty((X.shape[0], mixture.n_components))
+    for k, cov in enumerate(dense_covariances(mixture)):
+        whitened = solve_triangular(np.linalg.cholesky(cov), (X - mixture.means[k]).T, lower=True)
+        out[:, k] = (whitened**2).sum(axis=0)
+    return out
+
+
+def weighted_log_densities(mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """log(weight_k) + log N(x_i; mean_k, cov_k), (n, K)."""
+    X = np.asarray(X, dtype=np.float64)
+    log_determinants = np.array(
+        [2 * np.log(np.diag(np.linalg.cholesky(cov))).sum() for cov in dense_covariances(mixture)]
+    )
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(mixture.weights)
+    constant = mixture.n_features * np.log(2 * np.pi) + log_determinants
+    return log_weights - 0.5 * (constant + squared_distances(mixture, X))
+
+
+def normalise(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Log-density (n,) and responsibilities (n, K) from weighted log-densities (n, K)."""
+    best = scores.max(axis=1, keepdims=True)
+    shares = np.exp(scores - best)
+    total = shares.sum(axis=1, keepdims=True)
+    return (best + np.log(total))[:, 0], shares / total
+
+
+def log_densities(mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """log p(x_i), (n,)."""
+    return normalise(weighted_log_densities(mixture, X))[0]
+
+
+def responsibilities(mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """p(component k | x_i), (n, K)."""
+    return normalise(weighted_log_densities(mixture, X))[1]
+
+
+def sums_about(
+    X: np.ndarray,
+    shares: np.ndarray,
+    shift: np.ndarray,
+    covariance_type: str,
+    *,
+    magnitudes: bool = False,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Weight, first and second moment about ``shift`` (K, d) for ``shares`` (n, K) of each row.
+
+    With ``magnitudes`` every term enters with its absolute value: the scale rounding errors are
+    measured against.
+    """
+    X = np.asarray(X, dtype=np.float64)
+    K, d = shift.shape
+    first = np.empty((K, d))
+    second = np.empty((K, d, d))
+    for k in range(K):
+        centred = X - shift[k]
+        if magnitudes:
+            centred = np.abs(centred)
+        first[k] = shares[:, k] @ centred
+        second[k] = (shares[:, k, None] * centred).T @ centred
+    if covariance_type == "tied":
+        second = second.sum(axis=0)
+    elif covariance_type == "diag":
+        second = np.array([np.diag(matrix) for matrix in second])
+    elif covariance_type == "spherical":
+        second = np.array([np.trace(matrix) for matrix in second])
+    return shares.sum(axis=0), first, second
+
+
+def statistics(
+    mixture: Mixture,
+    X: np.ndarray,
+    shift: np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
+) -> Statistics:
+    """One E-step: the sufficient statistics about ``shift`` (default: the mixture's means)."""
+    if shift is None:
+        shift = mixture.means
+    row_weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
+    log_density, shares = normalise(weighted_log_densities(mixture, X))
+    weight, first, second = sums_about(
+        X, shares * row_weight[:, None], shift, mixture.covariance_type
+    )
+    log_likelihood = float(row_weight @ log_density)
+    return Statistics(weight, first, second, np.array(shift), log_likelihood)
+
+
+def maximize(stats: Statistics, covariance_type: str, reg_covar: float = 0.0) -> Mixture:
+    """One M-step as scikit-learn's: 10 eps added to the weights, reg_covar to the variances."""
+    d = stats.first.shape[1]
+    weight = stats.weight + 10 * np.finfo(np.float64).eps
+    delta = stats.first / weight[:, None]
+    if covariance_type == "full":
+        outer = np.array([np.outer(row, row) for row in delta])
+        covariances = stats.second / weight[:, None, None] - outer + reg_covar * np.eye(d)
+    elif covariance_type == "tied":
+        outer = sum(w * np.outer(row, row) for w, row in zip(weight, delta, strict=True))
+        covariances = (stats.second - outer) / weight.sum() + reg_covar * np.eye(d)
+    elif covariance_type == "diag":
+        covariances = stats.second / weight[:, None] - delta**2 + reg_covar
+    else:
+        covariances = stats.second / (d * weight) - (delta**2).mean(axis=1) + reg_covar
+    return Mixture(covariance_type, weight / weight.sum(), stats.shift + delta, covariances)
+
+
+def em(
+    mixture: Mixture,
+    X: np.ndarray,
+    n_iter: int,
+    reg_covar: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+) -> tuple[Mixture, list[float]]:
+    """``n_iter`` EM iterations; also the mean log-likelihood each E-step saw."""
+    total = len(X) if sample_weight is None else np.sum(sample_weight)
+    lower_bounds = []
+    for _ in range(n_iter):
+        stats = statistics(mixture, X, sample_weight=sample_weight)
+        lower_bounds.append(stats.log_likelihood / total)
+        mixture = maximize(stats, mixture.covariance_type, reg_covar)
+    return mixture, lower_bounds
+
+
+def random_mixture(
+    rng: np.random.Generator, covariance_type: str, n_components: int, n_features: int
+) -> Mixture:
+    """A well-conditioned mixture: means N(0, 4), variances of the order of one."""
+    K, d = n_components, n_features
+    weights = rng.uniform(0.5, 1.5, K)
+    means = 2.0 * rng.standard_normal((K, d))
+    if covariance_type in ("full", "tied"):
+        roots = rng.standard_normal((K, d, d)) / np.sqrt(d)
+        covariances = roots @ roots.transpose(0, 2, 1) + 0.3 * np.eye(d)
+        covariances = covariances if covariance_type == "full" else covariances[0]
+    elif covariance_type == "diag":
+        covariances = rng.uniform(0.5, 2.0, (K, d))
+    else:
+        covariances = rng.uniform(0.5, 2.0, K)
+    return Mixture(covariance_type, weights / weights.sum(), means, covariances)
+
+
+def draw(rng: np.random.Generator, mixture: Mixture, n_samples: int) -> np.ndarray:
+    """Rows of the mixture, (n_samples, d), in random order of components."""
+    roots = np.linalg.cholesky(dense_covariances(mixture))
+    labels = rng.choice(mixture.n_components, size=n_samples, p=mixture.weights)
+    noise = rng.standard_normal((n_samples, mixture.n_features))
+    return mixture.means[labels] + np.einsum("npq,nq->np", roots[labels], noise)

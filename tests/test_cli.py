@@ -1,0 +1,561 @@
+"""The command line: every command, each format in and out, and what goes wrong."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaussmix import _tables, cli
+from gaussmix.mixture import GaussianMixture, load
+
+
+@pytest.fixture
+def in_tmp(tmp_path, monkeypatch, old_faithful):
+    """A directory with Old Faithful in every format, and a model of it."""
+    monkeypatch.chdir(tmp_path)
+    write_csv("data.csv", old_faithful, header="eruptions,waiting")
+    np.save("data.npy", old_faithful)
+    np.save("data32.npy", old_faithful.astype(np.float32))
+    assert cli.main(["fit", "data.csv", "-k", "2", "--tol", "1e-8", "-o", "model.npz"]) == 0
+    return tmp_path
+
+
+@pytest.fixture
+def run(in_tmp, capfd):
+    """Run a command in this process; return its status, standard output and standard error."""
+
+    def run(*arguments):
+        capfd.readouterr()
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as exc:
+            status = exc.code
+        return status, *capfd.readouterr()
+
+    return run
+
+
+def write_csv(path, rows, header=None):
+    lines = [] if header is None else [header]
+    lines += [",".join(map(repr, row)) for row in np.asarray(rows).tolist()]
+    Path(path).write_text("\n".join(lines) + "\n")
+
+
+def write_parquet(path, columns):
+    table = pytest.importorskip("pyarrow").table(columns)
+    pytest.importorskip("pyarrow.parquet").write_table(table, path)
+
+
+def read_csv(path):
+    return np.genfromtxt(path, delimiter=",", names=True)
+
+
+def error_of(result) -> str:
+    """The message of a failed command, after checking that it is all there is."""
+    status, out, err = result
+    assert (status, out) == (2, "")
+    assert err.startswith("gaussmix: error: ")
+    assert err.endswith("\n")
+    assert err.count("\n") == 1
+    return err.removeprefix("gaussmix: error: ").rstrip("\n")
+
+
+def process(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "gaussmix", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        **options,
+    )
+
+
+# --- fit -----------------------------------------------------------------------------------------
+
+
+def test_fit_writes_the_model_that_the_class_fits(run, old_faithful):
+    options = {
+        "covariance_type": "diag",
+        "tol": 1e-5,
+        "max_iter": 50,
+        "n_init": 2,
+        "init_params": "k-means++",
+        "reg_covar": 1e-4,
+    }
+    arguments = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    status, out, err = run(
+        "fit", "data.csv", "-k", 3, "-o", "m.npz", "--seed", 7, "--threads", 1, *arguments
+    )
+    expected = GaussianMixture(3, random_state=7, n_threads=1, **options).fit(old_faithful)
+    fitted = load("m.npz")
+    assert (status, err) == (0, "")
+    assert fitted.get_params() == expected.get_params()
+    np.testing.assert_array_equal(fitted.means_, expected.means_)
+    np.testing.assert_array_equal(fitted.covariances_, expected.covariances_)
+    assert list(fitted.feature_names_in_) == ["eruptions", "waiting"]
+    assert f"{expected.bic(old_faithful):,.4f}" in out
+    assert f"{expected.aic(old_faithful):,.4f}" in out
+    assert f"{expected.score(old_faithful) * 272:,.4f}" in out
+    assert out.endswith("wrote m.npz\n")
+
+
+def test_the_defaults_of_fit_are_those_of_the_class():
+    args = cli._parser().parse_args(["fit", "data.csv", "-k", "1", "-o", "m.npz"])
+    parameters = inspect.signature(GaussianMixture).parameters
+    for name in ("covariance_type", "tol", "max_iter", "n_init", "init_params", "reg_covar"):
+        assert getattr(args, name) == parameters[name].default
+
+
+def test_fit_reads_every_format_alike(run, old_faithful):
+    write_parquet("data.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
+    means = []
+    for data in ("data.csv", "data.npy", "data.parquet"):
+        assert run("fit", data, "-k", 2, "-o", "m.npz")[0] == 0
+        means.append(load("m.npz").means_)
+    np.testing.assert_array_equal(means[0], means[1])
+    np.testing.assert_array_equal(means[0], means[2])
+    assert run("fit", "data32.npy", "-k", 2, "-o", "m.npz")[0] == 0
+    assert load("m.npz").means_.dtype == np.float32
+
+
+def test_fit_of_chosen_columns_with_weights(run, old_faithful):
+    weights = np.arange(272) % 3
+    table = np.column_stack([weights, old_faithful])
+    write_csv("w.csv", table, header="count,eruptions,waiting")
+    np.save("w.npy", table)
+    repeated = np.repeat(old_faithful, weights, axis=0)
+    options = ["-k", 1, "-o", "m.npz"]
+    for data, column in (("w.csv", "count"), ("w.npy", "1")):
+        status, out, _ = run("fit", data, "--weights", column, *options)
+        assert status == 0
+        assert "BIC" not in out  # a weighted row is not one observation
+        np.testing.assert_allclose(load("m.npz").means_[0], repeated.mean(axis=0), rtol=1e-12)
+    assert run("fit", "w.csv", "--columns", "waiting", *options)[0] == 0
+    np.testing.assert_allclose(load("m.npz").means_[0], old_faithful[:, 1].mean(), rtol=1e-12)
+    assert list(load("m.npz").feature_names_in_) == ["waiting"]
+    assert error_of(run("fit", "w.csv", "--weights", "2", "--columns", "2,3", *options)) == (
+        "w.csv: column 2 ('eruptions') is given both to --columns and to --weights"
+    )
+    write_csv("w.csv", [[1, 2], [-1, 3]], header="w,x")
+    assert error_of(run("fit", "w.csv", "--weights", "w", *options)) == (
+        "w.csv: column 1 ('w'): the weight of data row 2 is negative (-1)"
+    )
+
+
+def test_messages_of_the_library_name_the_columns_of_the_file(run):
+    write_csv("c.csv", [[0, 1, 2], [0, 1, 3], [0, 1, 5]], header="id,constant,x")
+    options = ["--columns", "x,constant", "-k", 1, "-o", "m.npz"]
+    status, _, err = run("fit", "c.csv", *options)
+    assert status == 0
+    assert err.startswith("gaussmix: warning: c.csv: X is constant in column 2 ('constant').")
+    assert err.count("\n") == 1
+    message = error_of(run("fit", "c.csv", "--reg-covar", 0, *options))
+    assert message.startswith("c.csv: Fitting the mixture model failed")
+    assert "column 2 ('constant')" in message
+
+
+def test_fit_reports_iterations_when_asked(run):
+    assert "Initialization 0" in run("fit", "data.csv", "-k", 2, "-o", "m.npz", "-v")[1]
+
+
+def test_a_fit_that_does_not_converge_says_so(run):
+    status, out, err = run(
+        "fit", "data.csv", "-k", 4, "-o", "m.npz", "--max-iter", 1, "--tol", 1e-12
+    )
+    assert status == 0
+    assert err.startswith("gaussmix: warning: data.csv: Best performing initialization did not")
+    assert "did not converge after 1 iteration," in out
+
+
+# --- score and predict ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", ["data.csv", "data.npy", "data32.npy", "data.parquet"])
+def test_score_reads_and_writes_every_format(run, monkeypatch, old_faithful, data):
+    write_parquet("data.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
+    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 100)
+    model = load("model.npz")
+    del model.feature_names_in_
+    X = old_faithful.astype(np.float32) if data == "data32.npy" else old_faithful
+    density, labels, probability = model.score_samples(X), model.predict(X), model.predict_proba(X)
+
+    for ending in ("csv", "npy", "parquet"):
+        output = f"scores.{ending}"
+        status, out, err = run(
+            "score", "model.npz", data, "--labels", "--probabilities", "-o", output
+        )
+        assert (status, out) == (0, "")
+        assert re.fullmatch(r"gaussmix: 272 rows in \S+ s \([\d,]+ rows per second\)\n", err)
+
+    table = read_csv("scores.csv")
+    assert table.dtype.names == ("log_density", "label", "probability_0", "probability_1")
+    np.testing.assert_array_equal(table["log_density"].astype(X.dtype), density)
+    np.testing.assert_array_equal(table["label"], labels)
+    np.testing.assert_array_equal(table["probability_1"].astype(X.dtype), probability[:, 1])
+
+    array = np.load("scores.npy")
+    assert array["log_density"].dtype == X.dtype
+    np.testing.assert_array_equal(array["log_density"], density)
+    np.testing.assert_array_equal(array["label"], labels)
+    np.testing.assert_array_equal(array["probability"], probability)
+
+    import pyarrow.parquet
+
+    parquet = pyarrow.parquet.read_table("scores.parquet")
+    np.testing.assert_array_equal(parquet["log_density"].to_numpy(), density)
+    np.testing.assert_array_equal(parquet["label"].to_numpy(), labels)
+    np.testing.assert_array_equal(parquet["probability_0"].to_numpy(), probability[:, 0])
+
+
+def test_score_alone_is_a_plain_array_and_predict_writes_labels(run, old_faithful):
+    model = load("model.npz")
+    del model.feature_names_in_
+    assert run("score", "model.npz", "data.npy", "-o", "s.npy", "--threads", 1)[0] == 0
+    np.testing.assert_array_equal(np.load("s.npy"), model.score_samples(old_faithful))
+    assert run("predict", "model.npz", "data.csv", "-o", "s.npy", "-q") == (0, "", "")
+    np.testing.assert_array_equal(np.load("s.npy"), model.predict(old_faithful))
+    status, out, err = run("predict", "model.npz", "data.csv", "--quiet")
+    assert (status, err) == (0, "")
+    assert out.split() == ["label", *map(str, model.predict(old_faithful))]
+
+
+def test_a_model_of_named_columns_finds_them(run, old_faithful):
+    moved = np.column_stack([old_faithful[:, 1], np.zeros(272), old_faithful[:, 0]])
+    write_csv("moved.csv", moved, header="waiting,other,eruptions")
+    assert run("score", "model.npz", "data.csv", "-o", "a.csv")[0] == 0
+    assert run("score", "model.npz", "moved.csv", "-o", "b.csv")[0] == 0
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+    assert run("score", "model.npz", "moved.csv", "-o", "c.csv", "--columns", "3,waiting")[0] == 0
+    assert Path("a.csv").read_text() == Path("c.csv").read_text()
+    write_csv("fewer.csv", moved, header="wait,other,eruptions")
+    assert error_of(run("score", "model.npz", "fewer.csv")) == (
+        "fewer.csv: no column named 'waiting'; the columns are wait, other, eruptions"
+    )
+    np.save("moved.npy", moved)
+    assert error_of(run("score", "model.npz", "moved.npy")) == (
+        "moved.npy: 3 columns, but the model has 2 (eruptions, waiting); "
+        "choose them with --columns"
+    )
+
+
+@pytest.mark.parametrize("kind", ["csv", "npy"])
+def test_the_memory_score_needs_does_not_grow_with_the_file(run, monkeypatch, kind):
+    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 2000)
+    monkeypatch.setattr(_tables, "CSV_BLOCK_BYTES", 1 << 15)
+    rows = np.random.default_rng(0).normal([3, 70], [1, 10], size=(10_000, 2))
+    peaks = []
+    for copies in (1, 8):
+        many = np.tile(rows, (copies, 1))
+        if kind == "csv":
+            write_csv("many.csv", many)
+        else:
+            np.save("many.npy", many)
+        del many
+        tracemalloc.start()
+        status = run("score", "model.npz", f"many.{kind}", "--probabilities", "-o", "s.npy")[0]
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert status == 0
+        assert len(np.load("s.npy", mmap_mode="r")) == 10_000 * copies
+    assert peaks[1] < peaks[0] + 100_000  # one column of the longer file takes 640,000 bytes
+
+
+def test_a_progress_bar_on_a_terminal_only(run, monkeypatch):
+    pytest.importorskip("tqdm")
+    assert "%" not in run("score", "model.npz", "data.npy", "-o", "s.npy")[2]
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert "/272 [" in run("score", "model.npz", "data.npy", "-o", "s.npy")[2]
+    assert "%" in run("score", "model.npz", "data.csv", "-o", "s.npy")[2]
+    assert run("score", "model.npz", "data.npy", "-o", "s.npy", "-q")[2] == ""
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert "%" not in run("score", "model.npz", "data.npy", "-o", "s.npy")[2]
+
+
+# --- sample, info, show-config -------------------------------------------------------------------
+
+
+def test_sample(run, monkeypatch):
+    status, out, err = run("sample", "model.npz", "-n", 3, "--seed", 1, "--labels")
+    assert (status, err) == (0, "")
+    assert out.splitlines()[0] == "eruptions,waiting,label"
+    assert len(out.splitlines()) == 4
+    assert run("sample", "model.npz", "-n", 3, "--seed", 1, "--labels")[1] == out
+    assert run("sample", "model.npz", "-n", 3, "--seed", 2, "--labels")[1] != out
+    assert run("sample", "model.npz", "-n", 3)[1] != run("sample", "model.npz", "-n", 3)[1]
+
+    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 3000)
+    model = load("model.npz")
+    run("sample", "model.npz", "-n", 20_000, "--seed", 1, "--labels", "-o", "s.npy")
+    drawn = np.load("s.npy")
+    assert drawn["rows"].shape == (20_000, 2)
+    assert len(np.unique(drawn["rows"], axis=0)) == 20_000  # no block repeats another
+    for k in range(2):
+        rows = drawn["rows"][drawn["label"] == k]
+        share = len(rows) / 20_000
+        assert abs(share - model.weights_[k]) < 4 * np.sqrt(share * (1 - share) / 20_000)
+        error = np.sqrt(np.diagonal(model.covariances_[k]) / len(rows))
+        assert (np.abs(rows.mean(axis=0) - model.means_[k]) < 4 * error).all()
+
+
+def test_sample_of_a_model_without_names(run):
+    run("fit", "data.npy", "-k", 1, "-o", "m.npz")
+    assert run("sample", "m.npz", "-n", 1)[1].startswith("x1,x2\n")
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+def test_info(run, old_faithful, covariance_type):
+    run("fit", "data.csv", "-k", 2, "-o", "m.npz", "--covariance-type", covariance_type)
+    model = load("m.npz")
+    status, out, err = run("info", "m.npz", "--json")
+    assert (status, err) == (0, "")
+    content = json.loads(out)
+    assert content["feature_names"] == ["eruptions", "waiting"]
+    assert content["covariance_type"] == covariance_type
+    assert content["n_parameters"] == model.n_parameters()
+    np.testing.assert_array_equal(content["means"], model.means_)
+    np.testing.assert_array_equal(content["covariances"], model.covariances_)
+
+    text = run("info", "m.npz")[1]
+    expected = {
+        "full": lambda k: model.covariances_[k][1, 1],
+        "tied": lambda k: model.covariances_[1, 1],
+        "diag": lambda k: model.covariances_[k, 1],
+        "spherical": lambda k: model.covariances_[k],
+    }[covariance_type]
+    for k in range(2):
+        cell = f"{model.means_[k, 1]:#.5g} ({np.sqrt(expected(k)):#.3g})"
+        assert re.search(rf"^ +{k}  {model.weights_[k]:.4f} .* {re.escape(cell)}$", text, re.M)
+
+
+def test_info_of_a_model_with_many_columns_fits_the_terminal(in_tmp):
+    model = GaussianMixture.from_parameters([1.0], np.zeros((1, 300)), np.ones((1, 300)))
+    lines = cli.describe(model).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[-1].endswith("more columns: info --json")
+    assert lines[1] == "parameters as given, without an iteration of EM"
+
+
+def test_show_config_and_version(run):
+    import gaussmix
+
+    status, out, _ = run("show-config")
+    assert status == 0
+    assert f"gaussmix {gaussmix.__version__}" in out
+    assert run("--version") == (0, f"gaussmix {gaussmix.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "command", ["", "fit", "score", "predict", "sample", "info", "show-config", "demo"]
+)
+def test_help_fits_the_terminal(run, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, err = run(*command.split(), "--help")
+    assert (status, err) == (0, "")
+    assert max(map(len, out.splitlines())) <= 80
+
+
+# --- demo ----------------------------------------------------------------------------------------
+
+
+def test_demo_shows_the_main_job_and_leaves_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "gaussmix", "demo"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        check=True,
+    )
+    assert os.listdir(tmp_path) == []
+    # mclust's log-likelihoods for one and two components, and its BIC with the sign turned.
+    assert "1        -1289.797    2607.623\n" in done.stdout
+    assert "2        -1130.264    2322.192   <- lowest\n" in done.stdout
+    assert "$ gaussmix fit old_faithful.csv -k 2 --n-init 10 -o model.npz\n" in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+
+
+def test_what_demo_prints_can_be_repeated(run, monkeypatch):
+    status, out, _ = run("demo", "folder")
+    assert status == 0
+    assert sorted(os.listdir("folder")) == ["model.npz", "old_faithful.csv", "out.csv"]
+    monkeypatch.chdir("folder")
+    expected = Path("out.csv").read_text()
+    os.unlink("out.csv")
+    commands = re.findall(r"^\$ gaussmix (.*)$", out, re.M)
+    assert [run(*command.split())[0] for command in commands] == [0, 0]
+    assert Path("out.csv").read_text() == expected
+
+    script = out.split("The same in Python\n")[1].split("The files are in")[0]
+    names = {}
+    exec("\n".join(line.strip() for line in script.splitlines()), names)
+    scores = read_csv("out.csv")
+    np.testing.assert_array_equal(names["log_density"], scores["log_density"])
+    np.testing.assert_array_equal(names["labels"], scores["label"])
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["fit", "score", "predict"])
+def test_a_bad_value_is_one_line_and_leaves_the_output_as_it_was(run, in_tmp, command):
+    Path("bad.csv").write_text("eruptions,waiting\n" + "3.6,79\n" * 300 + "1.8,x\n")
+    Path("out.csv").write_text("old")
+    before = sorted(os.listdir())
+    arguments = {"fit": ["bad.csv", "-k", 2]}.get(command, ["model.npz", "bad.csv"])
+    message = error_of(run(command, *arguments, "-o", "out.csv"))
+    assert message == "bad.csv: row 302, column 2 ('waiting'): 'x' is not a number"
+    assert Path("out.csv").read_text() == "old"
+    assert sorted(os.listdir()) == before
+
+
+def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run, monkeypatch):
+    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 10)
+    values = np.load("data.npy")
+    values[200, 1] = np.nan
+    np.save("bad.npy", values)
+    Path("out.npy").write_text("old")
+    before = sorted(os.listdir())
+    message = error_of(run("score", "model.npz", "bad.npy", "-o", "out.npy"))
+    assert message == "bad.npy: row 201, column 2: missing value (NaN)"
+    assert Path("out.npy").read_text() == "old"
+    assert sorted(os.listdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("fit none.csv -k 2 -o m.npz", "none.csv: No such file or directory"),
+        ("fit data.csv -k 2 -o none/m.npz", "none/m.npz: the directory none does not exist"),
+        ("fit data.csv -k 2 -o -", "-: a model cannot be written to standard output; "),
+        ("fit data.csv -k 2 -o data.csv", "data.csv: is also the input; "),
+        ("fit data.csv -k 999 -o m.npz", "data.csv: Expected n_samples >= n_components "),
+        ("fit data.csv -k 0 -o m.npz", "argument -k/--components: must be a whole number of at "),
+        ("fit data.csv -k 2 -o m.npz --tol nan", "argument --tol: must be a number of at least 0"),
+        ("fit data.csv -k 2 -o m.npz --columns a,,b", "argument --columns: must be columns "),
+        ("fit data.csv -k 2 -o m.npz --columns x", "data.csv: no column named 'x'; "),
+        ("fit data.csv -k 2", "the following arguments are required: -o/--output"),
+        ("score none.npz data.csv", "none.npz: No such file or directory"),
+        ("score data.csv model.npz", "data.csv: "),
+        ("score model.npz data.csv -o s.txt", "s.txt: the name of the output must end in "),
+        ("score model.npz data.csv -o data.csv", "data.csv: is also the input; "),
+        ("score model.npz data.csv -o .", ".: is a directory; give the name of a file"),
+        ("score model.npz header.csv -o s.csv", "header.csv: the file has no rows of data"),
+        ("sample model.npz -n 0", "argument -n/--rows: must be a whole number of at least 1"),
+        ("sample data.npy -n 1", "data.npy: "),
+        ("info data.csv", "data.csv: "),
+        ("fly", "argument COMMAND: invalid choice: 'fly'"),
+        ("", "the following arguments are required: COMMAND"),
+    ],
+)
+def test_errors_are_one_line_with_status_2(run, arguments, message):
+    Path("header.csv").write_text("eruptions,waiting\n")
+    before = {name: Path(name).read_bytes() for name in os.listdir()}
+    assert error_of(run(*arguments.split())).startswith(message)
+    assert {name: Path(name).read_bytes() for name in os.listdir()} == before
+
+
+def test_a_parquet_file_without_pyarrow(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    Path("t.parquet").write_bytes(b"PAR1")
+    assert error_of(run("fit", "t.parquet", "-k", 1, "-o", "m.npz")) == (
+        "t.parquet: Parquet files need pyarrow; install it with: pip install 'gaussmix[parquet]'"
+    )
+
+
+# --- as a process --------------------------------------------------------------------------------
+
+
+def test_a_pipeline_of_processes(in_tmp):
+    with open("data.csv", "rb") as data:
+        scored = process("score", "model.npz", "-", "--labels", stdin=data)
+        out, err = scored.communicate(timeout=60)
+    assert scored.returncode == 0
+    assert out.count(b"\n") == 273
+    assert err.startswith(b"gaussmix: 272 rows in ")
+    failed = process("score", "model.npz", "none.csv")
+    assert failed.communicate(timeout=60) == (
+        b"",
+        b"gaussmix: error: none.csv: No such file or directory\n",
+    )
+    assert failed.returncode == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_named_pipes_in_and_out(in_tmp):
+    """What a shell makes of ``gaussmix score model.npz <(zcat data.csv.gz) -o >(gzip ...)``."""
+    os.mkfifo("in")
+    os.mkfifo("out")
+    scored = process("score", "model.npz", "in", "-o", "out", "-q")
+    Path("in").write_bytes(Path("data.csv").read_bytes())
+    assert Path("out").read_bytes().count(b"\n") == 273
+    assert scored.communicate(timeout=60) == (b"", b"")
+    assert scored.returncode == 0
+
+
+def test_a_reader_that_goes_away(in_tmp):
+    np.save("many.npy", np.tile(np.load("data.npy"), (2000, 1)))
+    scored = process("score", "model.npz", "many.npy")
+    assert scored.stdout.readline() == b"log_density\n"
+    scored.stdout.close()
+    assert scored.stderr.read() == b""
+    scored.stderr.close()
+    assert scored.wait(timeout=60) == 141
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and pipes")
+@pytest.mark.parametrize(
+    ("number", "status", "message"),
+    [(signal.SIGINT, 130, b"gaussmix: interrupted\n"), (signal.SIGTERM, 143, b"")],
+)
+def test_an_interrupted_score_leaves_the_output_as_it_was(in_tmp, number, status, message):
+    Path("out.csv").write_text("old")
+    before = sorted(os.listdir())
+    # Input that never ends: the command is surely at work when the signal comes.
+    scored = process("score", "model.npz", "-", "-o", "out.csv", stdin=subprocess.PIPE)
+    scored.stdin.write(b"3.6,79\n" * 2_000_000)
+    scored.stdin.flush()
+    deadline = time.monotonic() + 60
+    while sorted(os.listdir()) == before and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert len(os.listdir()) == len(before) + 1  # the unfinished output
+    scored.send_signal(number)
+    assert scored.wait(timeout=60) == status
+    assert scored.stderr.read() == message
+    for pipe in (scored.stdin, scored.stdout, scored.stderr):
+        pipe.close()
+    assert sorted(os.listdir()) == before
+    assert Path("out.csv").read_text() == "old"
+
+
+# --- README --------------------------------------------------------------------------------------
+
+README = Path(__file__).parents[1] / "README.md"
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S):
+        exec(block, names)
+    assert names["model"].n_iter_ > 20
+    assert len(names["labels"]) == len(names["X"])
+
+
+def test_the_commands_of_the_readme_run(run, old_faithful):
+    write_csv("new.csv", old_faithful, header="eruptions,waiting")
+    np.save("new.npy", old_faithful)
+    write_parquet("new.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
+    commands = re.findall(r"^gaussmix ([a-z].*?)(?: +#.*)?$", README.read_text("utf-8"), re.M)
+    assert len(commands) == 7
+    for command in commands:
+        assert run(*command.split())[0] == 0, command

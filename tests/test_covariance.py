@@ -1,0 +1,204 @@
+"""Covariance families and the M-step: estimates, factors, and components that collapse."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import reference
+from reference import COVARIANCE_TYPES
+
+from gaussmix import SufficientStatistics
+from gaussmix._covariance import FAMILIES, CollapsedComponent
+from gaussmix._parameters import MixtureParameters, maximize
+
+
+def make_statistics(covariance_type, X, shares, shift, log_likelihood=0.0):
+    weight, first, second = reference.sums_about(X, shares, shift, covariance_type)
+    return SufficientStatistics(
+        covariance_type, weight, first, second, shift, log_likelihood, float(len(X)), len(X)
+    )
+
+
+@pytest.fixture
+def X():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(80, 4)) @ rng.normal(size=(4, 4)) + [1, 2, 3, 4]
+
+
+@pytest.fixture
+def shares():
+    shares = np.random.default_rng(1).uniform(size=(80, 3))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+@pytest.fixture(params=COVARIANCE_TYPES)
+def mixture(request):
+    return reference.random_mixture(np.random.default_rng(2), request.param, 3, 4)
+
+
+@pytest.mark.parametrize(
+    ("covariance_type", "shape", "n_parameters"),
+    [
+        ("full", (2, 5, 5), 30),
+        ("tied", (5, 5), 15),
+        ("diag", (2, 5), 10),
+        ("spherical", (2,), 2),
+    ],
+)
+def test_shapes_and_numbers_of_parameters(covariance_type, shape, n_parameters):
+    family = FAMILIES[covariance_type]
+    assert family.name == covariance_type
+    assert family.shape(2, 5) == shape
+    assert family.n_parameters(2, 5) == n_parameters
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_m_step_is_the_weighted_covariance_about_the_weighted_mean(covariance_type, X, shares):
+    shift = np.random.default_rng(3).normal(size=(3, 4))
+    parameters = maximize(make_statistics(covariance_type, X, shares, shift), 0.125)
+
+    full = np.array([np.cov(X.T, aweights=share, bias=True) for share in shares.T])
+    weights = shares.mean(axis=0)
+    expected = {
+        "full": full,
+        "tied": np.einsum("k,kij->ij", weights, full),
+        "diag": np.einsum("kii->ki", full),
+        "spherical": np.einsum("kii->k", full) / 4,
+    }[covariance_type]
+    if covariance_type in ("full", "tied"):
+        expected = expected + 0.125 * np.eye(4)
+    else:
+        expected = expected + 0.125
+    np.testing.assert_allclose(parameters.weights, weights, rtol=1e-13)
+    np.testing.assert_allclose(parameters.means, shares.T @ X / 80 / weights[:, None], rtol=1e-12)
+    np.testing.assert_allclose(parameters.covariances, expected, rtol=1e-11, atol=1e-12)
+    for array in (parameters.means, parameters.covariances, parameters.precisions_cholesky):
+        assert array.flags.c_contiguous
+        assert array.dtype == np.float64
+
+
+def test_factors_follow_the_convention(mixture):
+    family = FAMILIES[mixture.covariance_type]
+    before = mixture.covariances.copy()
+    factors = family.factorise(mixture.covariances)
+    expected = reference.precision_factors(mixture.covariance_type, mixture.covariances)
+    np.testing.assert_allclose(factors, expected, rtol=1e-11, atol=1e-13)
+    np.testing.assert_array_equal(mixture.covariances, before)
+    if mixture.covariance_type in ("full", "tied"):
+        np.testing.assert_array_equal(np.tril(factors, -1), 0)
+        inverse = np.linalg.inv(mixture.covariances)
+    else:
+        inverse = 1 / mixture.covariances
+    np.testing.assert_allclose(family.precisions(factors), inverse, rtol=1e-10, atol=1e-12)
+
+
+def test_log_determinants(mixture):
+    parameters = MixtureParameters.from_covariances(
+        mixture.covariance_type, mixture.weights, mixture.means, mixture.covariances
+    )
+    dense = reference.dense_covariances(mixture)
+    expected = [-0.5 * np.linalg.slogdet(covariance)[1] for covariance in dense]
+    np.testing.assert_allclose(parameters.log_determinants, expected, rtol=1e-11)
+    assert (parameters.n_components, parameters.n_features) == (3, 4)
+
+
+def test_precisions_and_covariances_are_inverses(mixture):
+    family = FAMILIES[mixture.covariance_type]
+    factors = family.factorise(mixture.covariances)
+    again, covariances = family.from_precisions(family.precisions(factors))
+    np.testing.assert_allclose(again, factors, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(covariances, mixture.covariances, rtol=1e-10, atol=1e-12)
+
+
+def test_deviates_have_the_covariance(mixture):
+    family = FAMILIES[mixture.covariance_type]
+    factors = family.factorise(mixture.covariances)
+    dense = reference.dense_covariances(mixture)
+    for k in range(3):
+        # Rows of the identity come out as rows of A with A'A the covariance.
+        root = family.deviates(factors, k, np.eye(4))
+        np.testing.assert_allclose(root.T @ root, dense[k], rtol=1e-10, atol=1e-12)
+        assert family.deviates(factors, k, np.empty((0, 4))).shape == (0, 4)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+def test_units_of_the_columns_do_not_matter(covariance_type, X, shares):
+    units = np.array([1e-100, 1e-20, 1.0, 1e120])
+    shift = np.tile(X.mean(axis=0), (3, 1))
+    plain = maximize(make_statistics(covariance_type, X, shares, shift), 0.0)
+    scaled = maximize(make_statistics(covariance_type, X * units, shares, shift * units), 0.0)
+    rows = units[:, None] if covariance_type in ("full", "tied") else units
+    np.testing.assert_allclose(
+        scaled.precisions_cholesky * rows, plain.precisions_cholesky, rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_a_component_without_rows_keeps_its_mean(covariance_type, X):
+    shares = np.zeros((80, 3))
+    shares[:, 0] = 1
+    shift = np.tile(X.mean(axis=0), (3, 1))
+    statistics = make_statistics(covariance_type, X, shares, shift)
+    previous = reference.random_mixture(np.random.default_rng(2), covariance_type, 3, 4)
+    parameters = maximize(statistics, 0.5, previous)
+    np.testing.assert_array_equal(parameters.means[1:], previous.means[1:])
+    np.testing.assert_allclose(parameters.means[0], X.mean(axis=0))
+    assert 0 < parameters.weights[1] < 1e-15
+    assert parameters.weights.sum() == pytest.approx(1, rel=1e-14)
+    if covariance_type != "tied":
+        mixture = reference.Mixture(
+            covariance_type, parameters.weights, parameters.means, parameters.covariances
+        )
+        np.testing.assert_allclose(reference.dense_covariances(mixture)[1], 0.5 * np.eye(4))
+        with pytest.raises(CollapsedComponent) as caught:
+            maximize(statistics, 0.0, previous)
+        assert caught.value.component == 1
+        assert caught.value.effective_rows == 0
+        assert caught.value.weight == parameters.weights[1]
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, np.nan, np.inf])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_a_variance_that_is_none_names_component_and_column(covariance_type, value):
+    covariances = {
+        "full": np.tile(np.eye(3), (2, 1, 1)),
+        "tied": np.eye(3),
+        "diag": np.ones((2, 3)),
+        "spherical": np.ones(2),
+    }[covariance_type]
+    place = {"full": (1, 2, 2), "tied": (2, 2), "diag": (1, 2), "spherical": (1,)}[covariance_type]
+    covariances[place] = value
+    with pytest.raises(CollapsedComponent) as caught, np.errstate(all="ignore"):
+        FAMILIES[covariance_type].factorise(covariances)
+    assert caught.value.component == (None if covariance_type == "tied" else 1)
+    assert caught.value.columns == ([] if covariance_type == "spherical" else [2])
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+@pytest.mark.parametrize("scale", [1e-8, 1.0, 1e8])
+def test_collinear_columns_are_found_at_any_scale(covariance_type, scale, X, shares):
+    X = X.copy()
+    X[:, 3] = X[:, 0] - 2 * X[:, 1]
+    X *= scale
+    shift = np.tile(X.mean(axis=0), (3, 1))
+    with pytest.raises(CollapsedComponent) as caught:
+        maximize(make_statistics(covariance_type, X, shares, shift), 0.0)
+    assert caught.value.columns == [0, 1, 3]
+    # Regularised in proportion, the same statistics give a model.
+    parameters = maximize(make_statistics(covariance_type, X, shares, shift), 1e-6 * scale * scale)
+    assert np.isfinite(parameters.precisions_cholesky).all()
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_equal_rows_have_no_spread_from_rounding(covariance_type):
+    X = np.full((7, 2), 0.1)
+    shift = np.tile(X.mean(axis=0) * (1 + 1e-15), (1, 1))
+    with pytest.raises(CollapsedComponent):
+        maximize(make_statistics(covariance_type, X, np.ones((7, 1)), shift), 0.0)
+
+
+def test_nearly_singular_but_definite_is_accepted():
+    covariance = np.array([[1.0, 1 - 1e-14], [1 - 1e-14, 1.0]])
+    factor = FAMILIES["tied"].factorise(covariance)
+    unexplained = 2e-14
+    np.testing.assert_allclose(factor[1, 1], 1 / np.sqrt(unexplained), rtol=0.05)

@@ -1,0 +1,671 @@
+"""Every kernel against the plain NumPy reference, for each instruction set, family, precision,
+size and layout.
+
+Tolerances are derived, not tuned: a log-density is good to a few units in the last place times the
+size of the terms it sums, a responsibility inherits that as a relative error, and a sum inherits
+it times the sum of its magnitudes.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache, cached_property
+
+import numpy as np
+import pytest
+import reference
+from numpy.lib.stride_tricks import as_strided
+from reference import COVARIANCE_TYPES, Mixture
+
+from gaussmix import _passes
+from gaussmix._parameters import MixtureParameters
+
+DTYPES = (np.float64, np.float32)
+
+# (rows, features, components): every value of each list the kernels could treat apart (tile edges,
+# unrolled small dimensions, one and two register tiles, remainders) occurs at least once, in odd
+# company.
+SIZES = (
+    (1, 1, 1),
+    (1, 65, 3),
+    (2, 3, 2),
+    (7, 8, 5),
+    (7, 2, 1),
+    (23, 5, 8),
+    (24, 4, 13),
+    (25, 9, 3),
+    (25, 24, 2),
+    (191, 7, 2),
+    (191, 33, 5),
+    (193, 13, 13),
+    (193, 1, 8),
+    (193, 16, 1),
+    (1000, 10, 8),
+    (1000, 17, 3),
+    (1000, 23, 2),
+    (1000, 25, 1),
+    (1000, 31, 13),
+    (1000, 40, 5),
+    (1000, 65, 2),
+    (4099, 1, 2),
+    (4099, 2, 3),
+    (4099, 3, 5),
+    (4099, 8, 1),
+    (4099, 10, 13),
+    (4099, 33, 3),
+)
+
+
+def parameters(mixture: Mixture) -> MixtureParameters:
+    """The library's parameters, with the factors the library itself computes."""
+    return MixtureParameters.from_covariances(
+        mixture.covariance_type,
+        mixture.weights,
+        mixture.means,
+        np.ascontiguousarray(mixture.covariances),
+    )
+
+
+class Problem:
+    """A mixture, rows of it, weights with zeros among them, and the reference's answers."""
+
+    def __init__(self, covariance_type: str, n: int, d: int, K: int, dtype: type) -> None:
+        rng = np.random.default_rng([n, d, K, COVARIANCE_TYPES.index(covariance_type)])
+        self.mixture = reference.random_mixture(rng, covariance_type, K, d)
+        self.X = reference.draw(rng, self.mixture, n).astype(dtype)
+        self.sample_weight = rng.uniform(0.0, 2.0, n) * (rng.random(n) > 0.2) + (n == 1)
+        self.scores = reference.weighted_log_densities(self.mixture, self.X)
+        self.log_density, self.responsibilities = reference.normalise(self.scores)
+        self.precision = float(np.finfo(dtype).eps)
+
+    @cached_property
+    def score_error(self) -> float:
+        """Bound on the error of a weighted log-density within 60 nats of the row's best.
+
+        The terms are squares of U'(x - mean), or of U'x and U'mean apart, plus d logarithms; a sum
+        of d products in working precision loses a few units in the last place of their magnitude.
+        """
+        mixture = self.mixture
+        origin = mixture.weights @ mixture.means
+        spread = reference.squared_distances(
+            Mixture(
+                mixture.covariance_type,
+                mixture.weights,
+                np.tile(origin, (mixture.n_components, 1)),
+                mixture.covariances,
+            ),
+            np.vstack([self.X, mixture.means]),
+        ).max()
+        return 8 * self.precision * (spread + mixture.n_features + 60.0)
+
+
+@cache
+def problem(covariance_type: str, n: int, d: int, K: int, dtype: type) -> Problem:
+    return Problem(covariance_type, n, d, K, dtype)
+
+
+def assert_statistics(
+    given: object,
+    X: np.ndarray,
+    shares: np.ndarray,
+    *,
+    error: float,
+    log_likelihood: float | None = None,
+) -> None:
+    """Each entry of the statistics is the sum of shares within ``error`` times its magnitude."""
+    covariance_type = given.covariance_type
+    expected = reference.sums_about(X, shares, given.shift, covariance_type)
+    scale = reference.sums_about(X, shares, given.shift, covariance_type, magnitudes=True)
+    for name, value, target, magnitude in zip(
+        ("weight", "first", "second"),
+        (given.weight, given.first, given.second),
+        expected,
+        scale,
+        strict=True,
+    ):
+        assert value.dtype == np.float64
+        assert value.shape == target.shape
+        # A pair dropped at 60 nats would have added less than exp(-60) of a row.
+        bound = error * magnitude + 1e-24 * (1.0 + magnitude.max())
+        excess = np.abs(value - target) / bound
+        assert excess.max() <= 1.0, f"{name}: {excess.max():.3g} times the bound"
+    if covariance_type in ("full", "tied"):
+        np.testing.assert_array_equal(given.second, np.swapaxes(given.second, -1, -2))
+    np.testing.assert_allclose(given.total_weight, shares.sum(), rtol=1e-12)
+    assert given.n_rows == len(X)
+    if log_likelihood is not None:
+        assert given.log_likelihood == pytest.approx(
+            log_likelihood, abs=error * max(1.0, shares.sum())
+        )
+
+
+def evaluate(mixture_parameters: MixtureParameters, rows: _passes.Rows) -> tuple[np.ndarray, ...]:
+    """All three outputs of one evaluation: log-densities, responsibilities, labels."""
+    n, K = rows.n_samples, mixture_parameters.n_components
+    log_density = np.full(n, np.nan, dtype=rows.dtype)
+    shares = np.full((n, K), np.nan, dtype=rows.dtype)
+    labels = np.full(n, -1, dtype=np.intp)
+    _passes.evaluate(
+        mixture_parameters, rows, log_density=log_density, responsibilities=shares, labels=labels
+    )
+    return log_density, shares, labels
+
+
+def same_statistics(left: object, right: object) -> None:
+    """Equal to the last bit."""
+    for name in ("weight", "first", "second", "shift"):
+        np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
+    assert left.log_likelihood == right.log_likelihood or (
+        math.isnan(left.log_likelihood) and math.isnan(right.log_likelihood)
+    )
+    assert left.total_weight == right.total_weight
+
+
+# -------------------------------------------------------------------------------------------------
+# Values
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_accumulate(instruction_set: str, covariance_type: str, dtype: type) -> None:
+    for index, (n, d, K) in enumerate(SIZES):
+        case = problem(covariance_type, n, d, K, dtype)
+        weighted = (index + DTYPES.index(dtype)) % 2 == 1
+        rows = _passes.Rows(
+            case.X, case.sample_weight if weighted else None, n_threads=1 + index % 3
+        )
+        w = case.sample_weight if weighted else np.ones(n)
+        assert_statistics(
+            _passes.accumulate(parameters(case.mixture), rows),
+            case.X,
+            case.responsibilities * w[:, None],
+            error=case.score_error,
+            log_likelihood=float(w @ case.log_density),
+        )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_evaluate(instruction_set: str, covariance_type: str, dtype: type) -> None:
+    for index, (n, d, K) in enumerate(SIZES):
+        case = problem(covariance_type, n, d, K, dtype)
+        rows = _passes.Rows(case.X, n_threads=1 + index % 3)
+        log_density, shares, labels = evaluate(parameters(case.mixture), rows)
+        assert log_density.dtype == shares.dtype == dtype
+        np.testing.assert_allclose(log_density, case.log_density, rtol=0, atol=case.score_error)
+        np.testing.assert_allclose(shares, case.responsibilities, rtol=0, atol=case.score_error)
+        assert shares.min() >= 0.0
+        np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=4 * K * case.precision)
+        # The label is the best component, or one that ties with it to rounding.
+        chosen = case.scores[np.arange(n), labels]
+        assert (case.scores.max(axis=1) - chosen).max() <= 2 * case.score_error
+
+
+def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> None:
+    for covariance_type in COVARIANCE_TYPES:
+        case = problem(covariance_type, 1000, 10, 8, np.float64)
+        X = case.X.copy()
+        X[::100] = 1e200 * X[::100]  # beyond every component, which each output treats apart
+        rows, given = _passes.Rows(X), parameters(case.mixture)
+        together = dict(
+            zip(("log_density", "responsibilities", "labels"), evaluate(given, rows), strict=True)
+        )
+        for name, whole in together.items():
+            alone = np.zeros_like(whole)
+            _passes.evaluate(given, rows, **{name: alone})
+            np.testing.assert_array_equal(alone, whole, err_msg=f"{covariance_type} {name}")
+
+
+def test_the_centre_changes_only_the_rounding(instruction_set: str) -> None:
+    for covariance_type in COVARIANCE_TYPES:
+        case = problem(covariance_type, 1000, 10, 8, np.float64)
+        centre = case.X.mean(axis=0)
+        given = _passes.accumulate(parameters(case.mixture), _passes.Rows(case.X), centre)
+        assert_statistics(given, case.X, case.responsibilities, error=case.score_error)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+def test_nearest_centres(instruction_set: str, dtype: type) -> None:
+    """`nearest`, `lloyd` and `accumulate_nearest` agree with distances computed one by one."""
+    for index, (n, d, K) in enumerate(SIZES):
+        case = problem("spherical", n, d, K, dtype)
+        centres = case.mixture.means
+        exact = ((case.X.astype(np.float64)[:, None, :] - centres) ** 2).sum(axis=2)
+        error = 8 * case.precision * d * (1.0 + np.abs(case.X).max() + np.abs(centres).max()) ** 2
+        labels, distances = _passes.nearest(_passes.Rows(case.X), centres)
+        assert labels.dtype == np.intp
+        assert distances.dtype == np.float64
+        assert (exact[np.arange(n), labels] - exact.min(axis=1)).max() <= 2 * error
+        np.testing.assert_allclose(distances, exact.min(axis=1), rtol=0, atol=error)
+
+        rows = _passes.Rows(case.X, case.sample_weight)
+        shares = (labels[:, None] == np.arange(K)) * case.sample_weight[:, None]
+        weight, means, inertia = _passes.lloyd(rows, centres)
+        np.testing.assert_allclose(weight, shares.sum(axis=0), rtol=1e-12)
+        filled = shares.sum(axis=0) > 0
+        expected = (shares.T @ case.X.astype(np.float64))[filled] / shares.sum(axis=0)[
+            filled, None
+        ]
+        np.testing.assert_allclose(means[filled], expected, rtol=0, atol=error)
+        np.testing.assert_array_equal(means[~filled], centres[~filled])
+        assert inertia == pytest.approx(case.sample_weight @ exact.min(axis=1), abs=2 * n * error)
+
+        given = _passes.accumulate_nearest(rows, centres, COVARIANCE_TYPES[index % 4])
+        assert math.isnan(given.log_likelihood)
+        assert_statistics(given, case.X, shares, error=max(1e-11, 8 * case.precision))
+
+
+def test_kmeans_plus_plus_sums(instruction_set: str) -> None:
+    for dtype in DTYPES:
+        for n, d, K in SIZES:
+            case = problem("spherical", n, d, K, dtype)
+            X = case.X.astype(np.float64)
+            rows = _passes.Rows(case.X, case.sample_weight)
+            closest = ((X - X[0]) ** 2).sum(axis=1)
+            candidates = X[np.linspace(0, n - 1, 3).astype(int)]
+            squared = ((X[:, None, :] - candidates) ** 2).sum(axis=2)
+            error = 8 * case.precision * d * (1.0 + 2 * np.abs(X).max()) ** 2
+            potentials = _passes.candidate_potentials(rows, candidates, closest)
+            expected = case.sample_weight @ np.minimum(closest[:, None], squared)
+            np.testing.assert_allclose(potentials, expected, rtol=0, atol=n * error)
+            lowered = closest.copy()
+            _passes.lower_closest(rows, candidates[1], lowered)
+            np.testing.assert_allclose(
+                lowered, np.minimum(closest, squared[:, 1]), rtol=0, atol=error
+            )
+            assert (lowered <= closest).all()
+
+
+def test_given_responsibilities(instruction_set: str) -> None:
+    """Responsibilities handed in by blocks; the blocks are asked for in order, each once."""
+    for covariance_type in COVARIANCE_TYPES:
+        case = problem(covariance_type, 4099, 10, 13, np.float64)
+        asked = []
+
+        def block(start: int, stop: int, case: Problem = case, asked: list = asked) -> np.ndarray:
+            asked.append((start, stop))
+            return case.responsibilities[start:stop].copy()
+
+        rows = _passes.Rows(case.X, case.sample_weight)
+        given = _passes.accumulate_responsibilities(rows, block, 13, covariance_type)
+        shares = case.responsibilities * case.sample_weight[:, None]
+        assert_statistics(given, case.X, shares, error=1e-11)
+        assert [start for start, _ in asked] == [0, *(stop for _, stop in asked[:-1])]
+        assert asked[-1][1] == len(case.X)
+
+
+# -------------------------------------------------------------------------------------------------
+# Weights
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_integer_weights_are_repetitions(instruction_set: str, covariance_type: str) -> None:
+    case = problem(covariance_type, 1000, 10, 8, np.float64)
+    times = np.random.default_rng(5).integers(0, 4, len(case.X))
+    given = parameters(case.mixture)
+    weighted = _passes.accumulate(given, _passes.Rows(case.X, times.astype(np.float64)))
+    repeated = _passes.accumulate(given, _passes.Rows(np.repeat(case.X, times, axis=0)))
+    for name in ("weight", "first", "second"):
+        np.testing.assert_allclose(
+            getattr(weighted, name), getattr(repeated, name), rtol=1e-11, atol=1e-9, err_msg=name
+        )
+    assert weighted.log_likelihood == pytest.approx(repeated.log_likelihood, rel=1e-12)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_a_row_of_weight_zero_is_no_row(instruction_set: str, covariance_type: str) -> None:
+    """Not even when its distance overflows."""
+    case = problem(covariance_type, 193, 13, 13, np.float64)
+    far = np.full((3, 13), 1e200)
+    X = np.vstack([case.X[:100], far, case.X[100:]])
+    w = np.ones(len(X))
+    w[100:103] = 0.0
+    rows = _passes.Rows(X, w)
+    shares = np.insert(case.responsibilities, [100] * 3, 0.0, axis=0)
+    given = _passes.accumulate(parameters(case.mixture), rows)
+    assert_statistics(
+        given,
+        np.where(w[:, None] > 0, X, 0.0),
+        shares,
+        error=case.score_error,
+        log_likelihood=float(case.log_density.sum()),
+    )
+    nearest = _passes.accumulate_nearest(rows, case.mixture.means, covariance_type)
+    assert np.isfinite(nearest.second).all()
+    assert nearest.total_weight == 193.0
+
+
+# -------------------------------------------------------------------------------------------------
+# Layouts and dtypes
+
+
+def layouts(X: np.ndarray) -> dict[str, np.ndarray]:
+    """The values of the contiguous ``X`` in other places, orders and representations."""
+    n, d = X.shape
+    raw = bytearray(X.nbytes + 1)
+    misaligned = np.frombuffer(raw, dtype=X.dtype, offset=1, count=X.size).reshape(n, d)
+    misaligned[:] = X
+    wide = np.zeros((2 * n, 3 * d), dtype=X.dtype)
+    wide[::2, ::3] = X
+    read_only = X.copy()
+    read_only.flags.writeable = False
+    return {
+        "fortran": np.asfortranarray(X),
+        "strided": wide[::2, ::3],
+        "reversed rows": X[::-1].copy()[::-1],
+        "reversed columns": X[:, ::-1].copy()[:, ::-1],
+        "misaligned": misaligned,
+        "swapped bytes": X.astype(X.dtype.newbyteorder("S")),
+        "read-only": read_only,
+    }
+
+
+def assert_same_everywhere(covariance_type: str, plain: np.ndarray, other: np.ndarray) -> None:
+    """Every pass over ``other`` gives the bits it gives over ``plain``."""
+    d, K = plain.shape[1], 5
+    mixture = reference.random_mixture(np.random.default_rng(11), covariance_type, K, d)
+    given = parameters(mixture)
+    left, right = _passes.Rows(plain, n_threads=2), _passes.Rows(other, n_threads=2)
+    assert left.dtype == right.dtype
+    same_statistics(_passes.accumulate(given, left), _passes.accumulate(given, right))
+    for one, two in zip(evaluate(given, left), evaluate(given, right), strict=True):
+        np.testing.assert_array_equal(one, two)
+    same_statistics(
+        _passes.accumulate_nearest(left, mixture.means, covariance_type),
+        _passes.accumulate_nearest(right, mixture.means, covariance_type),
+    )
+    for one, two in zip(
+        _passes.lloyd(left, mixture.means), _passes.lloyd(right, mixture.means), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+    for one, two in zip(
+        _passes.nearest(left, mixture.means), _passes.nearest(right, mixture.means), strict=True
+    ):
+        np.testing.assert_array_equal(one, two)
+    one, two = left.scan(), right.scan()
+    assert one.bad is None
+    assert two.bad is None
+    np.testing.assert_array_equal(one.mean, two.mean)
+    np.testing.assert_array_equal(one.variance, two.variance)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_layouts(instruction_set: str, covariance_type: str, dtype: type) -> None:
+    for n, d in ((1, 1), (25, 9), (4099, 10), (4099, 3)):
+        X = problem(covariance_type, n, d, 5, dtype).X
+        for name, other in layouts(X).items():
+            try:
+                assert_same_everywhere(covariance_type, X, other)
+            except AssertionError as failure:
+                raise AssertionError(f"{name}, n={n}, d={d}") from failure
+
+
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.int8, np.uint16, np.int64, np.bool_, np.longdouble, ">f8", ">i4"]
+)
+def test_other_dtypes_compute_as_float64(instruction_set: str, dtype: str) -> None:
+    values = np.random.default_rng(3).integers(0, 2 if dtype is np.bool_ else 50, (4099, 7))
+    other = values.astype(dtype)
+    assert_same_everywhere("full", other.astype(np.float64), other)
+
+
+def test_broadcast_rows(instruction_set: str) -> None:
+    row = np.linspace(-1.0, 1.0, 9)
+    broadcast = np.broadcast_to(row, (4099, 9))
+    assert_same_everywhere("full", np.ascontiguousarray(broadcast), broadcast)
+    column = as_strided(np.linspace(-1.0, 1.0, 4099), (4099, 4), (8, 0))
+    assert_same_everywhere("diag", np.ascontiguousarray(column), column)
+
+
+def test_memory_mapped_rows(instruction_set: str, tmp_path) -> None:
+    X = problem("full", 4099, 10, 5, np.float64).X
+    np.save(tmp_path / "rows.npy", X)
+    assert_same_everywhere("full", X, np.load(tmp_path / "rows.npy", mmap_mode="r"))
+
+
+def test_inputs_are_not_written(instruction_set: str) -> None:
+    case = problem("full", 1000, 10, 8, np.float64)
+    given = parameters(case.mixture)
+    arrays = (case.X, case.sample_weight, given.weights, given.means, given.precisions_cholesky)
+    before = [array.copy() for array in arrays]
+    rows = _passes.Rows(case.X, case.sample_weight)
+    _passes.accumulate(given, rows)
+    evaluate(given, rows)
+    _passes.lloyd(rows, given.means)
+    for array, copy in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+
+
+# -------------------------------------------------------------------------------------------------
+# Scan
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+def test_scan_finds_the_first_bad_value(instruction_set: str, dtype: type) -> None:
+    for n, d in ((1, 1), (4099, 9), (4099, 33)):
+        X = problem("diag", n, d, 5, dtype).X
+        assert _passes.Rows(X).scan().bad is None
+        for value in (np.nan, np.inf, -np.inf):
+            for row, column in {(0, 0), (n // 2, d - 1), (n - 1, d // 2), (n - 1, d - 1)}:
+                spoilt = X.copy()
+                spoilt[row, column] = value
+                spoilt[n - 1, d - 1] = value  # a later one must not be reported
+                assert _passes.Rows(spoilt, n_threads=3).scan().bad == (row, column)
+
+
+def test_scan_mean_and_variance(instruction_set: str) -> None:
+    rng = np.random.default_rng(2)
+    X = 1e8 + rng.standard_normal((4099, 5))
+    w = rng.uniform(0, 2, 4099) * (rng.random(4099) > 0.3)
+    scan = _passes.Rows(X, w).scan()
+    centred = X - 1e8
+    mean = (w @ centred) / w.sum()
+    variance = (w @ (centred - mean) ** 2) / w.sum()
+    np.testing.assert_allclose(scan.mean - 1e8, mean, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(scan.variance, variance, rtol=1e-7)
+
+
+def test_take(instruction_set: str) -> None:
+    X = problem("full", 1000, 10, 8, np.float64).X
+    w = np.arange(1000.0)
+    indices = np.array([999, 3, 3, 500])
+    taken = _passes.Rows(np.asfortranarray(X), w).take(indices)
+    assert (taken.n_samples, taken.n_features) == (4, 10)
+    assert taken.total_weight == w[indices].sum()
+    mixture = reference.random_mixture(np.random.default_rng(0), "full", 2, 10)
+    same_statistics(
+        _passes.accumulate(parameters(mixture), taken),
+        _passes.accumulate(parameters(mixture), _passes.Rows(X[indices], w[indices])),
+    )
+
+
+# -------------------------------------------------------------------------------------------------
+# Ill-placed components and far rows
+
+
+def two_groups(
+    covariance_type: str, separation: float, n: int = 600, d: int = 3
+) -> tuple[Mixture, np.ndarray]:
+    """Two groups of rows ``separation`` standard deviations apart, and their mixture."""
+    rng = np.random.default_rng(17)
+    mixture = reference.random_mixture(rng, covariance_type, 2, d)
+    mixture.means = np.array([np.zeros(d), np.full(d, separation)])
+    X = np.round(reference.draw(rng, mixture, n) * 2**20) / 2**20  # keeps x - mean exact
+    return mixture, X
+
+
+def covariances_from(stats: object, covariance_type: str) -> np.ndarray:
+    plain = reference.Statistics(
+        stats.weight, stats.first, stats.second, stats.shift, stats.log_likelihood
+    )
+    return reference.maximize(plain, covariance_type).covariances
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_components_a_million_sigma_apart(instruction_set: str, covariance_type: str) -> None:
+    mixture, X = two_groups(covariance_type, 1e6)
+    expected = reference.maximize(reference.statistics(mixture, X), covariance_type)
+    stats = _passes.accumulate(parameters(mixture), _passes.Rows(X), X.mean(axis=0))
+    np.testing.assert_array_equal(stats.weight, np.bincount((X[:, 0] > 5e5).astype(int)))
+    np.testing.assert_allclose(
+        covariances_from(stats, covariance_type), expected.covariances, rtol=1e-9, atol=1e-9
+    )
+    assert stats.log_likelihood == pytest.approx(
+        reference.log_densities(mixture, X).sum(), rel=1e-10
+    )
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_offset(instruction_set: str, covariance_type: str) -> None:
+    """An offset of 1e8 standard deviations costs what the rows themselves lost to it, not more."""
+    mixture, X = two_groups(covariance_type, 4.0)
+    far_mixture = Mixture(
+        covariance_type, mixture.weights, mixture.means + 1e8, mixture.covariances
+    )
+    far = X + 1e8
+    exact_rows = far - 1e8  # exact: what survived the rounding to 1e8
+    stats = _passes.accumulate(parameters(far_mixture), _passes.Rows(far))
+    expected = reference.statistics(mixture, exact_rows)
+    np.testing.assert_allclose(stats.weight, expected.weight, rtol=1e-6)
+    np.testing.assert_allclose(
+        covariances_from(stats, covariance_type),
+        reference.maximize(expected, covariance_type).covariances,
+        rtol=1e-6,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize("exponent", [-66, 66])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_scale(instruction_set: str, covariance_type: str, exponent: int) -> None:
+    """Units of 1e-20 or 1e20 change responsibilities and scaled sums by rounding only."""
+    case = problem(covariance_type, 1000, 10, 8, np.float64)
+    unit = 2.0**exponent
+    mixture = case.mixture
+    scaled = Mixture(
+        covariance_type, mixture.weights, unit * mixture.means, unit**2 * mixture.covariances
+    )
+    stats = _passes.accumulate(parameters(scaled), _passes.Rows(unit * case.X))
+    shares = case.responsibilities
+    stats.first /= unit
+    stats.second /= unit**2
+    stats.shift /= unit
+    assert_statistics(stats, case.X, shares, error=case.score_error)
+    shifted = case.log_density.sum() - len(case.X) * 10 * np.log(unit)
+    assert stats.log_likelihood == pytest.approx(shifted, rel=1e-11)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "diag"])
+def test_columns_in_units_twenty_decades_apart(instruction_set: str, covariance_type: str) -> None:
+    case = problem(covariance_type, 1000, 4, 3, np.float64)
+    units = 2.0 ** np.array([-66, 66, 0, 30])
+    mixture = case.mixture
+    square = np.outer(units, units) if covariance_type == "full" else units**2
+    scaled = Mixture(
+        covariance_type, mixture.weights, units * mixture.means, square * mixture.covariances
+    )
+    stats = _passes.accumulate(parameters(scaled), _passes.Rows(units * case.X))
+    np.testing.assert_allclose(stats.weight, case.responsibilities.sum(axis=0), rtol=1e-11)
+    expected = reference.maximize(reference.statistics(mixture, case.X), covariance_type)
+    np.testing.assert_allclose(
+        covariances_from(stats, covariance_type) / square,
+        expected.covariances,
+        rtol=1e-9,
+        atol=1e-11,
+    )
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_tiny_variances(instruction_set: str, covariance_type: str) -> None:
+    """Groups of width 1e-9 one apart: the width of the next covariance is right, and never
+    negative.
+
+    One unit in the last place of a row is 2.4e-7 of the width here, and that is the accuracy asked
+    for.
+    """
+    mixture, X = two_groups(covariance_type, 2.0**30)
+    unit = 2.0**-30
+    small = Mixture(
+        covariance_type, mixture.weights, unit * mixture.means, unit**2 * mixture.covariances
+    )
+    stats = _passes.accumulate(parameters(small), _passes.Rows(unit * X))
+    expected = reference.maximize(reference.statistics(mixture, X), covariance_type)
+    np.testing.assert_allclose(
+        covariances_from(stats, covariance_type) / unit**2, expected.covariances, rtol=0, atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_far_rows(instruction_set: str, covariance_type: str, dtype: type) -> None:
+    """Components underflow or squares overflow: probabilities sum to one, nothing is NaN."""
+    case = problem(covariance_type, 25, 9, 3, dtype)
+    overflowing = 1e200 if dtype is np.float64 else 1e30
+    direction = np.linspace(-1.0, 1.0, 9)
+    for size, finite in ((1e3, True), (1e12, True), (overflowing, False)):
+        X = case.X.copy()
+        X[[0, 11, 24]] = (size * direction).astype(dtype)
+        log_density, shares, labels = evaluate(parameters(case.mixture), _passes.Rows(X))
+        assert not np.isnan(log_density).any()
+        assert np.isfinite(np.delete(log_density, [0, 11, 24])).all()
+        np.testing.assert_allclose(
+            shares.sum(axis=1), 1.0, rtol=1e-5 if dtype is np.float32 else 1e-12
+        )
+        np.testing.assert_array_equal(labels, shares.argmax(axis=1))
+        # Where the components' distances differ by more than rounding, the nearest one takes the
+        # row.
+        unit = direction[None]
+        rates = reference.squared_distances(
+            Mixture(
+                covariance_type,
+                case.mixture.weights,
+                0 * case.mixture.means,
+                case.mixture.covariances,
+            ),
+            unit,
+        )[0]
+        if covariance_type != "tied":
+            assert labels[0] == rates.argmin()
+            assert shares[0].max() == 1.0
+        if finite:
+            exact = reference.log_densities(case.mixture, X)
+            np.testing.assert_allclose(
+                log_density, exact, rtol=64 * np.finfo(dtype).eps, atol=case.score_error
+            )
+        else:
+            assert (log_density[[0, 11, 24]] < -1e30).all()
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_far_row_in_the_sums(instruction_set: str, covariance_type: str) -> None:
+    case = problem(covariance_type, 193, 13, 13, np.float64)
+    X = case.X.copy()
+    X[57] = 1e12 * np.linspace(-1.0, 1.0, 13)
+    stats = _passes.accumulate(parameters(case.mixture), _passes.Rows(X))
+    assert np.isfinite(stats.second).all()
+    assert stats.weight.sum() == pytest.approx(193.0, rel=1e-12)
+    if covariance_type != "tied":
+        shares = reference.responsibilities(case.mixture, X)
+        assert_statistics(stats, X, shares, error=max(case.score_error, 1e-9))
+    assert stats.log_likelihood == pytest.approx(
+        reference.log_densities(case.mixture, X).sum(), rel=1e-12
+    )
+
+
+def test_a_component_of_weight_zero_gets_nothing(instruction_set: str) -> None:
+    for covariance_type in COVARIANCE_TYPES:
+        case = problem(covariance_type, 193, 13, 13, np.float64)
+        mixture = case.mixture
+        weights = mixture.weights.copy()
+        weights[4] = 0.0
+        dead = Mixture(
+            covariance_type, weights / weights.sum(), mixture.means, mixture.covariances
+        )
+        stats = _passes.accumulate(parameters(dead), _passes.Rows(case.X))
+        assert stats.weight[4] == 0.0
+        assert_statistics(
+            stats, case.X, reference.responsibilities(dead, case.X), error=case.score_error
+        )
+        shares = evaluate(parameters(dead), _passes.Rows(case.X))[1]
+        assert (shares[:, 4] == 0.0).all()

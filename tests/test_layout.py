@@ -1,0 +1,180 @@
+"""The shape of the package: who imports whom, what is installed, and the map in its docstring."""
+
+from __future__ import annotations
+
+import ast
+import importlib.metadata
+import importlib.resources
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gaussmix
+from gaussmix import _build_config
+
+SOURCE = Path(__file__).parents[1] / "src" / "gaussmix"
+
+#: From the top down: a module imports only modules that come after it.
+ORDER = [
+    "__main__",
+    "cli",
+    "_demo",
+    "__init__",  # the public names
+    "mixture",
+    "_em",
+    "_initialization",
+    "_passes",
+    "_statistics",
+    "_parameters",
+    "_covariance",
+    "_runtime",
+    "_kernels",
+    "_build_config",
+]
+
+#: Beside that order: what each of these imports from the package. Anything above may import them.
+BESIDE = {
+    "_progress": set(),
+    "_sklearn": {"_validation"},
+    "_tables": set(),
+    "_persistence": set(),
+    "_validation": set(),
+}
+
+MODULES = {path.stem for path in SOURCE.glob("*.py")}
+MODULES |= {path.parent.name for path in SOURCE.glob("*/__init__.py")} | {"_build_config"}
+
+
+def imports_of(path: Path, package: str) -> set[str]:
+    """Full names of all a file imports, wherever in the file: "a.b" for `from a import b`."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".")[: len(package.split(".")) + 1 - node.level]
+            base = ".".join((parents if node.level else []) + [node.module] * bool(node.module))
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+    return names
+
+
+def own_imports_of(path: Path, package: str = "gaussmix") -> set[str]:
+    """Modules of gaussmix that a file imports; a name that is none comes from __init__."""
+    names = [name.split(".") for name in imports_of(path, package)]
+    own = {[*name, "__init__"][1] for name in names if name[0] == "gaussmix"}
+    return {name if name in MODULES else "__init__" for name in own}
+
+
+def test_every_module_has_its_place():
+    assert {*ORDER, *BESIDE} == MODULES
+
+
+@pytest.mark.parametrize("name", [n for n in ORDER if (SOURCE / f"{n}.py").exists()])
+def test_imports_go_down_only(name):
+    below = {*ORDER[ORDER.index(name) + 1 :], *BESIDE}
+    assert own_imports_of(SOURCE / f"{name}.py") <= below
+
+
+@pytest.mark.parametrize("name", BESIDE)
+def test_modules_beside_the_order_import_only_what_is_named_here(name):
+    assert own_imports_of(SOURCE / f"{name}.py") == BESIDE[name]
+
+
+def test_the_kernel_package_imports_nothing_of_ours():
+    assert own_imports_of(SOURCE / "_kernels/__init__.py", "gaussmix._kernels") == set()
+
+
+def test_only_the_runtime_imports_compiled_modules():
+    importing = {path.stem for path in SOURCE.glob("*.py") if "_kernels" in own_imports_of(path)}
+    assert importing == {"_runtime"}
+
+
+@pytest.mark.parametrize("name", ["_validation", "_persistence"])
+def test_checks_and_model_files_need_only_numpy(name):
+    roots = {full.split(".")[0] for full in imports_of(SOURCE / f"{name}.py", "gaussmix")}
+    foreign = roots - set(sys.stdlib_module_names) - {"__future__", "numpy"}
+    # Loaded already when a user has scikit-learn's classes to compare with; never a requirement.
+    assert foreign <= {"sklearn"}
+
+
+def test_the_import_reader_understands_every_form(tmp_path):
+    file = tmp_path / "example.py"
+    file.write_text(
+        "import gaussmix._em\n"
+        "from gaussmix import _passes\n"
+        "from gaussmix._runtime import run\n"
+        "def later():\n"
+        "    from . import _statistics\n"
+        "    from ._covariance import FAMILIES\n"
+        "    from numpy import gaussmix\n",
+        encoding="utf-8",
+    )
+    assert own_imports_of(file) == {"_em", "_passes", "_runtime", "_statistics", "_covariance"}
+    for line in ("import gaussmix", "from gaussmix import load", "from . import __version__"):
+        file.write_text(line, encoding="utf-8")
+        assert own_imports_of(file) == {"__init__"}
+    file.write_text("from .._em import run\nfrom ._cpu import level\n", encoding="utf-8")
+    assert own_imports_of(file, "gaussmix._kernels") == {"_em", "_kernels"}
+
+
+def test_importing_gaussmix_loads_no_optional_package():
+    code = """
+import sys
+import gaussmix
+optional = "sklearn matplotlib pandas polars pyarrow dask tqdm threadpoolctl joblib".split()
+print([name for name in optional if name in sys.modules])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_map_names_every_module():
+    named = re.findall(r"^ {4}(\w+) {2,}\S", gaussmix.__doc__, flags=re.MULTILINE)
+    assert sorted(named) == sorted(MODULES - {"__init__"})
+    assert [name for name in ORDER if name != "__init__"] == named[: len(ORDER) - 1]
+
+
+def test_public_names():
+    for name in gaussmix.__all__:
+        assert hasattr(gaussmix, name)
+    assert gaussmix.__all__ == sorted(gaussmix.__all__)
+
+
+def test_the_version_is_the_same_everywhere():
+    assert gaussmix.__version__ == importlib.metadata.version("gaussmix")
+
+
+def files_in(directory, prefix="") -> set[str]:
+    found = set()
+    for entry in directory.iterdir():
+        if entry.is_dir() and entry.name != "__pycache__":
+            found |= files_in(entry, f"{prefix}{entry.name}/")
+        elif entry.is_file():
+            found.add(prefix + entry.name)
+    return found
+
+
+def test_installed_files_are_the_source_files():
+    installed = files_in(importlib.resources.files("gaussmix"))
+    compiled = {name for name in installed if name.endswith((".so", ".pyd"))}
+    assert sorted(name.split(".")[0] for name in compiled) == sorted(
+        ["_kernels/_cpu", *(f"_kernels/_em_{name}" for name in _build_config.INSTRUCTION_SETS)]
+    )
+    read_by_the_build = (".pyx", ".pxi", ".h", ".in", "meson.build")
+    source = {name for name in files_in(SOURCE) if not name.endswith(read_by_the_build)}
+    assert installed - compiled == source | {"_build_config.py"}
+
+
+def test_every_parallel_loop_is_told_its_number_of_threads():
+    """A loop without it would take all CPUs, whatever the caller and the container allow."""
+    loops = []
+    for path in [*SOURCE.glob("_kernels/*.pyx"), *SOURCE.glob("_kernels/*.pxi")]:
+        text = path.read_text(encoding="utf-8")
+        loops += re.findall(r"\b(?:prange|parallel)\((?:[^()]|\([^()]*\))*\)", text)
+    assert loops
+    assert [loop for loop in loops if "num_threads=" not in loop] == []

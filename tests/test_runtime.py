@@ -1,0 +1,518 @@
+"""Instruction set, threads, fork, and what show_config says about them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+import gaussmix
+from gaussmix import _build_config, _runtime
+from gaussmix._kernels import _cpu
+
+BUILT = _runtime.built_instruction_sets()
+USABLE = [name for name in BUILT if name in _runtime.supported_instruction_sets()]
+
+needs_openmp = pytest.mark.skipif(not _build_config.OPENMP, reason="built without OpenMP")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
+
+
+def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a new interpreter whose thread and instruction set variables are only these."""
+    ours = ("GAUSSMIX_ISA", "GAUSSMIX_NUM_THREADS", "OMP_NUM_THREADS")
+    inherited = {name: value for name, value in os.environ.items() if name not in ours}
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=inherited | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def output_of(code: str, **environment: str) -> str:
+    done = run_python(code, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+# --- instruction sets ----------------------------------------------------------------------------
+
+ALL = ("baseline", "x86v3", "x86v4")
+
+
+@pytest.mark.parametrize(
+    ("requested", "built", "supported", "chosen"),
+    [
+        (None, ALL, ALL, "x86v4"),
+        ("", ALL, ALL, "x86v4"),
+        (None, ALL, ALL[:2], "x86v3"),
+        (None, ALL[:2], ALL, "x86v3"),
+        (None, ALL, ALL[:1], "baseline"),
+        ("baseline", ALL, ALL, "baseline"),
+        ("x86v3", ALL, ALL, "x86v3"),
+    ],
+)
+def test_the_widest_usable_or_the_requested_instruction_set_is_chosen(
+    requested, built, supported, chosen
+):
+    assert _runtime.choose_instruction_set(requested, built, supported) == chosen
+
+
+@pytest.mark.parametrize("name", USABLE)
+def test_the_environment_forces_an_instruction_set(name):
+    code = "from gaussmix import _runtime as r; print(r.instruction_set(), r.kernels().__name__)"
+    assert output_of(code, GAUSSMIX_ISA=name) == f"{name} gaussmix._kernels._em_{name}"
+
+
+def test_without_the_variable_the_widest_is_in_use():
+    code = "from gaussmix import _runtime as r; print(r.instruction_set())"
+    assert output_of(code) == USABLE[-1]
+
+
+def test_forcing_an_instruction_set_that_was_not_built_says_so():
+    done = run_python("import gaussmix", GAUSSMIX_ISA="neon")
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == (
+        "ValueError: GAUSSMIX_ISA='neon': this build of gaussmix does not contain that "
+        f"instruction set. It contains: {', '.join(BUILT)}. Choose one of these or unset "
+        "GAUSSMIX_ISA."
+    )
+
+
+@pytest.mark.skipif(len(BUILT) == 1, reason="this build contains only the baseline")
+def test_forcing_an_instruction_set_that_the_machine_lacks_says_so():
+    code = """
+import sys, types
+sys.modules["gaussmix._kernels._cpu"] = types.SimpleNamespace(
+    supported_instruction_sets=lambda: ("baseline",)
+)
+import gaussmix
+"""
+    done = run_python(code, GAUSSMIX_ISA=BUILT[-1])
+    assert done.returncode != 0
+    assert done.stderr.splitlines()[-1] == (
+        f"RuntimeError: GAUSSMIX_ISA='{BUILT[-1]}': this machine cannot run that instruction set. "
+        "It runs: baseline. Choose one of these or unset GAUSSMIX_ISA."
+    )
+    assert output_of(code + "print(gaussmix._runtime.instruction_set())") == "baseline"
+
+
+def test_a_built_module_that_cannot_be_imported_is_an_error():
+    code = f"""
+import sys
+sys.modules["gaussmix._kernels._em_{USABLE[-1]}"] = None
+import gaussmix
+"""
+    done = run_python(code)
+    assert done.returncode != 0
+    assert "ModuleNotFoundError" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="needs /proc/cpuinfo")
+def test_cpu_detection_agrees_with_the_operating_system():
+    listed = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    flags = next((line for line in listed.splitlines() if line.startswith("flags")), "").split()
+    # Linux's names; it removes from the list what it does not save on a task switch.
+    v3 = {"sse4_2", "popcnt", "avx", "avx2", "fma", "bmi1", "bmi2", "abm", "f16c", "movbe"}
+    v4 = v3 | {"avx512f", "avx512cd", "avx512bw", "avx512dq", "avx512vl"}
+    expected = ["baseline"]
+    expected += ["x86v3"] if v3 <= set(flags) else []
+    expected += ["x86v4"] if v4 <= set(flags) else []
+    assert list(_cpu.supported_instruction_sets()) == expected
+
+
+def test_every_built_module_describes_itself():
+    widths = []
+    for name in USABLE:
+        module = importlib.import_module(f"gaussmix._kernels._em_{name}")
+        assert module.openmp_enabled() is _build_config.OPENMP
+        assert (module.openmp_max_threads() >= 1) is _build_config.OPENMP
+        assert module.compiler()
+        widths.append(module.vector_bytes())
+    assert widths == sorted(set(widths))
+    assert all(width >= 8 for width in widths)
+
+
+# --- threads -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def policy(monkeypatch):
+    """A machine with 6 CPUs, an OpenMP runtime without a limit, and no thread variables."""
+    monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(_runtime, "available_cpus", lambda: 6)
+
+    def openmp(*, enabled=True, limit=64):
+        fake = SimpleNamespace(openmp_enabled=lambda: enabled, openmp_max_threads=lambda: limit)
+        monkeypatch.setattr(_runtime, "_KERNELS", fake)
+
+    openmp()
+    return openmp
+
+
+def test_threads_default_to_the_available_cpus(policy):
+    assert _runtime.thread_count() == 6
+
+
+def test_the_argument_decides_over_everything(policy, monkeypatch):
+    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", "2")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    policy(limit=4)
+    assert _runtime.thread_count(9) == 9
+
+
+def test_the_own_variable_decides_over_openmp(policy, monkeypatch):
+    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", " 9 ")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    policy(limit=4)
+    assert _runtime.thread_count() == 9
+
+
+def test_an_empty_own_variable_counts_as_unset(policy, monkeypatch):
+    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", " ")
+    assert _runtime.thread_count() == 6
+
+
+@pytest.mark.parametrize("value", ["0", "-2", "1.5", "eight", "4,2"])
+def test_a_bad_own_variable_is_an_error_that_names_it(policy, monkeypatch, value):
+    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", value)
+    with pytest.raises(ValueError, match=f"GAUSSMIX_NUM_THREADS must be .* Got '{value}' instead"):
+        _runtime.thread_count()
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("4", 4), (" 3 ", 3), ("4,2", 4), ("12", 12), ("1", 1)]
+    + [(garbage, 6) for garbage in ("", "0", "-1", "2.5", "many", ",2", "0,4")],
+)
+def test_openmp_variable(policy, monkeypatch, value, expected):
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert _runtime.thread_count() == expected
+
+
+def test_the_openmp_runtime_bounds_the_default_and_its_variable(policy, monkeypatch):
+    policy(limit=2)
+    assert _runtime.thread_count() == 2
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert _runtime.thread_count() == 2
+
+
+def test_a_serial_build_uses_one_thread(policy, monkeypatch):
+    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", "4")
+    policy(enabled=False, limit=0)
+    assert _runtime.thread_count() == 1
+    assert _runtime.thread_count(8) == 1
+
+
+@needs_openmp
+def test_threadpoolctl_limits_the_threads_for_its_block(monkeypatch):
+    monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
+    before = _runtime.thread_count()
+    with threadpool_limits(limits=1, user_api="openmp"):
+        assert _runtime.thread_count() == 1
+    assert _runtime.thread_count() == before
+
+
+@needs_openmp
+@pytest.mark.parametrize(("value", "expected"), [("1", 1), ("3", 3), ("5,2", 5)])
+def test_openmp_variable_in_a_new_process(value, expected):
+    code = "from gaussmix import _runtime; print(_runtime.thread_count())"
+    assert output_of(code, OMP_NUM_THREADS=value) == str(expected)
+
+
+@needs_openmp
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
+def test_the_affinity_mask_is_respected():
+    code = """
+import os
+from gaussmix import _runtime
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+print(_runtime.available_cpus(), _runtime.thread_count())
+"""
+    assert output_of(code) == "1 1"
+
+
+# --- cgroup quota --------------------------------------------------------------------------------
+
+QUOTAS = {
+    "no cgroups at all": ({}, None),
+    "v2 limit": ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "150000 100000\n"}, 1.5),
+    "v2 unlimited": ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "max 100000\n"}, None),
+    "v2 empty file": ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": ""}, None),
+    "v2 garbage": ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "lots of it"}, None),
+    "v2 zero period": ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "100000 0"}, None),
+    "v2 nested": (
+        {
+            "proc/self/cgroup": "0::/system.slice/job.scope\n",
+            "sys/fs/cgroup/system.slice/job.scope/cpu.max": "300000 100000",
+        },
+        3.0,
+    ),
+    "v2 smallest limit on the way up": (
+        {
+            "proc/self/cgroup": "0::/a/b/c",
+            "sys/fs/cgroup/a/cpu.max": "200000 100000",
+            "sys/fs/cgroup/a/b/cpu.max": "max 100000",
+            "sys/fs/cgroup/a/b/c/cpu.max": "400000 100000",
+        },
+        2.0,
+    ),
+    "v2 path of the host inside a container": (
+        {"proc/self/cgroup": "0::/docker/abc", "sys/fs/cgroup/cpu.max": "50000 100000"},
+        0.5,
+    ),
+    "v2 path outside the namespace": (
+        {"proc/self/cgroup": "0::/../other", "sys/fs/cgroup/cpu.max": "100000 100000"},
+        1.0,
+    ),
+    "v1 limit": (
+        {
+            "proc/self/cgroup": "5:memory:/x\n4:cpu,cpuacct:/job\n",
+            "sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_quota_us": "250000\n",
+            "sys/fs/cgroup/cpu,cpuacct/job/cpu.cfs_period_us": "100000\n",
+        },
+        2.5,
+    ),
+    "v1 mounted as cpu, limit on the parent": (
+        {
+            "proc/self/cgroup": "4:cpuacct,cpu:/job/task\n",
+            "sys/fs/cgroup/cpu/job/cpu.cfs_quota_us": "100000",
+            "sys/fs/cgroup/cpu/job/cpu.cfs_period_us": "100000",
+            "sys/fs/cgroup/cpu/job/task/cpu.cfs_quota_us": "-1",
+            "sys/fs/cgroup/cpu/job/task/cpu.cfs_period_us": "100000",
+        },
+        1.0,
+    ),
+    "v1 unlimited": (
+        {
+            "proc/self/cgroup": "4:cpu:/",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+        },
+        None,
+    ),
+    "v1 without a period": (
+        {"proc/self/cgroup": "4:cpu:/", "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "100000"},
+        None,
+    ),
+    "v1 with v2 beside it": (
+        {
+            "proc/self/cgroup": "4:cpu:/\n0::/job\n",
+            "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "400000",
+            "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
+            "sys/fs/cgroup/unified/job/cpu.max": "300000 100000",
+        },
+        3.0,
+    ),
+    "unreadable list of groups": (
+        {"proc/self/cgroup": "\udcff nonsense\n::\n7\n", "sys/fs/cgroup/cpu.max": ""},
+        None,
+    ),
+    "cpuset is not cpu": (
+        {
+            "proc/self/cgroup": "4:cpuset:/",
+            "sys/fs/cgroup/cpuset/cpu.cfs_quota_us": "100000",
+            "sys/fs/cgroup/cpuset/cpu.cfs_period_us": "100000",
+        },
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("files", "expected"), QUOTAS.values(), ids=QUOTAS)
+def test_cpu_quota(tmp_path, files, expected):
+    for name, text in files.items():
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    assert _runtime.cpu_quota(tmp_path) == expected
+
+
+@pytest.mark.parametrize(
+    ("quota", "cpus"), [(None, 8), (0.2, 1), (1.0, 1), (1.5, 2), (7.01, 8), (64.0, 8)]
+)
+def test_a_quota_is_rounded_up_and_bounds_the_cpus(monkeypatch, quota, cpus):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(_runtime, "_cached_cpu_quota", lambda: quota)
+    assert _runtime.available_cpus() == cpus
+
+
+def test_the_quota_is_read_again_only_after_a_while(monkeypatch):
+    now = 1000.0
+    readings = iter([2.0, 4.0])
+    monkeypatch.setattr(_runtime, "_quota_cache", None)
+    monkeypatch.setattr(_runtime, "cpu_quota", lambda: next(readings))
+    monkeypatch.setattr(_runtime.time, "monotonic", lambda: now)
+    assert [_runtime._cached_cpu_quota() for _ in range(3)] == [2.0, 2.0, 2.0]
+    now += 5.1
+    assert [_runtime._cached_cpu_quota() for _ in range(3)] == [4.0, 4.0, 4.0]
+
+
+# --- after a fork --------------------------------------------------------------------------------
+
+
+def test_run_calls_in_the_same_thread_where_gaussmix_was_imported():
+    code = """
+import threading
+from gaussmix import _runtime
+print(_runtime.run(lambda a, b: (a + b, threading.current_thread().name), 2, 3))
+"""
+    assert output_of(code) == "(5, 'MainThread')"
+
+
+FORKED = """
+import os, signal, sys, threading, time
+from gaussmix import _runtime
+
+def in_child(check):
+    "Fork, run check in the child, and pass on whether it went well."
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        signal.alarm(60)  # a child that hangs ends, and the test fails
+        code = 1
+        try:
+            check()
+            sys.stdout.flush()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(pid, 0)[1] == 0
+"""
+
+
+@needs_fork
+def test_run_calls_from_a_new_thread_in_a_child_and_a_grandchild():
+    code = """
+def check():
+    main = threading.get_ident()
+    result, thread = _runtime.run(lambda a, b: (a + b, threading.get_ident()), 2, 3)
+    assert thread != main
+    assert threading.active_count() == 1
+    print(result)
+
+def check_both():
+    check()
+    in_child(check)
+
+in_child(check_both)
+"""
+    assert output_of(FORKED + code).split() == ["5", "5"]
+
+
+@needs_fork
+def test_run_passes_exceptions_on_in_a_child():
+    code = """
+def check():
+    try:
+        _runtime.run(int, "no number")
+    except ValueError as error:
+        print(error)
+
+in_child(check)
+"""
+    assert output_of(FORKED + code) == "invalid literal for int() with base 10: 'no number'"
+
+
+@needs_fork
+def test_run_ends_the_call_before_an_interrupt_leaves_it():
+    code = """
+def check():
+    written = []
+
+    def slow():
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.2)
+        written.append(True)
+
+    try:
+        _runtime.run(slow)
+    except KeyboardInterrupt:
+        print("interrupted", written)
+
+in_child(check)
+"""
+    assert output_of(FORKED + code) == "interrupted [True]"
+
+
+@needs_fork
+@needs_openmp
+def test_a_parallel_fit_works_in_a_forked_process():
+    """Without `run` the child would wait for ever for the parent's OpenMP threads."""
+    code = """
+import numpy as np
+from gaussmix import GaussianMixture
+
+rows = np.random.default_rng(0).normal(size=(200_000, 3))
+model = GaussianMixture(3, max_iter=3, tol=0.0, init_params="random_from_data", random_state=0)
+model.set_params(n_threads=2)
+
+def fit():
+    import warnings
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(rows).means_
+
+in_parent = fit()
+
+def check():
+    assert np.array_equal(fit(), in_parent)
+    print("equal")
+
+in_child(check)
+"""
+    assert output_of(FORKED + code) == "equal"
+
+
+# --- what is in use ------------------------------------------------------------------------------
+
+
+def test_show_config_prints_what_config_returns(capsys):
+    found = _runtime.config()
+    gaussmix.show_config()
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"gaussmix {gaussmix.__version__}\n")
+    lines = {line[2:20].strip(): line[20:] for line in printed.splitlines()[1:]}
+    assert lines["compiler"] == found["compiler"]
+    assert lines["instruction set"].startswith(_runtime.instruction_set())
+    assert lines["built"] == ", ".join(BUILT)
+    assert lines["runs here"] == ", ".join(_cpu.supported_instruction_sets())
+    assert lines["OpenMP"].startswith("yes" if _build_config.OPENMP else "no")
+    assert lines["threads"].startswith(f"{_runtime.thread_count()} ")
+
+
+@needs_openmp
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc/self/maps")
+def test_config_names_the_loaded_openmp_runtime():
+    paths = _runtime.config()["openmp_libraries"]
+    assert paths
+    assert all(Path(path).is_file() for path in paths)
+
+
+def test_show_config_says_that_a_build_is_serial(monkeypatch, capsys):
+    serial = SimpleNamespace(
+        openmp_enabled=lambda: False,
+        openmp_max_threads=lambda: 0,
+        compiler=lambda: "cc",
+        vector_bytes=lambda: 16,
+    )
+    monkeypatch.setattr(_runtime, "_KERNELS", serial)
+    gaussmix.show_config()
+    printed = capsys.readouterr().out
+    assert "no: built without it, everything runs on one thread" in printed
+    assert "threads           1 (" in printed
+
+
+def test_show_config_names_a_quota(monkeypatch, capsys):
+    monkeypatch.setattr(_runtime, "cpu_quota", lambda: 1.5)
+    gaussmix.show_config()
+    assert "CPU quota: 1.5 CPUs" in capsys.readouterr().out
