@@ -160,7 +160,7 @@ def test_large_data_is_searched_on_a_subsample(monkeypatch, init_params, weighte
 
         return call
 
-    for name in ("lloyd", "nearest", "candidate_potentials", "lower_closest"):
+    for name in ("lloyd", "squared_distances"):
         function = getattr(_initialization._passes, name)
         monkeypatch.setattr(_initialization._passes, name, recorded(function))
     parameters = start(X, 3, sample_weight=sample_weight, init_params=init_params)
@@ -284,7 +284,7 @@ def test_nothing_is_searched_when_all_is_given(monkeypatch):
     def forbidden(*args):
         raise AssertionError("a search was made")
 
-    for name in ("accumulate_nearest", "nearest", "lloyd"):
+    for name in ("accumulate_nearest", "squared_distances", "lloyd"):
         monkeypatch.setattr(_initialization._passes, name, forbidden)
     X, _ = clusters()
     parameters = start(

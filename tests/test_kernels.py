@@ -226,21 +226,20 @@ def test_the_centre_changes_only_the_rounding(instruction_set: str) -> None:
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
 def test_nearest_centres(instruction_set: str, dtype: type) -> None:
-    """`nearest`, `lloyd` and `accumulate_nearest` agree with distances computed one by one."""
+    """`squared_distances`, `lloyd` and `accumulate_nearest` agree with plain distances."""
     for index, (n, d, K) in enumerate(SIZES):
         case = problem("spherical", n, d, K, dtype)
         centres = case.mixture.means
         exact = ((case.X.astype(np.float64)[:, None, :] - centres) ** 2).sum(axis=2)
         error = 8 * case.precision * d * (1.0 + np.abs(case.X).max() + np.abs(centres).max()) ** 2
-        labels, distances = _passes.nearest(_passes.Rows(case.X), centres)
-        assert labels.dtype == np.intp
-        assert distances.dtype == np.float64
-        assert (exact[np.arange(n), labels] - exact.min(axis=1)).max() <= 2 * error
-        np.testing.assert_allclose(distances, exact.min(axis=1), rtol=0, atol=error)
-
         rows = _passes.Rows(case.X, case.sample_weight)
+        distances = _passes.squared_distances(rows, centres)
+        assert distances.dtype == np.float64
+        np.testing.assert_allclose(distances, exact.T, rtol=0, atol=error)
+
+        labels = exact.argmin(axis=1)
         shares = (labels[:, None] == np.arange(K)) * case.sample_weight[:, None]
-        weight, means, inertia = _passes.lloyd(rows, centres)
+        weight, means = _passes.lloyd(rows, centres)
         np.testing.assert_allclose(weight, shares.sum(axis=0), rtol=1e-12)
         filled = shares.sum(axis=0) > 0
         expected = (shares.T @ case.X.astype(np.float64))[filled] / shares.sum(axis=0)[
@@ -248,32 +247,10 @@ def test_nearest_centres(instruction_set: str, dtype: type) -> None:
         ]
         np.testing.assert_allclose(means[filled], expected, rtol=0, atol=error)
         np.testing.assert_array_equal(means[~filled], centres[~filled])
-        assert inertia == pytest.approx(case.sample_weight @ exact.min(axis=1), abs=2 * n * error)
 
         given = _passes.accumulate_nearest(rows, centres, COVARIANCE_TYPES[index % 4])
         assert math.isnan(given.log_likelihood)
         assert_statistics(given, case.X, shares, error=max(1e-11, 8 * case.precision))
-
-
-def test_kmeans_plus_plus_sums(instruction_set: str) -> None:
-    for dtype in DTYPES:
-        for n, d, K in SIZES:
-            case = problem("spherical", n, d, K, dtype)
-            X = case.X.astype(np.float64)
-            rows = _passes.Rows(case.X, case.sample_weight)
-            closest = ((X - X[0]) ** 2).sum(axis=1)
-            candidates = X[np.linspace(0, n - 1, 3).astype(int)]
-            squared = ((X[:, None, :] - candidates) ** 2).sum(axis=2)
-            error = 8 * case.precision * d * (1.0 + 2 * np.abs(X).max()) ** 2
-            potentials = _passes.candidate_potentials(rows, candidates, closest)
-            expected = case.sample_weight @ np.minimum(closest[:, None], squared)
-            np.testing.assert_allclose(potentials, expected, rtol=0, atol=n * error)
-            lowered = closest.copy()
-            _passes.lower_closest(rows, candidates[1], lowered)
-            np.testing.assert_allclose(
-                lowered, np.minimum(closest, squared[:, 1]), rtol=0, atol=error
-            )
-            assert (lowered <= closest).all()
 
 
 def test_given_responsibilities(instruction_set: str) -> None:
@@ -378,10 +355,10 @@ def assert_same_everywhere(covariance_type: str, plain: np.ndarray, other: np.nd
         _passes.lloyd(left, mixture.means), _passes.lloyd(right, mixture.means), strict=True
     ):
         np.testing.assert_array_equal(one, two)
-    for one, two in zip(
-        _passes.nearest(left, mixture.means), _passes.nearest(right, mixture.means), strict=True
-    ):
-        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(
+        _passes.squared_distances(left, mixture.means),
+        _passes.squared_distances(right, mixture.means),
+    )
     one, two = left.scan(), right.scan()
     assert one.bad is None
     assert two.bad is None

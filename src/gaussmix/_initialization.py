@@ -18,14 +18,14 @@ from ._validation import convergence_warning
 
 # Centres are sought on at most this many rows plus this many for each component, spread evenly
 # over the data. The error of a centre falls with the rows of its own cluster, and EM, which reads
-# all rows, corrects what is left; beyond some hundreds of rows for each component more rows only
+# all rows, corrects what is left; beyond some tens of rows for each component more rows only
 # make the search, which passes over them many times, dearer than the EM it prepares.
 SUBSAMPLE_ROWS = 16_384
-SUBSAMPLE_ROWS_PER_COMPONENT = 256
+SUBSAMPLE_ROWS_PER_COMPONENT = 64
 
-# Lloyd passes over a subsample. The centres need not be exact, only in the right places, and the
-# passes must stay cheap next to a few EM iterations over all rows.
-LLOYD_PASSES_ON_SUBSAMPLE = 25
+# A Lloyd pass costs at most half the arithmetic of an EM iteration over the same rows. Passes over
+# a subsample end when they have read this many times all rows: at the price of two iterations.
+LLOYD_READS = 4
 
 # Lloyd passes when all rows are searched, and the movement at which they stop (sum of squared
 # moves of the centres over the mean variance of the columns): scikit-learn's values.
@@ -122,7 +122,9 @@ def _kmeans(rows, n_components, random_state, scan):
     """Centres by k-means++ and Lloyd's algorithm, shape (K, d)."""
     sample = _subsample(rows, n_components, random_state)
     centres, n_distinct = plus_plus(sample, n_components, random_state)
-    passes = LLOYD_PASSES if sample is rows else LLOYD_PASSES_ON_SUBSAMPLE
+    passes = LLOYD_PASSES
+    if sample is not rows:
+        passes = min(passes, LLOYD_READS * rows.n_samples // sample.n_samples)
     if n_distinct < n_components:
         warnings.warn(
             convergence_warning(
@@ -201,8 +203,12 @@ def plus_plus(rows, n_components: int, random_state) -> tuple[np.ndarray, int]:
 
     centres = np.empty((n_components, rows.n_features))
     centres[:] = _values(rows, [random_state.choice(n, p=weights / weights.sum())])
-    closest = _passes.nearest(rows, centres[:1])[1]
-    potential = weights @ closest
+    # Without weight a distance that overflowed counts as nothing, not as zero times infinity.
+    weightless = weights == 0
+    closest = _passes.squared_distances(rows, centres[:1])[0]
+    closest[weightless] = 0.0
+    potential = (weights * closest).sum()
+    distances = np.empty((n_candidates, n))
     for k in range(1, n_components):
         if not potential > 0:
             return centres, k
@@ -210,18 +216,20 @@ def plus_plus(rows, n_components: int, random_state) -> tuple[np.ndarray, int]:
         # Rounding can put a target behind the last row, as can an overflowed potential.
         drawn = np.minimum(np.searchsorted(np.cumsum(weights * closest), targets), n - 1)
         candidates = _values(rows, drawn)
-        potentials = _passes.candidate_potentials(rows, candidates, closest)
+        _passes.squared_distances(rows, candidates, distances)
+        np.minimum(distances, closest, out=distances)
+        potentials = np.einsum("li,i->l", distances, weights)
         best = int(np.argmin(potentials))
         centres[k] = candidates[best]
         potential = potentials[best]
-        _passes.lower_closest(rows, centres[k], closest)
+        closest[:] = distances[best]
     return centres, n_components
 
 
 def _lloyd(rows, centres, max_passes, tolerance):
     """Lloyd's algorithm until the centres move by less than `tolerance` (squared, summed)."""
     for _ in range(max_passes):
-        weight, moved, _inertia = _passes.lloyd(rows, centres)
+        weight, moved = _passes.lloyd(rows, centres)
         if not weight.all():
             _refill(rows, moved, np.flatnonzero(weight == 0))
         step = moved - centres
@@ -233,7 +241,10 @@ def _lloyd(rows, centres, max_passes, tolerance):
 
 def _refill(rows, centres, empty) -> None:
     """Move centres without rows, in place, to the rows farthest from their nearest centre."""
-    distances = _passes.nearest(rows, centres)[1]
+    distances = np.full(rows.n_samples, np.inf)
+    for centre in centres:
+        closest = _passes.squared_distances(rows, centre[None, :])[0]
+        np.minimum(distances, closest, out=distances)
     if rows.sample_weight is not None:
         distances[rows.sample_weight == 0] = 0.0
     farthest = np.argsort(distances)[::-1][: len(empty)]

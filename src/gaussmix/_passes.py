@@ -255,10 +255,12 @@ def _expanded_scores(parameters: MixtureParameters, centre: np.ndarray) -> _Scor
     )
 
 
-def _nearest_scores(centres: np.ndarray) -> _Scores:
-    """Scores that are minus the squared Euclidean distance."""
+def _nearest_scores(centres: np.ndarray, origin: np.ndarray) -> _Scores:
+    """Scores in the order of closeness: ``2 x'c - c'c``, x and c about the origin."""
     K, d = centres.shape
-    return _Scores("nearest", _NOTHING, 0, np.zeros(K), 2 * K * d)
+    moved = centres - origin
+    constants = -np.einsum("kj,kj->k", moved, moved)
+    return _Scores("nearest", (2.0 * moved).ravel(), d, constants, K * d)
 
 
 # --- Passes that sum ----------------------------------------------------------------------------
@@ -286,7 +288,7 @@ def _moment_work(mstep: str, K: int, d: int, width: int) -> int:
     """Multiply-adds that summing one row costs."""
     if mstep in ("outer", "outer_pooled"):
         return K * d * (d + 3) // 2
-    return 2 * K * width if mstep != "sums" else d
+    return 2 * K * width
 
 
 def _sum(
@@ -306,7 +308,8 @@ def _sum(
         kernels.MSTEPS[mstep],
         kernels.FEATURE_SETS[scores.features],
     )
-    work = scores.row_work + _moment_work(mstep, K, d, width)
+    sharers = 1 if scores.estep == "nearest" else K  # components that a row is added to
+    work = scores.row_work + _moment_work(mstep, sharers, d, width)
     cut = _partition(rows.n_samples, 3 * width + K, work)
     size = kernels.partial_size(codes[1], codes[2], K, d)
     n_chunks = -(-rows.n_samples // cut.chunk_rows)
@@ -421,7 +424,8 @@ def accumulate_nearest(
     """Statistics when every row belongs wholly to the nearest centre; no log-likelihood."""
     centres = np.ascontiguousarray(centres, dtype=np.float64)
     origin = np.median(centres, axis=0)
-    return _moments(rows, _nearest_scores(centres), covariance_type, origin, centres)
+    scores = _nearest_scores(centres, origin)
+    return _moments(rows, scores, covariance_type, origin, centres)
 
 
 def accumulate_responsibilities(
@@ -499,7 +503,7 @@ def _evaluate(rows, scores, centre, means, log_density, responsibilities, labels
 # --- k-means ------------------------------------------------------------------------------------
 
 
-def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
+def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """One pass of Lloyd's algorithm.
 
     Returns
@@ -508,48 +512,24 @@ def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray, floa
         Total weight of the rows nearest to each centre.
     means : ndarray of shape (K, d)
         Their weighted means; a centre without rows stays where it is.
-    inertia : float
-        Weighted sum of squared distances to the nearest old centre.
     """
     origin = np.median(centres, axis=0)
-    sums = _sum(rows, _nearest_scores(centres), "sums", origin, centres)
+    sums = _sum(rows, _nearest_scores(centres, origin), "sums", origin, centres)
     means = centres.copy()
     filled = sums.weight > 0
-    means[filled] = origin + sums.first[filled] / sums.weight[filled, None]
-    return sums.weight, means, -sums.log_likelihood / LN2
+    means[filled] += sums.first[filled] / sums.weight[filled, None]
+    return sums.weight, means
 
 
-def nearest(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Index of each row's nearest centre and the squared distance to it."""
-    labels = np.zeros(rows.n_samples, dtype=np.intp)
-    origin = np.median(centres, axis=0)
-    if len(centres) > 1:
-        _evaluate(rows, _nearest_scores(centres), origin, centres, None, None, labels)
-    distances = np.full(rows.n_samples, np.inf)
-    for centre in centres:
-        lower_closest(rows, centre, distances)
-    return labels, distances
-
-
-def candidate_potentials(rows: Rows, candidates: np.ndarray, closest: np.ndarray) -> np.ndarray:
-    """Sum of ``w * min(closest, |x - candidate|^2)`` for each k-means++ candidate, shape (L,)."""
-    potentials = np.zeros((PARTIALS, len(candidates)))
-    _seed_distances(rows, candidates, closest, potentials)
-    return np.add.reduce(potentials, axis=0)
-
-
-def lower_closest(rows: Rows, candidate: np.ndarray, closest: np.ndarray) -> None:
-    """``closest = min(closest, |x - candidate|^2)``, in place."""
-    _seed_distances(rows, candidate[None, :], closest, None)
-
-
-def _seed_distances(rows, candidates, closest, potentials) -> None:
-    L, d = candidates.shape
+def squared_distances(rows: Rows, points: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """``|x - point|^2`` for each of a few points and every row, shape (L, n), float64."""
+    L, d = points.shape
+    distances = np.empty((L, rows.n_samples)) if out is None else out
     cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d)
-    centre = candidates[0].copy()
     for first, block in rows.blocks(cut.chunk_rows):
         _runtime.run(
-            _runtime.kernels().seed_distances, block, rows.weights(first, len(block)), centre,
-            candidates, np.zeros(L), closest[first : first + len(block)], potentials,
-            cut.tile_rows, cut.chunk_rows, _threads(rows, 2 * L * d * len(block)),
+            _runtime.kernels().squared_distances, block, points[0].copy(), points, np.zeros(L),
+            distances[:, first : first + len(block)], cut.tile_rows, cut.chunk_rows,
+            _threads(rows, 2 * L * d * len(block)),
         )  # fmt: skip
+    return distances

@@ -25,6 +25,7 @@ cdef extern from "Python.h":
 ESTEPS = {
     "triangular": <int> TRIANGULAR,
     "direct": <int> DIRECT,
+    "distances": <int> DISTANCES,
     "linear": <int> LINEAR,
     "nearest": <int> NEAREST,
     "given": <int> GIVEN,
@@ -112,7 +113,7 @@ cdef bint whitens(const Job *job) noexcept:
 cdef Py_ssize_t packed_size(const Job *job) noexcept:
     if job.estep == TRIANGULAR:
         return job.K * (triangle_size(job.d) + job.d)
-    if job.estep == LINEAR:
+    if job.estep == LINEAR or job.estep == NEAREST:
         return job.K * job.f
     if job.estep == GIVEN:
         return 0
@@ -124,7 +125,7 @@ cdef void pack(Job *job, double *memory) noexcept:
     if job.estep == TRIANGULAR:
         job.bias = memory + job.K * triangle_size(job.d)
         pack_triangular(job)
-    elif job.estep == LINEAR:
+    elif job.estep == LINEAR or job.estep == NEAREST:
         pack_linear(job)
     elif job.estep != GIVEN:
         if whitens(job):
@@ -241,14 +242,12 @@ cdef void accumulate_tile(const Job *job, Tile *tile, Sums *sums) noexcept nogil
         add_tile(job, tile, sums)
         return
     score_tile(job, tile)
-    if job.estep != NEAREST:
-        normalise(job, tile, tile.weight)
-        add_tile(job, tile, sums)
-    elif job.mstep == SUMS:
+    if job.estep == NEAREST:
+        # The labels and one row find room where other passes keep weighted rows.
         pick_best(job, tile, tile.weighted)
-        add_to_labels(job, tile, tile.weighted, sums)
+        add_to_labels(job, tile, tile.weighted, tile.weighted + tile.capacity, sums)
     else:
-        assign_wholly(job, tile, tile.weighted)
+        normalise(job, tile, tile.weight)
         add_tile(job, tile, sums)
 
 
@@ -259,8 +258,7 @@ def reduce_partials(
     const double[::1] centre,               # IN (d,)
     const double[:, ::1] means,             # IN (K, d)
     double[::1] weight,                     # OUT (K,)
-    double[:, ::1] first,                   # OUT (K, f) about the means, or the centre
-                                            #     (features, sums)
+    double[:, ::1] first,                   # OUT (K, f) about the means; features: the centre
     double[::1] second,                     # OUT outer: (K, d, d), outer_pooled: (d, d),
                                             #     squares: (K, d), all about the means; else empty
 ):
@@ -374,66 +372,50 @@ cdef void evaluate_chunk(
 
 # --- k-means and a first look at the rows ---------------------------------------------------
 
-def seed_distances(
+def squared_distances(
     const real[:, ::1] X,                   # IN (n, d)
-    const double[::1] sample_weight,        # IN (n,) or None
     const double[::1] centre,               # IN (d,)
-    const double[:, ::1] candidates,        # IN (L, d)
-    const double[::1] zeros,                # IN (L,)
-    double[::1] closest,                    # INOUT (n,) squared distance to the nearest seed
-    double[:, ::1] potentials,              # INOUT (n_partials, L), or None: lower `closest`
-                                            #       by the one candidate instead
+    const double[:, ::1] points,            # IN (L, d)
+    const double[::1] constants,            # IN (L,) zeros
+    double[:, :] distances,                 # OUT (L, n), rows contiguous
     Py_ssize_t tile_rows,
     Py_ssize_t chunk_rows,
     int n_threads,
 ):
-    """Potential of each k-means++ candidate, sum of w * min(closest, |x - candidate|^2)."""
+    """|x - point|^2 for every point and row."""
     cdef Job job
-    cdef Py_ssize_t p, stride, n_chunks, n_parts
+    cdef Py_ssize_t c, n_chunks, scratch_stride
+    cdef Py_ssize_t stride = distances.strides[0] // <Py_ssize_t> sizeof(double)
     cdef double[::1] scratch
-    cdef double *sums = NULL
     _packed = prepare(
-        &job, NEAREST, NO_SUMS, PLAIN, centre, candidates, zeros[:0], 0, zeros, tile_rows
+        &job, DISTANCES, NO_SUMS, PLAIN, centre, points, constants[:0], 0, constants, tile_rows
     )
-    attach(&job, &X[0, 0], X.shape[0], real is float, sample_weight)
-    stride = thread_stride(&job)
-    scratch = numpy.empty(stride * n_threads)
+    attach(&job, &X[0, 0], X.shape[0], real is float, None)
+    scratch_stride = thread_stride(&job)
+    scratch = numpy.empty(scratch_stride * n_threads)
     n_chunks = (job.n + chunk_rows - 1) // chunk_rows
-    n_parts = n_chunks
-    if potentials is not None:
-        sums = &potentials[0, 0]
-        n_parts = potentials.shape[0]
-    for p in prange(n_parts, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1):
-        seed_chunks(
-            &job, p, n_chunks, n_parts, chunk_rows, &scratch[threadid() * stride], &closest[0],
-            sums,
+    for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
+        distances_of_chunk(
+            &job, c * chunk_rows, min((c + 1) * chunk_rows, job.n),
+            &scratch[threadid() * scratch_stride], &distances[0, 0], stride,
         )
 
 
-cdef void seed_chunks(
+cdef void distances_of_chunk(
     const Job *job,
-    Py_ssize_t part,
-    Py_ssize_t n_chunks,
-    Py_ssize_t n_parts,
-    Py_ssize_t chunk_rows,
+    Py_ssize_t first,
+    Py_ssize_t last,
     double *scratch,
-    double *closest,
-    double *potentials,
+    double *distances,
+    Py_ssize_t stride,
 ) noexcept nogil:
-    cdef Py_ssize_t chunk, first, last
     cdef Tile tile
     lay_out_tile(job, scratch, &tile)
-    for chunk from part <= chunk < n_chunks by n_parts:
-        first = chunk * chunk_rows
-        last = min(first + chunk_rows, job.n)
-        while first < last:
-            load_tile(job, first, min(job.tile_rows, last - first), &tile)
-            score_tile(job, &tile)
-            if potentials != NULL:
-                add_potentials(job, &tile, closest, potentials + part * job.K)
-            else:
-                lower_closest_distances(&tile, closest)
-            first += job.tile_rows
+    while first < last:
+        load_tile(job, first, min(job.tile_rows, last - first), &tile)
+        score_tile(job, &tile)
+        write_distances(job, &tile, distances, stride)
+        first += job.tile_rows
 
 
 def first_nonfinite(

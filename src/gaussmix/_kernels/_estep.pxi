@@ -151,7 +151,7 @@ cdef void pack_direct(Job *job) noexcept nogil:
     cdef Py_ssize_t k, j, i, h, d = job.d
     cdef bint whitened = job.whitening != NULL
     cdef bint scaled = job.factors != NULL and not whitened
-    cdef double scale, mean, unit = 1.0 if job.estep == NEAREST else FACTOR_SCALE
+    cdef double scale, mean, unit = 1.0 if job.estep == DISTANCES else FACTOR_SCALE
     cdef double *out = job.packed
     if whitened:
         pack_triangle(job.factors, d, 1.0, job.whitening)
@@ -193,7 +193,7 @@ cdef void pack_linear(Job *job) noexcept nogil:
 cdef void score_tile(const Job *job, Tile *tile) noexcept nogil:
     if job.estep == TRIANGULAR:
         score_triangular(job, tile)
-    elif job.estep == LINEAR:
+    elif job.estep == LINEAR or job.estep == NEAREST:
         score_linear(job, tile)
     else:
         if job.whitening != NULL:
@@ -418,7 +418,7 @@ cdef double scaled_coordinate(
         for j in range(r + 1):
             sum += factor[j * d + r] * scaled_difference(job, tile, i, k, j, scale)
         return sum
-    if job.factors == NULL or job.estep == LINEAR:
+    if job.estep != DIRECT:
         return scaled_difference(job, tile, i, k, r, scale)
     return job.factors[k * d + r] * scaled_difference(job, tile, i, k, r, scale)
 
@@ -449,16 +449,6 @@ cdef void pick_best(const Job *job, Tile *tile, double *label) noexcept nogil:
             best = vmax(score, best)
         vstore(label + i, index)
         vstore(tile.density + i, best)
-
-
-cdef void assign_wholly(const Job *job, Tile *tile, double *label) noexcept nogil:
-    """Responsibilities of a hard assignment: the row's weight for its label, else nothing."""
-    cdef Py_ssize_t i, k
-    pick_best(job, tile, label)
-    memset(tile.scores, 0, job.K * tile.capacity * sizeof(double))
-    for i in range(tile.n):
-        k = <Py_ssize_t> label[i]
-        tile.scores[k * tile.capacity + i] = tile.weight[i]
 
 
 cdef void copy_responsibilities(const Job *job, Tile *tile) noexcept nogil:

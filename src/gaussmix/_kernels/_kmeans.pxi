@@ -1,20 +1,56 @@
-# Squared distances to seeding candidates, for k-means++.
+# Hard assignment: each row counts wholly for one centre.
 
-cdef void add_potentials(
-    const Job *job, const Tile *tile, const double *closest, double *potentials
+cdef void add_to_labels(
+    const Job *job, Tile *tile, const double *label, double *row, Sums *sums
 ) noexcept nogil:
-    """potentials[l] += weight * min(closest, |x - candidate l|^2) over the tile's rows."""
-    cdef Py_ssize_t i, k
-    cdef const double *score
-    for k in range(job.K):
-        score = tile.scores + k * tile.capacity
-        for i in range(tile.n):
-            if tile.weight[i] > 0.0:
-                potentials[k] += tile.weight[i] * min(closest[tile.first + i], -score[i])
+    """Add each row to the sums of its label, one row at a time: O(d) or O(d^2), whatever K.
 
-
-cdef void lower_closest_distances(const Tile *tile, double *closest) noexcept nogil:
-    """closest = min(closest, |x - candidate|^2) for the one candidate of the job."""
-    cdef Py_ssize_t i
+    `label` (capacity,) is read; `row` (d,) is scratch for the row's  weight * (x - mean).
+    """
+    cdef Py_ssize_t i, j, k
+    cdef const double *mean
+    cdef double *first
     for i in range(tile.n):
-        closest[tile.first + i] = min(closest[tile.first + i], -tile.scores[i])
+        k = <Py_ssize_t> label[i]
+        mean = job.means + k * job.d
+        sums.weight[k] += tile.weight[i]
+        first = sums.first + k * sums.first_stride
+        for j in range(job.d):
+            row[j] = tile.weight[i] * (centred_value(job, tile, i, j) - (mean[j] - job.centre[j]))
+            first[j] += row[j]
+        if job.mstep == OUTER:
+            add_row_outer(job, tile, i, row, sums.second + k * job.d * job.f_padded)
+        elif job.mstep == OUTER_POOLED:
+            add_row_outer(job, tile, i, row, sums.second)
+        elif job.mstep == SQUARES:
+            for j in range(job.d):
+                sums.second[k * sums.first_stride + j] += row[j] * centred_value(job, tile, i, j)
+
+
+cdef void add_row_outer(
+    const Job *job, const Tile *tile, Py_ssize_t i, const double *row, double *second
+) noexcept nogil:
+    """second[p, q] += row[p] * x[q], for the vectors that hold p >= q."""
+    cdef Py_ssize_t p, q, v, w, width
+    cdef const double *x
+    cdef double *out
+    cdef vd y
+    for q from 0 <= q < job.d by PANEL:
+        width = panel_width(q, job.f_padded)
+        x = tile.panels + q * tile.capacity + i * width
+        for p in range(q, job.d):
+            y = vset1(row[p])
+            out = second + p * job.f_padded + q
+            w = min(width, round_up(p + 1 - q, VL))
+            for v from 0 <= v < w by VL:
+                vstore(out + v, vload(out + v) + y * vload(x + v))
+
+
+cdef void write_distances(
+    const Job *job, const Tile *tile, double *distances, Py_ssize_t stride
+) noexcept nogil:
+    """distances[k, row] of the tile's rows, from its scores."""
+    cdef Py_ssize_t i, k
+    for k in range(job.K):
+        for i in range(tile.n):
+            distances[k * stride + tile.first + i] = -tile.scores[k * tile.capacity + i]

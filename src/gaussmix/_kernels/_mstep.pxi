@@ -210,23 +210,6 @@ cdef void add_squares(const Job *job, Tile *tile, Py_ssize_t k, Sums *sums) noex
         sums.second[k * sums.first_stride + j] += vsum(second)
 
 
-cdef void add_to_labels(
-    const Job *job, const Tile *tile, const double *label, Sums *sums
-) noexcept nogil:
-    """Weights and first moments about the centre of rows that belong wholly to their label."""
-    cdef Py_ssize_t i, j, k
-    cdef double weight
-    cdef double *first
-    add_log_likelihood(tile, sums)
-    for i in range(tile.n):
-        k = <Py_ssize_t> label[i]
-        weight = tile.weight[i]
-        sums.weight[k] += weight
-        first = sums.first + k * sums.first_stride
-        for j in range(job.d):
-            first[j] += weight * centred_value(job, tile, i, j)
-
-
 # --- From partial sums to statistics --------------------------------------------------------
 
 cdef void sum_partials(

@@ -43,8 +43,9 @@ cdef enum:
 cdef enum EStep:
     TRIANGULAR          # |U'(x - mean)|^2 with a triangular factor for each component
     DIRECT              # |scale * (z - mean)|^2, with z = x or z = U'x
+    DISTANCES           # |x - mean|^2
     LINEAR              # coefficients * features(x) + constant
-    NEAREST             # DIRECT with unit scales, then the whole weight to the best
+    NEAREST             # LINEAR, then the whole weight of the row to the best
     GIVEN               # responsibilities from the caller
 
 # What is summed (M-step).
@@ -173,7 +174,7 @@ cdef void load_tile(
     load_weights(job, tile)
     clear_weightless_rows(job, tile)
     add_features(job, tile)
-    if job.mstep != NO_SUMS:
+    if job.mstep == OUTER or job.mstep == OUTER_POOLED or job.mstep == FEATURES:
         fill_panels(job, tile)
 
 
