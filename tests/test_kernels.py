@@ -219,8 +219,9 @@ def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> No
 def test_the_centre_changes_only_the_rounding(instruction_set: str) -> None:
     for covariance_type in COVARIANCE_TYPES:
         case = problem(covariance_type, 1000, 10, 8, np.float64)
-        centre = case.X.mean(axis=0)
-        given = _passes.accumulate(parameters(case.mixture), _passes.Rows(case.X), centre)
+        rows = _passes.Rows(case.X)
+        rows.centre = case.X[17].astype(np.float64)
+        given = _passes.accumulate(parameters(case.mixture), rows)
         assert_statistics(given, case.X, case.responsibilities, error=case.score_error)
 
 
@@ -282,6 +283,7 @@ def test_integer_weights_are_repetitions(instruction_set: str, covariance_type: 
     given = parameters(case.mixture)
     weighted = _passes.accumulate(given, _passes.Rows(case.X, times.astype(np.float64)))
     repeated = _passes.accumulate(given, _passes.Rows(np.repeat(case.X, times, axis=0)))
+    repeated = repeated.shifted(weighted.shift)
     for name in ("weight", "first", "second"):
         np.testing.assert_allclose(
             getattr(weighted, name), getattr(repeated, name), rtol=1e-11, atol=1e-9, err_msg=name
@@ -483,7 +485,7 @@ def covariances_from(stats: object, covariance_type: str) -> np.ndarray:
 def test_components_a_million_sigma_apart(instruction_set: str, covariance_type: str) -> None:
     mixture, X = two_groups(covariance_type, 1e6)
     expected = reference.maximize(reference.statistics(mixture, X), covariance_type)
-    stats = _passes.accumulate(parameters(mixture), _passes.Rows(X), X.mean(axis=0))
+    stats = _passes.accumulate(parameters(mixture), _passes.Rows(X))
     np.testing.assert_array_equal(stats.weight, np.bincount((X[:, 0] > 5e5).astype(int)))
     np.testing.assert_allclose(
         covariances_from(stats, covariance_type), expected.covariances, rtol=1e-9, atol=1e-9
@@ -491,6 +493,27 @@ def test_components_a_million_sigma_apart(instruction_set: str, covariance_type:
     assert stats.log_likelihood == pytest.approx(
         reference.log_densities(mixture, X).sum(), rel=1e-10
     )
+
+
+def test_variances_that_shrink_to_the_rounding_of_the_expansion(instruction_set: str) -> None:
+    """Moments about the centre of both groups would leave nothing of variances of 1e-14."""
+    rng = np.random.default_rng(0)
+    X = np.concatenate([-150 + 1e-7 * rng.normal(size=(500, 1)), 150 + rng.normal(size=(500, 1))])
+    X[500:] = 150 + 1e-7 * (X[500:] - 150)
+    exact = [X[:500].var(), X[500:].var()]
+    for covariance_type, expected in (
+        ("diag", np.array(exact)[:, None]),
+        ("spherical", exact),
+        ("tied", [[np.mean(exact)]]),
+    ):
+        mixture = reference.Mixture(
+            covariance_type,
+            np.full(2, 0.5),
+            np.array([[-150.0], [150.0]]),
+            np.ones_like(expected),
+        )
+        stats = _passes.accumulate(parameters(mixture), _passes.Rows(X))
+        np.testing.assert_allclose(covariances_from(stats, covariance_type), expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

@@ -39,7 +39,7 @@ ORDER = [
 BESIDE = {
     "_progress": set(),
     "_sklearn": {"_validation"},
-    "_tables": set(),
+    "_tables": {"_persistence"},
     "_persistence": set(),
     "_validation": set(),
 }

@@ -754,8 +754,9 @@ def test_rows_that_cannot_be_scored(old_faithful, name):
         method(spoiled(old_faithful, np.inf))
     with pytest.raises(ValueError, match="X has 3 features, but GaussianMixture is expecting 2"):
         method(old_faithful[:, [0, 1, 1]])
-    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
-        method(old_faithful[:0])
+    if name != "accumulate":
+        with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+            method(old_faithful[:0])
     assert np.size(method(old_faithful[:1])) >= 1
 
 
@@ -974,3 +975,72 @@ print(peak() - before)
         )
         # One float64 for each row would be 32 MB.
         assert int(run.stdout) < 24e6, init_params
+
+
+# --- pieces, subclasses, shared memory -----------------------------------------------------------
+
+
+def test_pieces_without_rows_or_weight_add_nothing(old_faithful):
+    model = GaussianMixture(2, random_state=0).fit(old_faithful)
+    whole = model.accumulate(old_faithful)
+    pieces = [
+        model.accumulate(old_faithful[:0]),
+        model.accumulate(old_faithful),
+        model.accumulate(old_faithful[:9], sample_weight=np.zeros(9)),
+    ]
+    np.testing.assert_allclose(sum(pieces).weight, whole.weight, rtol=1e-14)
+    with pytest.raises(ValueError, match=r"statistics.weight must be"):
+        model.update(pieces[0])
+
+
+@pytest.mark.parametrize("name", ["score_samples", "predict", "predict_proba"])
+def test_out_that_shares_memory_with_the_rows(old_faithful, name):
+    model = GaussianMixture(2, random_state=0).fit(old_faithful)
+    X = old_faithful.copy()
+    shape = {"predict_proba": (272, 2)}.get(name, (272,))
+    dtype = np.intp if name == "predict" else np.float64
+    out = X.ravel()[: int(np.prod(shape))].view(dtype).reshape(shape)
+    with pytest.raises(ValueError, match="out must not share memory with X"):
+        getattr(model, name)(X, out=out)
+    np.testing.assert_array_equal(X, old_faithful)
+
+
+def test_a_subclass_may_pass_keywords_on(old_faithful):
+    class Pair(GaussianMixture):
+        def __init__(self, n_components=2, **settings):
+            super().__init__(n_components, **settings)
+
+    model = Pair(random_state=0).fit(old_faithful)
+    assert model.get_params() == {"n_components": 2}
+    assert repr(model) == "Pair()"
+
+
+def test_a_model_set_by_hand_is_saved_and_converted(old_faithful, tmp_path):
+    fitted = GaussianMixture(2, random_state=0).fit(old_faithful)
+    model = GaussianMixture(2)
+    for name in ("weights_", "means_", "precisions_cholesky_"):
+        setattr(model, name, getattr(fitted, name))
+    model.save(tmp_path / "model.npz")
+    expected = fitted.score_samples(old_faithful)
+    loaded = gaussmix.load(tmp_path / "model.npz")
+    assert not loaded.converged_
+    np.testing.assert_allclose(loaded.score_samples(old_faithful), expected, rtol=1e-10)
+    pytest.importorskip("sklearn")
+    np.testing.assert_allclose(model.to_sklearn().score_samples(old_faithful), expected, rtol=1e-9)
+
+
+def test_only_a_gaussian_mixture_is_converted(old_faithful):
+    mixture = pytest.importorskip("sklearn.mixture")
+    other = mixture.BayesianGaussianMixture().fit(old_faithful)
+    with pytest.raises(TypeError, match=r"takes a fitted sklearn.mixture.GaussianMixture. Got Bay"):
+        GaussianMixture.from_sklearn(other)
+
+
+def test_a_score_beyond_the_range_of_doubles_is_minus_infinity(old_faithful):
+    model = GaussianMixture(1).fit(old_faithful)
+    assert model.bic(np.full((600_000, 2), 1e152)) == np.inf
+
+
+def test_more_samples_than_an_array_holds(old_faithful):
+    with pytest.raises(ValueError, match="No array has so many rows"):
+        GaussianMixture(1).fit(old_faithful).sample(10**30)

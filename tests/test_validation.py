@@ -823,7 +823,7 @@ def read_only(array):
 
 
 def test_out_that_fits():
-    validation.check_out(np.empty((3, 2), np.float32), (3, 2), np.float32)
+    validation.check_out(np.empty((3, 2), np.float32), (3, 2), np.float32, np.empty((3, 4)))
 
 
 @pytest.mark.parametrize(
@@ -843,7 +843,7 @@ def test_out_that_fits():
 )
 def test_out_that_does_not(out, part):
     with pytest.raises(ValueError) as caught:
-        validation.check_out(out, (3, 2), np.float64)
+        validation.check_out(out, (3, 2), np.float64, np.empty((3, 4)))
     message = str(caught.value)
     assert message.startswith("out must be a C-contiguous, writeable ndarray of shape (3, 2) and")
     assert part in message.split("Got ")[1]

@@ -20,7 +20,7 @@ below it:
 Beside that order, for any of the above to use:
 
     _validation        checks of user input and the messages about it; the exceptions
-    _persistence       model files
+    _persistence       files that are written whole or not at all; model files
     _sklearn           what scikit-learn expects of an estimator, without importing it
     _progress          what a fit reports while it runs
     _tables            tables of numbers in files, read and written a block at a time

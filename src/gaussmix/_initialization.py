@@ -7,14 +7,12 @@ searched whole an integer ``random_state`` leads both libraries to the same star
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from . import _passes
 from ._covariance import FAMILIES
 from ._parameters import MixtureParameters, estimate, maximize
-from ._validation import convergence_warning
+from ._validation import convergence_warning, warn
 
 # Centres are sought on at most this many rows plus this many for each component, spread evenly
 # over the data. The error of a centre falls with the rows of its own cluster, and EM, which reads
@@ -31,9 +29,6 @@ LLOYD_READS = 4
 # moves of the centres over the mean variance of the columns): scikit-learn's values.
 LLOYD_PASSES = 300
 LLOYD_TOLERANCE = 1e-4
-
-# Frames between the warning about duplicate rows and the line that called `fit`.
-_USER_FRAME = 9
 
 # Drawing distinct rows by a permutation takes eight bytes a row; above this many rows one row is
 # drawn from each of K equal strips of the data instead, which takes none.
@@ -126,12 +121,11 @@ def _kmeans(rows, n_components, random_state, scan):
     if sample is not rows:
         passes = min(passes, LLOYD_READS * rows.n_samples // sample.n_samples)
     if n_distinct < n_components:
-        warnings.warn(
+        warn(
             convergence_warning(
                 f"Number of distinct clusters ({n_distinct}) found smaller than n_clusters "
                 f"({n_components}). Possibly due to duplicate points in X."
-            ),
-            stacklevel=_USER_FRAME,
+            )
         )
         return centres
     return _lloyd(sample, centres, passes, LLOYD_TOLERANCE * scan.variance.mean())
@@ -148,6 +142,8 @@ def _random_rows(rows, n_components, random_state, scan):
     n = rows.n_samples
     if rows.sample_weight is not None:
         share = rows.sample_weight / rows.sample_weight.sum()
+        # A row of positive weight stays possible even where its share underflows.
+        share[rows.sample_weight > 0] += np.finfo(np.float64).tiny
         chosen = random_state.choice(n, size=n_components, replace=False, p=share)
     elif n <= PERMUTATION_ROWS:
         chosen = random_state.choice(n, size=n_components, replace=False)

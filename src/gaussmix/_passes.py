@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -40,8 +41,13 @@ THREAD_WORK = 200_000  # multiply-adds
 # Work between two looks for Ctrl-C, about a tenth of a second on one core.
 ROUND_WORK = 1_000_000_000  # multiply-adds
 
-# Rows that need converting (layout, byte order, type) are converted this many bytes at a time.
+# Rows that need converting (layout, byte order, type) are converted this many bytes at a time;
+# others are read in place, in blocks after which the interpreter can notice Ctrl-C.
 BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
+
+# Rows whose column medians are the point about which all sums are formed.
+CENTRE_ROWS = 1001
 
 # Scores and moments expanded about the centre lose about as many digits as this has: the squared
 # distance of a mean from the centre in units of the component's deviation.  Up to here the loss
@@ -80,7 +86,6 @@ class Rows:
         self.n_threads = _runtime.thread_count(n_threads)
         flags = X.flags
         self._in_place = X.dtype == self.dtype and flags.c_contiguous and flags.aligned
-        self._scatter: tuple[bytes, SufficientStatistics] | None = None
 
     @property
     def total_weight(self) -> float:
@@ -88,6 +93,32 @@ class Rows:
         if self.sample_weight is None:
             return float(self.n_samples)
         return float(self.sample_weight.sum())
+
+    @cached_property
+    def centre(self) -> np.ndarray:
+        """A point amid the rows, shape (d,): column medians of some rows of positive weight.
+
+        Arithmetic is done on x - centre, so the centre decides which digits of the rows are
+        kept. A mean would follow a single row at 1e20, and nothing would be left of the others.
+        """
+        usable = self.n_samples
+        positive = None
+        if self.sample_weight is not None:
+            positive = np.flatnonzero(self.sample_weight > 0)
+            usable = len(positive)
+        if usable == 0:
+            return np.zeros(self.n_features)
+        chosen = np.linspace(0, usable - 1, min(usable, CENTRE_ROWS)).astype(np.intp)
+        with np.errstate(all="ignore"):
+            some = self.take(chosen if positive is None else positive[chosen]).X
+            centre = np.median(some.astype(np.float64), axis=0)
+        centre[~np.isfinite(centre)] = 0.0
+        return centre
+
+    @cached_property
+    def scatter(self) -> np.ndarray:
+        """Second moment of all rows about the centre, (d, d): the same in every iteration."""
+        return accumulate_nearest(self, self.centre[None, :], "full").second[0]
 
     def take(self, indices) -> Rows:
         """A copy of some rows, with their weights."""
@@ -97,12 +128,9 @@ class Rows:
 
     def blocks(self, chunk_rows: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
-        if self._in_place:
-            if self.n_samples:
-                yield 0, self.X
-            return
         row_bytes = self.n_features * self.dtype.itemsize
-        size = max(1, BLOCK_BYTES // (row_bytes * chunk_rows)) * chunk_rows
+        limit = BLOCK_BYTES_IN_PLACE if self._in_place else BLOCK_BYTES
+        size = max(1, limit // (row_bytes * chunk_rows)) * chunk_rows
         for first in range(0, self.n_samples, size):
             block = self.X[first : first + size]
             with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
@@ -127,8 +155,7 @@ class Rows:
     def scan(self) -> Scan:
         """Weighted column means and variances, and the first value that is not finite."""
         d = self.n_features
-        shift = np.array(self.X[0], dtype=self.dtype).astype(np.float64)
-        shift[~np.isfinite(shift)] = 0.0
+        shift = self.centre
         n_partials = min(PARTIALS, -(-self.n_samples // CHUNK_ROWS))
         # A row of its own cache lines for each partial sum.
         partials = np.zeros((n_partials, -(-(1 + 2 * d) // 16) * 16))
@@ -139,7 +166,9 @@ class Rows:
                 first // CHUNK_ROWS, partials, _threads(self, 4 * block.size),
             )  # fmt: skip
         sums = np.add.reduce(partials, axis=0)
-        bad = None if np.isfinite(sums).all() else self.first_nonfinite()
+        # Rows of weight zero are not in the sums, yet must be finite.
+        complete = self.sample_weight is None and np.isfinite(sums).all()
+        bad = None if complete else self.first_nonfinite()
         with np.errstate(all="ignore"):
             move = sums[1 : d + 1] / sums[0]
             variance = sums[d + 1 : 2 * d + 1] / sums[0] - move * move
@@ -151,8 +180,16 @@ class _Partition(NamedTuple):
 
     tile_rows: int
     chunk_rows: int
-    round_chunks: int
     row_work: int  # multiply-adds a row costs
+
+    def round_chunks(self, least: int) -> int:
+        """Chunks between two looks for a signal; at least one for each that computes."""
+        return max(least, ROUND_WORK // (self.chunk_rows * self.row_work))
+
+    def threads(self, rows: Rows, n_rows: int) -> int:
+        """Threads for so many of the rows."""
+        chunks = -(-n_rows // self.chunk_rows)
+        return min(_threads(rows, self.row_work * n_rows), chunks)
 
 
 def _partition(n_samples: int, tile_doubles: int, row_work: int) -> _Partition:
@@ -164,8 +201,7 @@ def _partition(n_samples: int, tile_doubles: int, row_work: int) -> _Partition:
         tile_rows //= 2
     tiles = max(1, min(CHUNK_ROWS, CHUNK_WORK // row_work) // tile_rows)
     chunk_rows = tiles * tile_rows
-    round_chunks = max(PARTIALS, ROUND_WORK // (chunk_rows * row_work))
-    return _Partition(tile_rows, chunk_rows, round_chunks, row_work)
+    return _Partition(tile_rows, chunk_rows, row_work)
 
 
 def _threads(rows: Rows, work: int) -> int:
@@ -190,11 +226,15 @@ _NOTHING = np.empty(0)
 
 
 def _centre(parameters: MixtureParameters) -> np.ndarray:
-    """A point amid the rows: the mean of the heaviest component.
+    """A point from which no digit of a row near a component is lost, for scoring.
 
-    Not the mixture's mean, which one dead component at 1e50 would carry away.
+    In each column the mean nearest to zero, of the components that are not dead: near the others
+    when all lie far from zero together, and never far away because one of them is. It does not
+    depend on the rows, so a row's score does not depend on the rows beside it.
     """
-    return parameters.means[parameters.weights.argmax()]
+    alive = parameters.weights > 1e-6 * parameters.weights.max()
+    means = parameters.means[alive]
+    return means[np.abs(means).argmin(axis=0), np.arange(means.shape[1])]
 
 
 def _constants(parameters: MixtureParameters) -> np.ndarray:
@@ -322,8 +362,8 @@ def _sum(
                 kernels.accumulate, block[start:stop], rows.weights(first + start, stop - start),
                 given, *codes, centre, means, scores.factors, scores.factor_stride,
                 scores.constants, cut.tile_rows, cut.chunk_rows,
-                (first + start) // cut.chunk_rows, cut.round_chunks, partials,
-                min(_threads(rows, work * (stop - start)), n_partials),
+                (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
+                min(cut.threads(rows, stop - start), n_partials),
             )  # fmt: skip
     sums = _Sums(0.0, np.empty(K), np.empty((K, width)), np.empty(_second_shape(mstep, K, d)))
     log_likelihood = kernels.reduce_partials(
@@ -341,56 +381,51 @@ def _pieces(n: int, chunk_rows: int, row_doubles: int) -> Iterator[tuple[int, in
         yield start, min(start + size, n)
 
 
-def accumulate(
-    parameters: MixtureParameters, rows: Rows, centre: np.ndarray | None = None
-) -> SufficientStatistics:
-    """The E-step and its sums: statistics of the rows under the parameters.
-
-    Parameters
-    ----------
-    parameters : MixtureParameters
-    rows : Rows
-    centre : ndarray of shape (d,), optional
-        A point amid the rows; arithmetic is done on x - centre. See `_centre` for the default.
-    """
-    if centre is None:
-        centre = _centre(parameters)
-    expanded = _expanded_scores(parameters, centre)
+def accumulate(parameters: MixtureParameters, rows: Rows) -> SufficientStatistics:
+    """The E-step and its sums: statistics of the rows under the parameters."""
+    expanded = _expanded_scores(parameters, rows.centre)
     if expanded is not None:
-        return _accumulate_expanded(parameters, rows, centre, expanded)
-    means = parameters.means
+        statistics = _accumulate_expanded(parameters, rows, expanded)
+        if not _has_cancelled(statistics):
+            return statistics
     scores = _exact_scores(parameters)
     if parameters.covariance_type == "tied":
-        K, d = means.shape
+        K, d = parameters.means.shape
         scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
-    return _moments(rows, scores, parameters.covariance_type, centre, means)
+    return _moments(rows, scores, parameters.covariance_type, rows.centre, parameters.means)
 
 
-def _accumulate_expanded(parameters, rows, centre, scores) -> SufficientStatistics:
+def _accumulate_expanded(parameters, rows, scores) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
     K, d = parameters.means.shape
-    sums = _sum(rows, scores, "features", centre, parameters.means)
+    sums = _sum(rows, scores, "features", rows.centre, parameters.means)
     first = np.ascontiguousarray(sums.first[:, :d])
     second = sums.first[:, d:]
     log_likelihood = sums.log_likelihood
     if parameters.covariance_type == "tied":
         # What the scores left out: -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
-        second = _scatter(rows, centre).second[0]
+        second = rows.scatter
         factor = parameters.precisions_cholesky
         log_likelihood -= 0.5 * float(np.einsum("jr,jr->", factor, second @ factor))
     elif parameters.covariance_type == "spherical":
         second = second[:, 0]
     sums = _Sums(log_likelihood, sums.weight, first, second)
-    return _statistics(parameters.covariance_type, rows, sums, np.tile(centre, (K, 1)))
+    return _statistics(parameters.covariance_type, rows, sums, np.tile(rows.centre, (K, 1)))
 
 
-def _scatter(rows: Rows, centre: np.ndarray) -> SufficientStatistics:
-    """Second moment of all rows about the centre; the same in every iteration, so kept."""
-    key = centre.tobytes()
-    if rows._scatter is None or rows._scatter[0] != key:
-        statistics = accumulate_nearest(rows, centre[None, :], "full")
-        rows._scatter = (key, statistics)
-    return rows._scatter[1]
+def _has_cancelled(statistics: SufficientStatistics) -> bool:
+    """Whether new variances would be small differences of large moments about the centre."""
+    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
+    squares = statistics.first * statistics.first
+    second = statistics.second
+    if statistics.covariance_type == "tied":
+        second = second.diagonal()
+        moved = (squares / weight[:, None]).sum(axis=0)
+    elif statistics.covariance_type == "diag":
+        moved = squares / weight[:, None]
+    else:
+        moved = squares.sum(axis=1) / weight
+    return bool((second > EXPANSION_LIMIT * (second - moved)).any())
 
 
 def _statistics(
@@ -423,9 +458,8 @@ def accumulate_nearest(
 ) -> SufficientStatistics:
     """Statistics when every row belongs wholly to the nearest centre; no log-likelihood."""
     centres = np.ascontiguousarray(centres, dtype=np.float64)
-    origin = np.median(centres, axis=0)
-    scores = _nearest_scores(centres, origin)
-    return _moments(rows, scores, covariance_type, origin, centres)
+    scores = _nearest_scores(centres, rows.centre)
+    return _moments(rows, scores, covariance_type, rows.centre, centres)
 
 
 def accumulate_responsibilities(
@@ -445,10 +479,9 @@ def accumulate_responsibilities(
     n_components : int
     covariance_type : str
     """
-    centre = rows.scan().mean
-    means = np.tile(centre, (n_components, 1))
+    means = np.tile(rows.centre, (n_components, 1))
     scores = _Scores("given", _NOTHING, 0, np.zeros(n_components), n_components)
-    return _moments(rows, scores, covariance_type, centre, means, blocks)
+    return _moments(rows, scores, covariance_type, rows.centre, means, blocks)
 
 
 # --- Passes that write a value for each row -----------------------------------------------------
@@ -492,11 +525,11 @@ def _evaluate(rows, scores, centre, means, log_density, responsibilities, labels
         _runtime.run(
             kernels.evaluate, block, kernels.ESTEPS[scores.estep], centre, means, scores.factors,
             scores.factor_stride, scores.constants, cut.tile_rows, cut.chunk_rows,
-            cut.round_chunks,
+            cut.round_chunks(rows.n_threads),
             None if log_density is None else log_density[part],
             None if responsibilities is None else responsibilities[part],
             None if labels is None else labels[part],
-            _threads(rows, work * len(block)),
+            cut.threads(rows, len(block)),
         )  # fmt: skip
 
 
@@ -513,8 +546,7 @@ def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     means : ndarray of shape (K, d)
         Their weighted means; a centre without rows stays where it is.
     """
-    origin = np.median(centres, axis=0)
-    sums = _sum(rows, _nearest_scores(centres, origin), "sums", origin, centres)
+    sums = _sum(rows, _nearest_scores(centres, rows.centre), "sums", rows.centre, centres)
     means = centres.copy()
     filled = sums.weight > 0
     means[filled] += sums.first[filled] / sums.weight[filled, None]
@@ -528,8 +560,8 @@ def squared_distances(rows: Rows, points: np.ndarray, out: np.ndarray | None = N
     cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d)
     for first, block in rows.blocks(cut.chunk_rows):
         _runtime.run(
-            _runtime.kernels().squared_distances, block, points[0].copy(), points, np.zeros(L),
+            _runtime.kernels().squared_distances, block, rows.centre, points, np.zeros(L),
             distances[:, first : first + len(block)], cut.tile_rows, cut.chunk_rows,
-            _threads(rows, 2 * L * d * len(block)),
+            cut.threads(rows, len(block)),
         )  # fmt: skip
     return distances

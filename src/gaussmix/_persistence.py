@@ -36,7 +36,7 @@ import secrets
 import stat
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -116,7 +116,8 @@ def save(path: str | os.PathLike, contents: Mapping[str, Any]) -> None:
         members = _members_of(contents)
     except _Refusal as refusal:
         raise ModelFileError(path, f"the model cannot be saved: {refusal}") from refusal.__cause__
-    _write_whole_file(path, lambda file: _write_members(file, members))
+    with replacing(path) as file:
+        _write_members(file, members)
 
 
 def load(path: str | os.PathLike) -> dict[str, Any]:
@@ -628,18 +629,28 @@ def _first_line(error: Exception) -> str:
 # -------------------------------------------------------------------------------------------------
 
 
-def _write_whole_file(path: str, write: Callable[[BinaryIO], None]) -> None:
-    """Have `write` fill a temporary file beside `path`, and rename it when it is on disk."""
+# What a write answers when the disk, the quota or the limit on a file's size is reached; such an
+# error names no file.
+_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def replacing(path: str) -> Iterator[BinaryIO]:
+    """A temporary file beside `path` to fill, renamed to `path` when it is on disk.
+
+    After any error, an interrupt included, `path` is as it was and the temporary file is gone.
+    Errors of the file system name `path`.
+    """
     mode = _mode_to_keep(path)
     directory = os.path.dirname(path) or os.curdir
     temporary = os.path.join(directory, f".gaussmix-{secrets.token_hex(8)}.tmp")
     try:
-        file = open(temporary, "xb")  # noqa: SIM115 - closed below, before the renaming
+        file = open(temporary, "x+b")  # noqa: SIM115 - closed below, before the renaming
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
     try:
         with file:
-            write(file)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         if mode is not None:
@@ -648,7 +659,7 @@ def _write_whole_file(path: str, write: Callable[[BinaryIO], None]) -> None:
     except BaseException as error:  # Ctrl-C too leaves no temporary file
         with contextlib.suppress(OSError):
             os.unlink(temporary)
-        if isinstance(error, OSError):
+        if isinstance(error, OSError) and (error.filename == temporary or error.errno in _NO_ROOM):
             raise OSError(error.errno, error.strerror, path) from error
         raise
     _sync_directory(directory)

@@ -7,6 +7,7 @@ them when they are called, which only scikit-learn or somebody who has it does.
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 
@@ -22,7 +23,16 @@ def _init_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Constructor parameters by name, kept per class since `inspect` is slow."""
     parameters = dict(inspect.signature(cls.__init__).parameters)
     del parameters["self"]
-    return parameters
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
+        raise RuntimeError(
+            f"The constructor of {cls.__name__} must name its parameters: *args has no names for "
+            "get_params and set_params."
+        )
+    return {
+        name: parameter
+        for name, parameter in parameters.items()
+        if parameter.kind is not parameter.VAR_KEYWORD
+    }
 
 
 class EstimatorMixin:
@@ -149,16 +159,19 @@ class EstimatorMixin:
         """
         from sklearn.mixture import GaussianMixture
 
-        if not all(hasattr(self, name) for name in _FITTED_ARRAYS):
-            raise _validation.not_fitted(type(self).__name__)
+        parameters = self._parameters()
         params = self.get_params()
         params.pop("n_threads")
         theirs = GaussianMixture(**params)
-        for name in _FITTED_ARRAYS:
-            setattr(theirs, name, np.array(getattr(self, name)))
-        for name in ("converged_", "n_iter_", "lower_bound_", "n_features_in_"):
-            setattr(theirs, name, getattr(self, name))
-        theirs.lower_bounds_ = list(self.lower_bounds_)
+        fitted = {
+            "covariances_": parameters.definite_covariances(),
+            "precisions_": parameters.precisions,
+            "n_features_in_": parameters.n_features,
+        }
+        for name in (*_FITTED_ARRAYS, "n_features_in_"):
+            setattr(theirs, name, copy.copy(getattr(self, name, fitted.get(name))))
+        for name, value in self._course().items():
+            setattr(theirs, name, value)
         if hasattr(self, "feature_names_in_"):
             theirs.feature_names_in_ = self.feature_names_in_.copy()
         return theirs
@@ -176,6 +189,13 @@ class EstimatorMixin:
         GaussianMixture
             Arrays are copied.
         """
+        from sklearn.mixture import GaussianMixture
+
+        if not isinstance(fitted, GaussianMixture):
+            raise TypeError(
+                "from_sklearn takes a fitted sklearn.mixture.GaussianMixture. Got "
+                f"{type(fitted).__name__}."
+            )
         if not all(hasattr(fitted, name) for name in _FITTED_ARRAYS):
             raise _validation.not_fitted(type(fitted).__name__)
         state = {name: np.array(getattr(fitted, name), order="C") for name in _FITTED_ARRAYS}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import functools
 import numbers
+import os
 import sys
 import warnings
 from collections.abc import Mapping, Sequence
@@ -747,16 +748,12 @@ def check_feature_names(
     if fitted is None and given is None:
         return
     if fitted is None:
-        warnings.warn(
-            f"X has feature names, but {estimator_name} was fitted without feature names",
-            stacklevel=4,
-        )
+        warn(f"X has feature names, but {estimator_name} was fitted without feature names")
         return
     if given is None:
-        warnings.warn(
+        warn(
             f"X does not have valid feature names, but {estimator_name} was fitted with feature"
-            " names",
-            stacklevel=4,
+            " names"
         )
         return
     if list(fitted) == list(given):
@@ -891,7 +888,40 @@ def _column_of_numbers(
 # -------------------------------------------------------------------------------------------------
 
 
-def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None:
+# Weights between 2^-64 and 2^64 leave sums and squares room on both sides.
+_MODERATE_EXPONENT = 64
+
+
+def moderate(weights: np.ndarray | None) -> np.ndarray | None:
+    """Weights times a power of two that keeps sums in range; the same where that is not needed.
+
+    A fit depends on the proportions of weights only, which a power of two leaves exact. A weight
+    that vanishes beside the largest, 2^1000 times smaller, becomes zero.
+    """
+    if weights is None:
+        return None
+    exponent = int(np.frexp(weights.max())[1])
+    if abs(exponent) <= _MODERATE_EXPONENT:
+        return weights
+    return np.ldexp(weights, -exponent)
+
+
+_PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+def warn(warning: str | Warning) -> None:
+    """Issue a warning that points at the first line outside this package."""
+    level = 2
+    frame = sys._getframe(1)
+    while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE):
+        frame = frame.f_back
+        level += 1
+    warnings.warn(warning, stacklevel=level)
+
+
+def check_sample_weight(
+    sample_weight: Any, n_samples: int, *, allow_zero: bool = False
+) -> np.ndarray | None:
     """Sample weights as a C-contiguous float64 array of shape (n_samples,), or None for none.
 
     Parameters
@@ -899,6 +929,8 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
     sample_weight : None, number or array-like of shape (n_samples,)
         A number stands for the same weight in every row. Weights may be zero, but not all of them.
     n_samples : int
+    allow_zero : bool, default=False
+        Whether all weights may be zero, as in one of several pieces of the data.
 
     Raises
     ------
@@ -929,7 +961,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> np.ndarray | None
             f"sample_weight must not be negative, but sample_weight[{first}] is {weights[first]}. "
             "A weight of 0 leaves a row out."
         )
-    if not np.any(weights):
+    if not allow_zero and not np.any(weights):
         raise ValueError(
             "Sample weights must contain at least one non-zero number: sample_weight is all zero,"
             " which leaves no row to fit."
@@ -1123,13 +1155,16 @@ def _check_positive_definite(matrix: np.ndarray, wrong: str) -> None:
         ) from None
 
 
-def check_out(out: Any, shape: tuple[int, ...], dtype: Any, name: str = "out") -> None:
-    """Check an array the caller wants a result written to.
+def check_out(
+    out: Any, shape: tuple[int, ...], dtype: Any, X: np.ndarray, name: str = "out"
+) -> None:
+    """Check an array the caller wants a result about the rows X written to.
 
     Raises
     ------
     ValueError
-        Unless `out` is a C-contiguous, writeable ndarray of that shape and dtype.
+        Unless `out` is a C-contiguous, writeable ndarray of that shape and dtype that shares no
+        memory with X: rows are still read while results are written.
     """
     dtype = np.dtype(dtype)
     wanted = f"a C-contiguous, writeable ndarray of shape {shape} and dtype {dtype}"
@@ -1146,6 +1181,8 @@ def check_out(out: Any, shape: tuple[int, ...], dtype: Any, name: str = "out") -
         raise ValueError(f"{name} must be {wanted}. Got a read-only array. {remedy}")
     if not (out.flags.c_contiguous and out.flags.aligned):
         raise ValueError(f"{name} must be {wanted}. Got the strides {out.strides}. {remedy}")
+    if np.may_share_memory(out, X):
+        raise ValueError(f"{name} must not share memory with X, which is read meanwhile. {remedy}")
 
 
 def _as_float64(values: Any, name: str) -> np.ndarray:
@@ -1154,7 +1191,7 @@ def _as_float64(values: Any, name: str) -> np.ndarray:
         values = _unmasked(values, name)
     elif hasattr(values, "iloc"):
         values = _pandas_column(values)
-    elif hasattr(values, "combine_chunks"):
+    elif hasattr(values, "combine_chunks") and hasattr(values, "to_numpy"):
         values = values.to_numpy(zero_copy_only=False)  # an Arrow column
     try:
         array = np.asarray(values)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import numbers
-import warnings
 
 import numpy as np
 
@@ -18,6 +17,8 @@ from ._statistics import SufficientStatistics
 # Values per block where a result for each row is only summed up: a megabyte or two of workspace
 # however many rows there are, and enough work a block to share among threads.
 _BLOCK_VALUES = 1 << 18
+
+_MOST_SAMPLES = np.iinfo(np.intp).max
 
 _FITTED = frozenset(
     {
@@ -212,6 +213,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         _validation.check_parameters(self.get_params(), type(self).__name__)
         X, names = _validation.as_rows(X, estimator_name=type(self).__name__, min_rows=2)
         sample_weight = _validation.check_sample_weight(sample_weight, len(X))
+        sample_weight = _validation.moderate(sample_weight)
         n_used = len(X) if sample_weight is None else np.count_nonzero(sample_weight)
         _validation.check_enough_rows(n_used, self.n_components)
         rows = self._rows(X, sample_weight)
@@ -274,7 +276,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 if report is not None:
                     report.start(init)
                 result = _em.run(
-                    lambda parameters: _passes.accumulate(parameters, rows, scan.mean),
+                    lambda parameters: _passes.accumulate(parameters, rows),
                     lambda statistics, previous: maximize(statistics, self.reg_covar, previous),
                     start(),
                     tol=self.tol,
@@ -310,21 +312,18 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     def _warn(self, result, scan, names) -> None:
         """Warn about a result that did not converge and about columns without information."""
         if not result.converged and self.max_iter > 0:
-            warnings.warn(
+            _validation.warn(
                 _validation.convergence_warning(
                     "Best performing initialization did not converge. Try different init "
                     "parameters, or increase max_iter, tol, or check for degenerate data."
-                ),
-                stacklevel=4,
+                )
             )
         # A column of equal values has, with its rounded mean, at most this variance.
         rounding = 4 * np.finfo(np.float64).eps * np.abs(scan.mean)
         constant = np.flatnonzero(np.sqrt(scan.variance) <= rounding)
         if constant.size:
-            warnings.warn(
-                _validation.constant_columns_warning(constant.tolist(), names, self.reg_covar),
-                UserWarning,
-                stacklevel=4,
+            _validation.warn(
+                _validation.constant_columns_warning(constant.tolist(), names, self.reg_covar)
             )
 
     def _ill_defined(self, collapsed: CollapsedComponent, names, dtype):
@@ -350,7 +349,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         Parameters
         ----------
         X : array-like of shape (n, d)
+            One piece of the data; it may have no rows.
         sample_weight : number or array-like of shape (n,), optional
+            May be zero for all rows of a piece.
 
         Returns
         -------
@@ -367,8 +368,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         True
         """
         parameters = self._parameters()
-        X, rows = self._read(X, parameters, sample_weight)
-        return _passes.accumulate(parameters, rows)
+        _X, rows = self._read(X, parameters, sample_weight, piece=True)
+        with np.errstate(all="ignore"):
+            return _passes.accumulate(parameters, rows)
 
     def update(self, statistics: SufficientStatistics):
         """Take one M-step from statistics, as one more iteration of `fit` would.
@@ -432,7 +434,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """
         parameters = self._parameters()
         X, rows = self._read(X, parameters)
-        out = _output(out, (rows.n_samples,), rows.dtype)
+        out = _output(out, (rows.n_samples,), rows.dtype, X)
         _passes.evaluate(parameters, rows, log_density=out)
         return out
 
@@ -451,7 +453,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """
         parameters = self._parameters()
         X, rows = self._read(X, parameters)
-        out = _output(out, (rows.n_samples,), np.dtype(np.intp))
+        out = _output(out, (rows.n_samples,), np.dtype(np.intp), X)
         _passes.evaluate(parameters, rows, labels=out)
         return out
 
@@ -471,7 +473,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """
         parameters = self._parameters()
         X, rows = self._read(X, parameters)
-        out = _output(out, (rows.n_samples, parameters.n_components), rows.dtype)
+        out = _output(out, (rows.n_samples, parameters.n_components), rows.dtype, X)
         _passes.evaluate(parameters, rows, responsibilities=out)
         return out
 
@@ -542,10 +544,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             if completed:
                 proba = np.empty((block.n_samples, parameters.n_components), dtype=block.dtype)
             _passes.evaluate(parameters, block, log_density=density, responsibilities=proba)
-            sums.append(float(density.sum(dtype=np.float64)))
+            with np.errstate(over="ignore"):
+                sums.append(float(density.sum(dtype=np.float64)))
             if proba is not None:
                 sums.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
-        return math.fsum(sums), len(X)
+        try:
+            return math.fsum(sums), len(X)
+        except OverflowError:  # of finite sums: the total is beyond the range of doubles
+            return -math.inf, len(X)
 
     # -- sampling --------------------------------------------------------------------------------
 
@@ -573,11 +579,16 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
                 "sample."
             )
+        if n_samples > _MOST_SAMPLES:
+            raise ValueError(
+                f"Invalid value for 'n_samples': {n_samples}. No array has so many rows; draw "
+                "them in several calls."
+            )
         if random_state is None:
             generator = self._sample_generator()
         else:
             generator = _validation.check_random_state(random_state)
-        X, y = parameters.draw(n_samples, generator)
+        X, y = parameters.draw(int(n_samples), generator)
         return X.astype(self.means_.dtype, copy=False), y
 
     def _sample_generator(self):
@@ -665,10 +676,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             "weights": self.weights_,
             "means": self.means_,
             "covariances": covariances,
-            "converged": self.converged_,
-            "n_iter": self.n_iter_,
-            "lower_bound": self.lower_bound_,
-            "lower_bounds": self.lower_bounds_,
+            **{name.rstrip("_"): value for name, value in self._course().items()},
             "feature_names": None if names is None else list(names),
         }
         _persistence.save(path, contents)
@@ -679,16 +687,20 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """Checked rows as the passes read them."""
         return _passes.Rows(X, sample_weight, n_threads=self.n_threads)
 
-    def _read(self, X, parameters: MixtureParameters, sample_weight=None):
-        """Check new rows against the fitted model; returns them as an array and as `Rows`."""
+    def _read(self, X, parameters: MixtureParameters, sample_weight=None, piece: bool = False):
+        """Check new rows against the fitted model; returns them as an array and as `Rows`.
+
+        A piece of the data may be without rows, or without weight.
+        """
         names = getattr(self, "feature_names_in_", None)
         X, _given = _validation.as_rows(
             X,
             estimator_name=type(self).__name__,
             n_features=parameters.n_features,
             fitted_names=names,
+            min_rows=0 if piece else 1,
         )
-        sample_weight = _validation.check_sample_weight(sample_weight, len(X))
+        sample_weight = _validation.check_sample_weight(sample_weight, len(X), allow_zero=piece)
         rows = self._rows(X, sample_weight)
         self._check_finite(X, rows.first_nonfinite(), names)
         return X, rows
@@ -721,6 +733,15 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         if covariances is not None:
             covariances = np.asarray(covariances, dtype=np.float64)
         return MixtureParameters(self.covariance_type, weights, means, covariances, factors)
+
+    def _course(self) -> dict:
+        """How the fit went; where the user set the parameters himself, that there was none."""
+        return {
+            "converged_": getattr(self, "converged_", False),
+            "n_iter_": getattr(self, "n_iter_", 0),
+            "lower_bound_": getattr(self, "lower_bound_", -np.inf),
+            "lower_bounds_": list(getattr(self, "lower_bounds_", ())),
+        }
 
     def _assign(self, state: dict) -> None:
         """Replace all fitted attributes in one assignment, so that none is ever half new."""
@@ -785,9 +806,9 @@ def _state(parameters: MixtureParameters, dtype) -> dict:
     return state
 
 
-def _output(out, shape, dtype):
+def _output(out, shape, dtype, X):
     """The array to write a result to: the caller's, checked, or a new one."""
     if out is None:
         return np.empty(shape, dtype=dtype)
-    _validation.check_out(out, shape, dtype)
+    _validation.check_out(out, shape, dtype, X)
     return out

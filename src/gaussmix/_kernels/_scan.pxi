@@ -40,6 +40,8 @@ cdef void add_moments(
     for i in range(n):
         if weight != NULL:
             w = weight[i]
+            if w == 0.0:
+                continue
         sums[0] += w
         for j in range(d):
             x = <double> rows[i * d + j] - shift[j]
