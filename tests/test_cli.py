@@ -162,6 +162,27 @@ def test_messages_of_the_library_name_the_columns_of_the_file(run):
     message = error_of(run("fit", "c.csv", "--reg-covar", 0, *options))
     assert message.startswith("c.csv: Fitting the mixture model failed")
     assert "column 2 ('constant')" in message
+    # Advice is in the options of the command, not in the parameters of the class.
+    assert "choose --reg-covar with it in mind" in err
+    assert "The variance there is --reg-covar 1e-06 alone" in err
+    assert "raise --reg-covar (now 0; " in message
+    np.save("c.npy", np.float32([[0, 1], [0, 2], [0, 4]]))
+    message = error_of(run("fit", "c.npy", "-k", 1, "-o", "m.npz", "--reg-covar", 0))
+    assert "use --covariance-type diag" in message
+    assert "store the columns as float64" in message
+    assert not re.search("reg_covar|covariance_type|pass X", message)
+
+
+def test_a_nameless_first_column_is_pointed_out(run, old_faithful):
+    table = np.column_stack([np.arange(272), old_faithful])
+    write_csv("index.csv", table, header=",eruptions,waiting")
+    options = ["fit", "index.csv", "-k", 1, "-o", "m.npz"]
+    status, _, err = run(*options)
+    assert status == 0
+    assert err.startswith("gaussmix: warning: index.csv: column 1 has no name, ")
+    assert err.count("\n") == 1
+    assert run(*options, "--columns", "1,2,3")[2] == ""
+    assert run(*options, "--weights", "1")[2] == ""
 
 
 def test_fit_reports_iterations_when_asked(run):
@@ -174,6 +195,7 @@ def test_a_fit_that_does_not_converge_says_so(run):
     )
     assert status == 0
     assert err.startswith("gaussmix: warning: data.csv: Best performing initialization did not")
+    assert "increase --max-iter, --tol," in err
     assert "did not converge after 1 iteration," in out
 
 
@@ -246,6 +268,22 @@ def test_a_model_of_named_columns_finds_them(run, old_faithful):
         "moved.npy: 3 columns, but the model has 2 (eruptions, waiting); "
         "choose them with --columns"
     )
+    assert error_of(run("score", "model.npz", "moved.npy", "--columns", "2")) == (
+        "moved.npy: 1 column, but the model has 2 (eruptions, waiting)"
+    )
+
+
+def test_a_model_of_columns_with_the_same_name(run, old_faithful):
+    write_csv("same.csv", old_faithful, header="a,a")
+    assert run("fit", "same.csv", "-k", 2, "--tol", 1e-8, "-o", "m.npz")[0] == 0
+    assert run("score", "m.npz", "same.csv", "-o", "a.csv")[0] == 0
+    assert run("score", "model.npz", "data.csv", "-o", "b.csv")[0] == 0
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+    write_csv("more.csv", np.column_stack([old_faithful, old_faithful[:, 0]]), header="a,a,b")
+    message = error_of(run("score", "m.npz", "more.csv"))
+    assert message.endswith("choose the columns by number, as in --columns 1,2")
+    assert run("score", "m.npz", "more.csv", "-o", "c.csv", "--columns", "1,2")[0] == 0
+    assert Path("a.csv").read_text() == Path("c.csv").read_text()
 
 
 @pytest.mark.parametrize("kind", ["csv", "npy"])
@@ -403,6 +441,22 @@ def test_what_demo_prints_can_be_repeated(run, monkeypatch):
     np.testing.assert_array_equal(names["labels"], scores["label"])
 
 
+@pytest.mark.parametrize("name", ["model.npz", "old_faithful.csv", "out.csv"])
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_demo_overwrites_nothing(run, name, kind):
+    os.mkdir("folder")
+    if kind == "file":
+        Path("folder", name).write_text("mine")
+    else:
+        os.symlink("../elsewhere", f"folder/{name}")
+    path = os.path.join("folder", name)
+    message = f"{path}: exists already; give the demo another directory"
+    assert error_of(run("demo", "folder")) == message
+    assert os.listdir("folder") == [name]
+    assert not os.path.exists("elsewhere")
+    assert kind == "link" or Path(path).read_text() == "mine"
+
+
 # --- errors --------------------------------------------------------------------------------------
 
 
@@ -451,6 +505,10 @@ def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run
         ("score model.npz data.csv -o .", ".: is a directory; give the name of a file"),
         ("score model.npz header.csv -o s.csv", "header.csv: the file has no rows of data"),
         ("sample model.npz -n 0", "argument -n/--rows: must be a whole number of at least 1"),
+        (
+            "sample model.npz -n 1 --seed 4294967296",
+            "argument --seed: must be a whole number from 0 to 4294967295, not '4294967296'",
+        ),
         ("sample data.npy -n 1", "data.npy: "),
         ("info data.csv", "data.csv: "),
         ("fly", "argument COMMAND: invalid choice: 'fly'"),
@@ -462,6 +520,25 @@ def test_errors_are_one_line_with_status_2(run, arguments, message):
     before = {name: Path(name).read_bytes() for name in os.listdir()}
     assert error_of(run(*arguments.split())).startswith(message)
     assert {name: Path(name).read_bytes() for name in os.listdir()} == before
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "", "-k", "1", "-o", "m.npz"],
+        ["fit", "data.csv", "-k", "1", "-o", ""],
+        ["score", "model.npz", ""],
+        ["score", "model.npz", "data.csv", "-o", ""],
+        ["info", ""],
+    ],
+)
+def test_an_empty_name_is_quoted(run, arguments):
+    assert error_of(run(*arguments)).startswith("'': ")
+
+
+def test_only_seeds_are_limited():
+    arguments = ["sample", "model.npz", "-n", "5000000000"]
+    assert cli._parser().parse_args(arguments).rows == 5_000_000_000
 
 
 def test_a_parquet_file_without_pyarrow(run, monkeypatch):
@@ -488,6 +565,55 @@ def test_a_pipeline_of_processes(in_tmp):
         b"gaussmix: error: none.csv: No such file or directory\n",
     )
     assert failed.returncode == 2
+
+
+def shell(command, **environment):
+    """Run a shell command, ``gaussmix`` standing for the program."""
+    return subprocess.run(
+        ["sh", "-c", f'gaussmix() {{ "{sys.executable}" -m gaussmix "$@"; }}; {command}'],
+        capture_output=True,
+        env={**os.environ, **environment},
+        timeout=60,
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    ("command", "status", "message"),
+    [
+        ("gaussmix score model.npz data.csv >&-", 2, b"-: standard output is closed"),
+        ("gaussmix info model.npz >&-", 2, b"-: standard output is closed"),
+        ("gaussmix show-config >&-", 2, b"-: standard output is closed"),
+        ("gaussmix score model.npz - <&-", 2, b"-: standard input is closed"),
+        ("gaussmix fit data.csv -k 2 -o m.npz >&-", 0, None),
+        ("gaussmix predict model.npz data.csv -q -o s.csv <&- >&-", 0, None),
+        ("gaussmix fly 2>&-", 2, None),
+        ("gaussmix score model.npz none.csv 2>&-", 2, None),
+    ],
+)
+def test_closed_standard_streams(in_tmp, command, status, message):
+    done = shell(command)
+    error = b"" if message is None else b"gaussmix: error: " + message + b"\n"
+    assert (done.returncode, done.stdout, done.stderr) == (status, b"", error)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_scores_are_whole_with_standard_error_closed(in_tmp):
+    expected = shell("gaussmix score model.npz data.csv -q").stdout
+    assert expected.count(b"\n") == 273
+    for options in ("", "-o s.csv"):
+        done = shell(f"gaussmix score model.npz data.csv {options} 2>&-")
+        assert done.returncode == 0
+        assert (Path("s.csv").read_bytes() if options else done.stdout) == expected
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell")
+def test_names_that_the_terminal_cannot_show(in_tmp, old_faithful):
+    write_csv("names.csv", old_faithful, header="a,température")
+    done = shell("gaussmix fit names.csv -k 1 -o m.npz", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"temp\xe9rature" in done.stdout
+    assert done.stdout.endswith(b"wrote m.npz\n")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")

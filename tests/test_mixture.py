@@ -1032,7 +1032,9 @@ def test_a_model_set_by_hand_is_saved_and_converted(old_faithful, tmp_path):
 def test_only_a_gaussian_mixture_is_converted(old_faithful):
     mixture = pytest.importorskip("sklearn.mixture")
     other = mixture.BayesianGaussianMixture().fit(old_faithful)
-    with pytest.raises(TypeError, match=r"takes a fitted sklearn.mixture.GaussianMixture. Got Bay"):
+    with pytest.raises(
+        TypeError, match=r"takes a fitted sklearn.mixture.GaussianMixture. Got Bay"
+    ):
         GaussianMixture.from_sklearn(other)
 
 

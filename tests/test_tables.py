@@ -65,6 +65,10 @@ def write_text(text, name="t.csv", encoding="utf-8"):
         ("\n\na,b\n1,2\n\n3,4\n\n\n", ("a", "b"), [[1, 2], [3, 4]]),
         ("x\n1\n2\n\n\n", ("x",), [[1], [2]]),
         (" a , b \n 1 , 2 \n", ("a", "b"), [[1, 2]]),
+        ("# a,b\n1,2\n", ("a", "b"), [[1, 2]]),  # as numpy.savetxt writes
+        ("# a b\n1 2\n", ("a", "b"), [[1, 2]]),
+        ("# 1,2\n3,4\n", ("1", "2"), [[3, 4]]),
+        ("#,a\n1,2\n", ("#", "a"), [[1, 2]]),
         ("-1e-320,+.5\n1E3,007.\n", None, [[-1e-320, 0.5], [1000, 7]]),
     ],
 )
@@ -118,6 +122,20 @@ def test_columns_by_name_and_number(in_tmp):
     )
 
 
+def test_columns_found_by_the_names_of_a_model(in_tmp):
+    with open_table(write_text("a,b,a\n1,2,3\n")) as table:
+        assert table.resolve_names(["a", "b", "a"]) == [0, 1, 2]
+        assert table.resolve_names(["b"]) == [1]
+        for wanted in (["a", "b"], ["b", "b"]):
+            with pytest.raises(TableError) as caught:
+                table.resolve_names(wanted)
+            repeated = "a" if "a" in wanted else "b"
+            assert str(caught.value) == (
+                f"t.csv: more than one column is named {repeated!r}, in the file or in the model; "
+                f"choose the columns by number, as in --columns 1,2"
+            )
+
+
 # --- CSV: what is wrong with it ------------------------------------------------------------------
 
 
@@ -134,6 +152,13 @@ def test_columns_by_name_and_number(in_tmp):
         (
             "a;b\n1;2\n3;4,5\n",
             "row 3, column 2 ('b'): '4,5' is not a number; decimal commas are not supported",
+        ),
+        (
+            "1,5;2,5\n3,5;4,5\n",
+            (
+                "row 1, column 2: '5;2' is not a number; "
+                "if another character separates the fields, give it with --delimiter"
+            ),
         ),
         ("a,b\n1,2\n3\n", "row 3: 1 field, expected 2 as in the first row"),
         ("a,b\n1,2\n3,4,5\n", "row 3: 3 fields, expected 2 as in the first row"),
@@ -266,7 +291,35 @@ def test_npy_errors(in_tmp, values, message):
 
 def test_npy_with_pickled_objects_is_not_loaded(in_tmp):
     np.save("t.npy", np.array([[{}]], object), allow_pickle=True)
+    message = refusal("t.npy")
+    assert message.startswith("t.npy: not a readable .npy file: ")
+    assert "allow_pickle" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "damaged"),
+    [
+        (b"'shape': (4, 2)", b"'shape': (4, 02"),  # SyntaxError
+        (b"'shape': (4, 2), }", b"'shape': (4, 2),  "),  # TokenError
+        (b"'shape': (4, 2)", b"'shape': (4,-2)"),
+        (b"'<f8'", b"'<q9'"),
+    ],
+)
+def test_a_damaged_npy_header(in_tmp, text, damaged):
+    np.save("t.npy", np.ones((4, 2)))
+    content = Path("t.npy").read_bytes()
+    assert text in content
+    Path("t.npy").write_bytes(content.replace(text, damaged))
     assert refusal("t.npy").startswith("t.npy: not a readable .npy file: ")
+
+
+@pytest.mark.parametrize("length", [4, 8, 40, 130])
+def test_a_npy_file_that_was_cut(in_tmp, length):
+    np.save("t.npy", np.ones((4, 2)))
+    Path("t.npy").write_bytes(Path("t.npy").read_bytes()[:length])
+    message = refusal("t.npy")
+    assert message.startswith("t.npy: not a readable .npy file: ")
+    assert "pickle" not in message
 
 
 def test_large_finite_values_are_not_taken_for_infinite(in_tmp):
@@ -330,6 +383,24 @@ def test_a_damaged_parquet_file(in_tmp):
     Path("t.parquet").write_bytes(b"PAR1" + bytes(100))
     pytest.importorskip("pyarrow")
     assert refusal("t.parquet").startswith("t.parquet: not a readable Parquet file: ")
+
+
+def test_a_parquet_file_with_a_repeated_name_is_refused(parquet):
+    pyarrow, _ = parquet
+    table = pyarrow.table([[1.0], [2.0], [3.0]], names=["a", "b", "a"])
+    pyarrow.parquet.write_table(table, "t.parquet")
+    message = (
+        "t.parquet: 2 columns are named 'a'; Parquet columns are read by name, so write the file "
+        "with distinct names"
+    )
+    assert refusal("t.parquet") == message
+    assert refusal("t.parquet", wanted=["b"]) == message
+
+
+def test_a_parquet_file_without_columns(parquet):
+    _, write = parquet
+    write({})
+    assert refusal("t.parquet") == "t.parquet: the file has no columns"
 
 
 def test_parquet_without_pyarrow(in_tmp, monkeypatch):
@@ -444,6 +515,7 @@ def test_a_device_is_written_into_and_not_replaced(in_tmp):
         ("none/t.csv", "none/t.csv: the directory none does not exist"),
         ("link.csv", "link.csv: is a symbolic link; give the name of the file itself"),
         ("broken.csv", "broken.csv: is a symbolic link; give the name of the file itself"),
+        ("", "'': the name of the output is empty; give the name of a file"),
         ("./in.csv", "./in.csv: is also the input; give the output another name"),
     ],
 )
@@ -490,3 +562,34 @@ def test_standard_input(in_tmp, monkeypatch):
     np.testing.assert_array_equal(read("-"), [[1, 2], [3, 4]])
     assert not Input.buffer.closed
     Input.buffer.close()
+
+
+@pytest.mark.parametrize(
+    ("start", "message"),
+    [
+        (b"\x93NUMPY\x01\x00", ".npy data cannot be read from a pipe or standard input; "),
+        (b"PAR1\x15", "Parquet data cannot be read from a pipe or standard input; "),
+        (b"\x1f\x8b\x08", "this is a compressed or zip file, not a table; "),
+    ],
+)
+def test_other_formats_on_standard_input(in_tmp, monkeypatch, start, message):
+    Path("start").write_bytes(start)
+
+    class Input:
+        buffer = open("start", "rb")  # noqa: SIM115, closed below
+
+    monkeypatch.setattr(sys, "stdin", Input)
+    assert refusal("-").startswith(f"-: {message}")
+    Input.buffer.close()
+
+
+def test_closed_standard_streams(in_tmp, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert refusal("-") == "-: standard input is closed"
+    np.testing.assert_array_equal(read(write_text("1,2\n")), [[1, 2]])
+    with (
+        pytest.raises(TableError, match=r"^-: standard output is closed$"),
+        _tables.writing("-", [Field("x", FLOAT)]),
+    ):
+        pytest.fail("the output was opened")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import os
 import tempfile
 from collections.abc import Callable, Sequence
 from importlib import resources
@@ -12,6 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
+from gaussmix._persistence import replacing
+from gaussmix._tables import TableError
 from gaussmix.mixture import GaussianMixture
 
 DATA = "old_faithful.csv"
@@ -58,6 +61,8 @@ def run(directory: str | None, command: Callable[[Sequence[str]], int]) -> None:
 
     Raises
     ------
+    TableError
+        If one of its files exists already in the directory.
     SystemExit
         If one of the commands fails, which has then said why.
     """
@@ -67,8 +72,10 @@ def run(directory: str | None, command: Callable[[Sequence[str]], int]) -> None:
         else:
             folder = Path(directory)
             folder.mkdir(parents=True, exist_ok=True)
+            _require_new_files(folder)
         data = (resources.files("gaussmix") / "data" / DATA).read_bytes()
-        (folder / DATA).write_bytes(data)
+        with replacing(str(folder / DATA)) as file:
+            file.write(data)
         # The commands are shown with bare file names, and so they are run.
         stack.enter_context(contextlib.chdir(folder))
 
@@ -81,7 +88,13 @@ def run(directory: str | None, command: Callable[[Sequence[str]], int]) -> None:
     if directory is None:
         print("To keep the files: gaussmix demo DIRECTORY")
     else:
-        print(f"The files are in {directory}")
+        print(f"The files are in {folder}")
+
+
+def _require_new_files(folder: Path) -> None:
+    for name in (DATA, MODEL, SCORES):
+        if os.path.lexists(folder / name):
+            raise TableError(f"{folder / name}: exists already; give the demo another directory")
 
 
 def _choose_number_of_components(X: np.ndarray) -> int:

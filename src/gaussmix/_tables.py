@@ -13,14 +13,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
-import errno
 import io
 import math
 import os
-import secrets
-import shutil
+import re
 import stat
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,12 +27,16 @@ from typing import IO, Any
 
 import numpy as np
 
+from ._persistence import replacing
+
 # Text parsed at once. Larger blocks are no faster; smaller ones pay per-call costs.
 CSV_BLOCK_BYTES = 4 << 20
 # A line, or a quoted field with line breaks, longer than this is taken for a missing quote.
 CSV_MAX_LINE = 16 << 20
 
 MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "#n/a", "?", "."})
+# Before the names in the header that numpy.savetxt writes. A column may be named "#" alone.
+HEADER_MARK = re.compile(r"#+ *(?=[^\s,;|#])")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
 
 
@@ -123,9 +126,21 @@ class Table:
         return indices
 
     def resolve_names(self, wanted: Sequence[str]) -> list[int]:
-        """Return the 0-based index of each column, given by name only."""
-        self._refuse([name for name in wanted if name not in (self.names or ())])
-        return self.resolve(wanted)
+        """Return the 0-based index of each column, given by name only.
+
+        The same names in the same order are all columns, even where a name is repeated.
+        """
+        names = self.names or ()
+        if tuple(wanted) == names:
+            return list(range(self.n_columns))
+        self._refuse([name for name in wanted if name not in names])
+        for name in wanted:
+            if names.count(name) > 1 or wanted.count(name) > 1:
+                raise TableError(
+                    f"{self.path}: more than one column is named {name!r}, in the file or in the "
+                    f"model; choose the columns by number, as in --columns 1,2"
+                )
+        return [names.index(name) for name in wanted]
 
     def column_text(self, index: int) -> str:
         """Name a column for a message: "column 2 ('waiting')", or "column 2" without a header."""
@@ -187,20 +202,31 @@ def open_table(path: str, *, header: str = "auto", delimiter: str = "auto") -> T
         If it cannot be opened.
     """
     if path == "-":
+        if sys.stdin is None:
+            raise TableError("-: standard input is closed")
         return CsvTable("-", sys.stdin.buffer, header, delimiter)
     file = open(path, "rb")  # noqa: SIM115, closed here or by the table
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return CsvTable(path, file, header, delimiter)  # a pipe, which cannot be opened twice
-    magic = file.read(4)
+    start = file.read(4)
     file.seek(0)
-    if magic not in (b"\x93NUM", b"PAR1", b"PK\x03\x04") and magic[:2] != b"\x1f\x8b":
+    kind = _binary_kind(start)
+    if kind is None:
         return CsvTable(path, file, header, delimiter)
     file.close()
-    if magic == b"\x93NUM":
-        return NpyTable(path)
-    if magic == b"PAR1":
-        return ParquetTable(path)
-    raise TableError(
+    if kind == "compressed":
+        raise _compressed_error(path)
+    return NpyTable(path) if kind == ".npy" else ParquetTable(path)
+
+
+def _binary_kind(start: bytes) -> str | None:
+    """Tell what begins with these bytes: ".npy", "Parquet", "compressed", or None for text."""
+    kinds = {b"\x93NUM": ".npy", b"PAR1": "Parquet", b"PK\x03\x04": "compressed"}
+    return "compressed" if start[:2] == b"\x1f\x8b" else kinds.get(start[:4])
+
+
+def _compressed_error(path: str) -> TableError:
+    return TableError(
         f"{path}: this is a compressed or zip file, not a table; give CSV, .npy or Parquet"
     )
 
@@ -211,9 +237,16 @@ class NpyTable(Table):
     def __init__(self, path: str) -> None:
         self.path = path
         try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            # Not np.load, which takes a file cut within its first bytes for a pickle.
+            array = np.lib.format.open_memmap(path, mode="r")
         except (ValueError, EOFError) as exc:
             raise TableError(f"{path}: not a readable .npy file: {_one_line(exc)}") from exc
+        except OSError:
+            raise
+        except Exception as exc:
+            # NumPy reads the header as Python source: damage there raises whatever a tokenizer
+            # and a parser raise, SyntaxError and TokenError among others.
+            raise TableError(f"{path}: not a readable .npy file: the header is damaged") from exc
         if array.dtype.kind not in "fiub":
             raise TableError(
                 f"{path}: the array has dtype {array.dtype}; a table needs real numbers"
@@ -265,6 +298,11 @@ class ParquetTable(Table):
             raise TableError(f"{path}: not a readable Parquet file: {_one_line(exc)}") from exc
         self.names = tuple(self._schema.names)
         self.n_columns = len(self.names)
+        try:
+            self._require_distinct_names()
+        except TableError:
+            self._file.close()
+            raise
         self.n_rows = self.size = self._parquet.metadata.num_rows
 
     def close(self) -> None:
@@ -296,6 +334,16 @@ class ParquetTable(Table):
             raise TableError(
                 f"{self.path}: cannot read the Parquet data: {_one_line(exc)}"
             ) from exc
+
+    def _require_distinct_names(self) -> None:
+        if not self.names:
+            raise TableError(f"{self.path}: the file has no columns")
+        name, repeats = Counter(self.names).most_common(1)[0]
+        if repeats > 1:
+            raise TableError(
+                f"{self.path}: {repeats} columns are named {name!r}; Parquet columns are read by "
+                f"name, so write the file with distinct names"
+            )
 
     def _require_numbers(self, columns: Sequence[int]) -> None:
         types = self._pa.types
@@ -343,14 +391,17 @@ class CsvTable(Table):
             self._line += len(text) - len(self._first)
             if not self._first:
                 raise TableError(f"{path}: the file is empty")
+            if header != "no" and (mark := HEADER_MARK.match(self._first)):
+                self._first = self._first[mark.end() :]
+                header = "yes"
             self._delimiter = self._find_delimiter(delimiter)
             self._read_header(header)
         except BaseException:
-            file.close()
+            self.close()
             raise
 
     def close(self) -> None:
-        if self._file is not sys.stdin.buffer:
+        if self.path != "-":  # standard input is not ours to close
             self._file.close()
 
     def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
@@ -382,6 +433,7 @@ class CsvTable(Table):
         """Yield the file as text, cut only at ends of records and never before an empty line."""
         self._bytes_read = 0
         raw = self._read_bytes()
+        self._require_text(raw)
         utf16 = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
         decode = codecs.getincrementaldecoder("utf-16" if utf16 else "utf-8-sig")()
         newlines = io.IncrementalNewlineDecoder(None, translate=True)
@@ -417,6 +469,17 @@ class CsvTable(Table):
         carry = carry.rstrip("\n")
         if carry:
             yield carry
+
+    def _require_text(self, start: bytes) -> None:
+        """Refuse other formats, which come here through pipes only and need a file to seek in."""
+        kind = _binary_kind(start)
+        if kind == "compressed":
+            raise _compressed_error(self.path)
+        if kind is not None:
+            raise TableError(
+                f"{self.path}: {kind} data cannot be read from a pipe or standard input; "
+                f"give the name of the file"
+            )
 
     def _find_delimiter(self, given: str) -> str:
         """Return the delimiter; a space stands for any run of spaces and tabs.
@@ -521,7 +584,7 @@ class CsvTable(Table):
                     line = self._line + last_line
                     continue  # an empty line
                 raise TableError(
-                    f"{self.path}: row {line}: {_counted(len(record), 'field')}, expected "
+                    f"{self.path}: row {line}: {counted(len(record), 'field')}, expected "
                     f"{self.n_columns} as in the first row"
                 )
             values.append([self._parse_field(record[c], line, c) for c in columns])
@@ -544,7 +607,14 @@ class CsvTable(Table):
             what = f"{shown} is not a number"
             if _number(field.replace(",", ".", 1)) is not None:
                 what += "; decimal commas are not supported"
+            elif self._holds_other_delimiter(field):
+                what += "; if another character separates the fields, give it with --delimiter"
         raise TableError(f"{self.path}: row {line}, {self.column_text(column)}: {what}")
+
+    def _holds_other_delimiter(self, field: str) -> bool:
+        """Whether another delimiter would cut the field into numbers, as ";" does "5;2"."""
+        others = [field.split(d) for d in DELIMITERS.values() if d != self._delimiter]
+        return any(len(o) > 1 and all(_number(part) is not None for part in o) for o in others)
 
     def _records(self, text: str) -> Iterator[tuple[list[str], int]]:
         """Yield each record's fields and the last of its lines, counted from 1 within the text."""
@@ -637,6 +707,8 @@ def check_output(path: str, *, inputs: Sequence[str] = ()) -> None:
     """Refuse an output path that would fail later, or would overwrite what is being read."""
     if path == "-":
         return
+    if not path:
+        raise TableError("'': the name of the output is empty; give the name of a file")
     if os.path.isdir(path):
         raise TableError(f"{path}: is a directory; give the name of a file")
     folder = os.path.dirname(path) or "."
@@ -666,48 +738,37 @@ def writing(path: str, fields: Sequence[Field]) -> Iterator[CsvWriter | NpyWrite
     """
     kind = output_format(path)
     if path == "-":
+        require_standard_output()
         yield CsvWriter(sys.stdout.buffer, fields)
         sys.stdout.buffer.flush()
         return
     if kind == "parquet":
         import_pyarrow(path)  # before an output file is begun
     writer_class = {"csv": CsvWriter, "npy": NpyWriter, "parquet": ParquetWriter}[kind]
-    with replacing(path) as file, contextlib.closing(writer_class(file, fields)) as writer:
+    with _output_file(path) as file, contextlib.closing(writer_class(file, fields)) as writer:
         yield writer
 
 
-@contextlib.contextmanager
-def replacing(path: str) -> Iterator[IO[bytes]]:
-    """Open a temporary file beside `path` and rename it to `path` at the end.
+def require_standard_output() -> None:
+    """Raise `TableError` if the process was started without a standard output."""
+    if sys.stdout is None:
+        raise TableError("-: standard output is closed")
 
-    After any error, an interrupt included, `path` is as it was and the temporary file is gone.
-    Pipes and devices are written directly.
-    """
+
+@contextlib.contextmanager
+def _output_file(path: str) -> Iterator[IO[bytes]]:
+    """The file to write a table to: a replacement for `path`, or a pipe or device itself."""
     if not _is_new_or_regular(path):
         with open(path, "wb") as file:
             yield file
         return
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{secrets.token_hex(4)}.tmp")
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        descriptor = os.open(temporary, flags, 0o666)
-    except OSError as exc:
-        raise TableError(f"{path}: cannot be written: {exc.strerror}") from exc
-    try:
-        with open(descriptor, "w+b") as file:
+        with replacing(path) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(path):
-            shutil.copymode(path, temporary)
-        os.replace(temporary, path)
-    except BaseException as exc:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(exc, OSError) and exc.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
-            raise TableError(f"{path}: cannot be written: {exc.strerror}") from exc
-        raise
+    except OSError as exc:
+        if exc.filename != path:
+            raise
+        raise TableError(f"{path}: cannot be written: {exc.strerror}") from exc
 
 
 class CsvWriter:
@@ -838,8 +899,9 @@ def _is_new_or_regular(path: str) -> bool:
     return not os.path.exists(path) or os.path.isfile(path)
 
 
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, noun: str) -> str:
+    """Write a number with its noun: "1 column", "1,000 columns"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _one_line(exc: BaseException) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import io
 import json
 import math
 import os
@@ -24,12 +25,18 @@ from typing import NoReturn
 import numpy as np
 
 from gaussmix import __version__, _demo, _runtime, _tables
-from gaussmix._tables import Field, Table, TableError
+from gaussmix._tables import Field, Table, TableError, counted
 from gaussmix.mixture import GaussianMixture, load
 
 # Rows are scored in blocks of about this size, counting the input and all outputs.
 BLOCK_BYTES = 16 << 20
 MAX_BLOCK_ROWS = 1 << 17
+
+# Parameters of the class in the library's messages, with a value where one is given.
+PARAMETER = re.compile(
+    r"\b(covariance_type|reg_covar|init_params|n_init|max_iter|tol|sample_weight)\b"
+    r"(?:=([\"']?)([\w+-]+(?:\.[\w+-]+)?)\2)?"
+)
 
 DATA_FORMATS = """\
 DATA is one of
@@ -62,24 +69,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         The exit status. Wrong usage and ``--help`` raise `SystemExit` as argparse does.
     """
-    args = _parser().parse_args(argv)
+    with _usable_streams():
+        return _run(_parser().parse_args(argv))
+
+
+def _run(args: argparse.Namespace) -> int:
+    """Run a parsed command; return its exit status."""
     try:
         with _termination_as_exception(), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _show_warning
             args.run(args)
-            sys.stdout.flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does. Nothing more can be written, not even
         # by the interpreter when it flushes at its end.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
     except OSError as exc:
-        where = f"{exc.filename}: " if exc.filename is not None else ""
+        where = f"{exc.filename or repr(exc.filename)}: " if exc.filename is not None else ""
         return _fail(where + (exc.strerror or str(exc)))
     except MemoryError as exc:
         return _fail(f"out of memory; {exc}" if str(exc) else "out of memory")
@@ -143,6 +156,11 @@ def _fit_columns(table: Table, args: argparse.Namespace) -> tuple[list[int], int
             )
     else:
         columns = [c for c in range(table.n_columns) if c != weight_column]
+        if table.names and table.names[0] == "" and 0 in columns:
+            _say(
+                f"warning: {table.path}: column 1 has no name, as the index in a file of pandas, "
+                f"and is used as a feature; if it is none, choose the others with --columns"
+            )
     if not columns:
         raise TableError(f"{table.path}: no column is left beside the weights")
     return columns, weight_column
@@ -168,13 +186,15 @@ def _read_rows(
 def _named_columns(table: Table, columns: Sequence[int]) -> Iterator[None]:
     """Let the library's messages speak of the file's columns.
 
-    The library sees an array: it counts the columns from 0 and does not know their names.
+    The library sees an array: it counts the columns from 0 and does not know their names. It
+    also advises in the parameters of the class, which are options here.
     """
 
     def translate(message: str) -> str:
         def column(match: re.Match) -> str:
             return table.column_text(columns[int(match[1])])
 
+        message = PARAMETER.sub(_as_option, message).replace("pass X as", "store the columns as")
         return f"{table.path}: " + re.sub(r"\bcolumn (\d+)\b", column, message)
 
     with warnings.catch_warnings(record=True) as caught:
@@ -185,6 +205,13 @@ def _named_columns(table: Table, columns: Sequence[int]) -> Iterator[None]:
             raise TableError(translate(str(exc))) from exc
     for warning in caught:
         _say(f"warning: {translate(str(warning.message))}")
+
+
+def _as_option(match: re.Match) -> str:
+    """Write ``reg_covar`` as ``--reg-covar``, and ``name="value"`` as ``--name value``."""
+    name, _, value = match.groups()
+    option = "--weights" if name == "sample_weight" else f"--{name.replace('_', '-')}"
+    return option if value is None else f"{option} {value}"
 
 
 def _quality(
@@ -283,9 +310,9 @@ def _score_columns(table: Table, model: GaussianMixture, args: argparse.Namespac
         columns = list(range(table.n_columns))
     if len(columns) != n_features:
         raise TableError(
-            f"{table.path}: {len(columns)} columns, but the model has {n_features}"
+            f"{table.path}: {counted(len(columns), 'column')}, but the model has {n_features}"
             + (f" ({', '.join(names)})" if names is not None else "")
-            + "; choose them with --columns"
+            + ("; choose them with --columns" if args.columns is None else "")
         )
     return columns
 
@@ -331,6 +358,7 @@ def _sample(args: argparse.Namespace) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
+    _tables.require_standard_output()
     model = load(args.model)
     if not args.json:
         print(describe(model))
@@ -360,15 +388,15 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
     if names is None:
         names = [f"column {j + 1}" for j in range(n_features)]
     kind = (
-        f"{_counted(n_components, 'component')}, {_counted(n_features, 'column')}, "
-        f"{model.covariance_type} covariance, {_counted(model.n_parameters(), 'parameter')}"
+        f"{counted(n_components, 'component')}, {counted(n_features, 'column')}, "
+        f"{model.covariance_type} covariance, {counted(model.n_parameters(), 'parameter')}"
     )
     if model.n_iter_ == 0:
         state = "parameters as given, without an iteration of EM"
     else:
         state = (
             f"{'converged' if model.converged_ else 'did not converge'} after "
-            f"{_counted(int(model.n_iter_), 'iteration')}, "
+            f"{counted(int(model.n_iter_), 'iteration')}, "
             f"lower bound {float(model.lower_bound_):.6f} per row"
         )
     table = [
@@ -418,6 +446,7 @@ def _standard_deviations(model: GaussianMixture) -> np.ndarray:
 
 
 def _show_config(args: argparse.Namespace) -> None:
+    _tables.require_standard_output()
     _runtime.show_config()
 
 
@@ -657,7 +686,7 @@ def _add_seed_argument(parser: argparse.ArgumentParser, default: int | None) -> 
     parser.add_argument(
         "--seed",
         metavar="N",
-        type=_whole(0),
+        type=_whole(0, 2**32 - 1),
         default=default,
         help=f"seed of the random numbers (default: {shown})",
     )
@@ -667,13 +696,14 @@ def _open(args: argparse.Namespace) -> Table:
     return _tables.open_table(args.data, header=args.header, delimiter=args.delimiter)
 
 
-def _whole(minimum: int) -> Callable[[str], int]:
+def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
+    allowed = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+
     def whole(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and minimum <= int(text) < 2**32):
-            raise argparse.ArgumentTypeError(
-                f"must be a whole number of at least {minimum}, not {text!r}"
-            )
-        return int(text)
+        value = int(text) if text.isascii() and text.isdigit() else -1
+        if value < minimum or (maximum is not None and value > maximum):
+            raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, not {text!r}")
+        return value
 
     return whole
 
@@ -699,6 +729,24 @@ def _column_list(text: str) -> list[str]:
 # --- messages and signals ----------------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _usable_streams() -> Iterator[None]:
+    """Let messages go through whatever standard streams the process was started with.
+
+    A stream that was closed then is None. ``print`` leaves out what goes to such a standard
+    output, but would send there what is meant for such a standard error.
+    """
+    with contextlib.ExitStack() as stack:
+        if sys.stderr is None:
+            devnull = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))
+            stack.enter_context(contextlib.redirect_stderr(devnull))
+        for stream in (sys.stdout, sys.stderr):
+            # Column and file names need not exist in the encoding of the terminal.
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        yield
+
+
 def _say(message: str) -> None:
     """Print one line on standard error, if anybody still reads it."""
     with contextlib.suppress(OSError):
@@ -712,10 +760,6 @@ def _fail(message: str) -> int:
 
 def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
     _say(f"warning: {message}")
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 @contextlib.contextmanager
