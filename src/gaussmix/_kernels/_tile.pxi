@@ -65,6 +65,9 @@ cdef enum Features:
 
 cdef double LOG2E = 1.4426950408889634
 cdef double LN2 = 0.6931471805599453
+# A difference whose square is below the range of doubles. It counts as none: beside any variance
+# that a double can hold it is, and arithmetic on subnormal numbers is tens of times slower.
+cdef double NEGLIGIBLE = 1e-160
 cdef double LOWEST = -1.7e308   # a score not above this has overflowed
 
 cdef struct Job:
@@ -189,11 +192,13 @@ cdef void copy_rows(
     cdef Py_ssize_t i, j, d = job.d, f = job.f
     cdef const real *row
     cdef double *lane
+    cdef double x
     for i in range(n):
         row = rows + i * d
         lane = tile.strips + (i // STRIP) * STRIP * f + i % STRIP
         for j in range(d):
-            lane[j * STRIP] = <double> row[j] - job.centre[j]
+            x = <double> row[j] - job.centre[j]
+            lane[j * STRIP] = x if fabs(x) > NEGLIGIBLE else 0.0
 
 
 cdef void clear_weightless_rows(const Job *job, Tile *tile) noexcept nogil:
