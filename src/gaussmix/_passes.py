@@ -54,6 +54,10 @@ CENTRE_ROWS = 1001
 # is below 2e-11 of a variance; beyond, moments are taken about the component's own mean.
 EXPANSION_LIMIT = 1e5
 
+# The same ratio after the step, where a component may have shrunk meanwhile: a loss of 2e-8 of a
+# variance, floor included, for one step, as the next will be taken about the means.
+CANCELLATION_LIMIT = 1e8
+
 
 class Scan(NamedTuple):
     """What a first pass finds: the first non-finite value, and where the columns lie."""
@@ -381,12 +385,18 @@ def _pieces(n: int, chunk_rows: int, row_doubles: int) -> Iterator[tuple[int, in
         yield start, min(start + size, n)
 
 
-def accumulate(parameters: MixtureParameters, rows: Rows) -> SufficientStatistics:
-    """The E-step and its sums: statistics of the rows under the parameters."""
+def accumulate(
+    parameters: MixtureParameters, rows: Rows, variance_floor: float = 0.0
+) -> SufficientStatistics:
+    """The E-step and its sums: statistics of the rows under the parameters.
+
+    `variance_floor` is what the M-step will add to every variance; digits far below it are not
+    worth a second pass.
+    """
     expanded = _expanded_scores(parameters, rows.centre)
     if expanded is not None:
         statistics = _accumulate_expanded(parameters, rows, expanded)
-        if not _has_cancelled(statistics):
+        if not _has_cancelled(statistics, variance_floor):
             return statistics
     scores = _exact_scores(parameters)
     if parameters.covariance_type == "tied":
@@ -413,7 +423,7 @@ def _accumulate_expanded(parameters, rows, scores) -> SufficientStatistics:
     return _statistics(parameters.covariance_type, rows, sums, np.tile(rows.centre, (K, 1)))
 
 
-def _has_cancelled(statistics: SufficientStatistics) -> bool:
+def _has_cancelled(statistics: SufficientStatistics, variance_floor: float) -> bool:
     """Whether new variances would be small differences of large moments about the centre."""
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     squares = statistics.first * statistics.first
@@ -421,11 +431,14 @@ def _has_cancelled(statistics: SufficientStatistics) -> bool:
     if statistics.covariance_type == "tied":
         second = second.diagonal()
         moved = (squares / weight[:, None]).sum(axis=0)
+        floor = variance_floor * weight.sum()
     elif statistics.covariance_type == "diag":
         moved = squares / weight[:, None]
+        floor = variance_floor * weight[:, None]
     else:
         moved = squares.sum(axis=1) / weight
-    return bool((second > EXPANSION_LIMIT * (second - moved)).any())
+        floor = variance_floor * weight * squares.shape[1]
+    return bool((second > CANCELLATION_LIMIT * (second - moved + floor)).any())
 
 
 def _statistics(

@@ -276,7 +276,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 if report is not None:
                     report.start(init)
                 result = _em.run(
-                    lambda parameters: _passes.accumulate(parameters, rows),
+                    lambda parameters: _passes.accumulate(parameters, rows, self.reg_covar),
                     lambda statistics, previous: maximize(statistics, self.reg_covar, previous),
                     start(),
                     tol=self.tol,
@@ -370,7 +370,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         parameters = self._parameters()
         _X, rows = self._read(X, parameters, sample_weight, piece=True)
         with np.errstate(all="ignore"):
-            return _passes.accumulate(parameters, rows)
+            return _passes.accumulate(parameters, rows, self.reg_covar)
 
     def update(self, statistics: SufficientStatistics):
         """Take one M-step from statistics, as one more iteration of `fit` would.
