@@ -321,9 +321,7 @@ cdef void normalise(
     for i from 0 <= i < tile.capacity by VL:
         best = best_score(tile.scores + i, K, stride)
         if vany_not_above(best, LOWEST):
-            for k in range(i, i + VL):
-                if not (best_of_row(tile, K, k) > LOWEST):
-                    assign_to_nearest(job, tile, k)
+            rescue_overflowed(job, tile, i)
             best = best_score(tile.scores + i, K, stride)
         sum = vset1(0.0)
         for k in range(K):
@@ -357,6 +355,14 @@ cdef double best_of_row(const Tile *tile, Py_ssize_t K, Py_ssize_t i) noexcept n
         if tile.scores[k * tile.capacity + i] > best:
             best = tile.scores[k * tile.capacity + i]
     return best
+
+
+cdef void rescue_overflowed(const Job *job, Tile *tile, Py_ssize_t first) noexcept nogil:
+    """Find a component for each of the VL rows from `first` whose scores all overflowed."""
+    cdef Py_ssize_t i
+    for i in range(first, first + VL):
+        if not (best_of_row(tile, job.K, i) > LOWEST):
+            assign_to_nearest(job, tile, i)
 
 
 cdef void assign_to_nearest(const Job *job, Tile *tile, Py_ssize_t i) noexcept nogil:
@@ -434,13 +440,11 @@ cdef inline double scaled_difference(
 
 cdef void pick_best(const Job *job, Tile *tile, double *label) noexcept nogil:
     """Index of each row's best score, the lowest of equals; without an exponential."""
-    cdef Py_ssize_t i, j, k, stride = tile.capacity
+    cdef Py_ssize_t i, k, stride = tile.capacity
     cdef vd best, index, score
     for i from 0 <= i < tile.capacity by VL:
         if vany_not_above(best_score(tile.scores + i, job.K, stride), LOWEST):
-            for j in range(i, i + VL):
-                if not (best_of_row(tile, job.K, j) > LOWEST):
-                    assign_to_nearest(job, tile, j)
+            rescue_overflowed(job, tile, i)
         best = vset1(-INFINITY)
         index = vset1(0.0)
         for k in range(job.K):
@@ -448,7 +452,6 @@ cdef void pick_best(const Job *job, Tile *tile, double *label) noexcept nogil:
             index = vselect_gt(score, best, vset1(<double> k), index)
             best = vmax(score, best)
         vstore(label + i, index)
-        vstore(tile.density + i, best)
 
 
 cdef void copy_responsibilities(const Job *job, Tile *tile) noexcept nogil:
