@@ -49,6 +49,10 @@ BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
 # Rows whose column medians are the point about which all sums are formed.
 CENTRE_ROWS = 1001
 
+# A component this many bits below a row's best has no share in the row: 2^-86 of it would change no
+# digit of a sum.
+NEGLIGIBLE_BITS = -86.0
+
 # Scores and moments expanded about the centre lose about as many digits as this has: the squared
 # distance of a mean from the centre in units of the component's deviation.  Up to here the loss
 # is below 2e-11 of a variance; beyond, moments are taken about the component's own mean.
@@ -365,7 +369,7 @@ def _sum(
             _runtime.run(
                 kernels.accumulate, block[start:stop], rows.weights(first + start, stop - start),
                 given, *codes, centre, means, scores.factors, scores.factor_stride,
-                scores.constants, cut.tile_rows, cut.chunk_rows,
+                scores.constants, NEGLIGIBLE_BITS, cut.tile_rows, cut.chunk_rows,
                 (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
                 min(cut.threads(rows, stop - start), n_partials),
             )  # fmt: skip

@@ -36,12 +36,14 @@ MSTEPS = {
     "outer_pooled": <int> OUTER_POOLED,
     "squares": <int> SQUARES,
     "features": <int> FEATURES,
+    "dots": <int> DOTS,
     "sums": <int> SUMS,
 }
 FEATURE_SETS = {
     "plain": <int> PLAIN,
     "with_squares": <int> WITH_SQUARES,
     "with_norm": <int> WITH_NORM,
+    "with_products": <int> WITH_PRODUCTS,
 }
 
 
@@ -52,7 +54,12 @@ def compiler():
 
 def vector_bytes():
     """Bytes in one vector of this instruction set."""
-    return VL * sizeof(double)
+    return <Py_ssize_t> VECTOR_BYTES
+
+
+def strip_rows():
+    """Rows of a strip, of which tiles are made."""
+    return <Py_ssize_t> STRIP
 
 
 def openmp_enabled():
@@ -80,7 +87,7 @@ cdef object prepare(
     Py_ssize_t tile_rows,
 ):
     """Fill in the job and pack its factors; the caller keeps what is returned, their memory."""
-    cdef double[::1] packed
+    cdef double[::1] memory
     job.d = means.shape[1]
     job.K = means.shape[0]
     job.tile_rows = tile_rows
@@ -96,12 +103,11 @@ cdef object prepare(
     job.means = &means[0, 0]
     job.factors = &factors[0] if factors.shape[0] > 0 else NULL
     job.factor_stride = factor_stride
-    job.constants = &constants[0]
     job.bias = NULL
     job.whitening = NULL
-    memory = numpy.empty(packed_size(job) + 2 * LINE)
-    packed = memory
-    pack(job, aligned(&packed[0]))
+    job.floor = lowest_exponent()
+    memory = numpy.empty(packed_size(job) + LINE)
+    pack(job, <scalar *> aligned(&memory[0]), constants)
     return memory
 
 
@@ -111,41 +117,46 @@ cdef bint whitens(const Job *job) noexcept:
 
 
 cdef Py_ssize_t packed_size(const Job *job) noexcept:
+    """Scalars, and so at most doubles, that hold the constants and the packed factors."""
+    cdef Py_ssize_t size = round_up(job.K, 2 * LINE)
     if job.estep == TRIANGULAR:
-        return job.K * (triangle_size(job.d) + job.d)
-    if job.estep == LINEAR or job.estep == NEAREST:
-        return job.K * job.f
-    if job.estep == GIVEN:
-        return 0
-    return 2 * job.K * job.d + (triangle_size(job.d) if whitens(job) else 0)
+        size += job.K * (triangle_size(job.d) + job.d)
+    elif job.estep == LINEAR or job.estep == NEAREST:
+        size += job.K * job.f
+    elif job.estep != GIVEN:
+        size += 2 * job.K * job.d + (triangle_size(job.d) if whitens(job) else 0)
+    return size
 
 
-cdef void pack(Job *job, double *memory) noexcept:
-    job.packed = memory
+cdef void pack(Job *job, scalar *memory, const double[::1] constants) noexcept:
+    job.constants = memory
+    pack_constants(job, &constants[0])
+    job.packed = memory + round_up(job.K, 2 * LINE)
     if job.estep == TRIANGULAR:
-        job.bias = memory + job.K * triangle_size(job.d)
+        job.bias = job.packed + job.K * triangle_size(job.d)
         pack_triangular(job)
     elif job.estep == LINEAR or job.estep == NEAREST:
         pack_linear(job)
     elif job.estep != GIVEN:
         if whitens(job):
-            job.whitening = memory + 2 * job.K * job.d
+            job.whitening = job.packed + 2 * job.K * job.d
         pack_direct(job)
 
 
 cdef void attach(
-    Job *job, const void *rows, Py_ssize_t n, bint single, const double[::1] sample_weight
+    Job *job, const void *rows, Py_ssize_t n, bint single_rows, const double[::1] sample_weight
 ) noexcept:
     job.n = n
     job.rows = rows
-    job.single = single
+    job.single_rows = single_rows
     if sample_weight is not None:
         job.sample_weight = &sample_weight[0]
 
 
 cdef Py_ssize_t thread_stride(const Job *job) noexcept:
     """Doubles of scratch for one thread, with a page between two threads' parts."""
-    return round_up(scratch_size(job), LINE) + 512
+    cdef Tile tile
+    return round_up(lay_out_tile(job, NULL, &tile), 64) // <Py_ssize_t> sizeof(double) + 512
 
 
 # --- Accumulating statistics ----------------------------------------------------------------
@@ -174,6 +185,7 @@ def accumulate(
                                             #    (d, d) with stride 0; linear: (K, f); else empty
     Py_ssize_t factor_stride,
     const double[::1] constants,            # IN (K,) in bits
+    double floor,                           # bits below a row's best where shares count as zero
     Py_ssize_t tile_rows,
     Py_ssize_t chunk_rows,
     Py_ssize_t first_chunk,                 # index of the chunk that starts with X[0]
@@ -189,6 +201,7 @@ def accumulate(
         &job, estep, mstep, features, centre, means, factors, factor_stride, constants, tile_rows
     )
     attach(&job, &X[0, 0], X.shape[0], real is float, sample_weight)
+    job.floor = <scalar> max(floor, <double> lowest_exponent())
     if responsibilities is not None:
         job.responsibilities = &responsibilities[0, 0]
     stride = thread_stride(&job)
@@ -222,6 +235,8 @@ cdef void accumulate_chunks(
     cdef Sums sums
     lay_out_tile(job, scratch, &tile)
     lay_out_sums(job, partial, &sums)
+    if job.mstep == DOTS:
+        memset(tile.lanes, 0, job.K * job.f * VL * sizeof(double))
     if offset < 0:
         offset += step
     chunk = begin + (offset - begin % step + step) % step
@@ -233,12 +248,14 @@ cdef void accumulate_chunks(
             accumulate_tile(job, &tile, &sums)
             first += job.tile_rows
         chunk += step
+    if job.mstep == DOTS:
+        add_lanes(job, &tile, &sums)
 
 
 cdef void accumulate_tile(const Job *job, Tile *tile, Sums *sums) noexcept nogil:
     if job.estep == GIVEN:
         copy_responsibilities(job, tile)
-        memset(tile.density, 0, tile.capacity * sizeof(double))
+        memset(tile.density, 0, tile.capacity * sizeof(scalar))
         add_tile(job, tile, sums)
         return
     score_tile(job, tile)
@@ -322,6 +339,8 @@ def evaluate(
         responsibilities_out = &responsibilities[0, 0]
     if labels is not None:
         labels_out = &labels[0]
+        if log_density is None and responsibilities is None:
+            job.floor = -1.0    # what is below the best is no label
     stride = thread_stride(&job)
     scratch = numpy.empty(stride * n_threads)
     n_chunks = (job.n + chunk_rows - 1) // chunk_rows
@@ -360,7 +379,7 @@ cdef void evaluate_chunk(
             normalise(job, &tile, tile.weight if responsibilities != NULL else NULL)
         if log_density != NULL:
             for i in range(tile.n):
-                log_density[first + i] = <real> (tile.density[i] * LN2)
+                log_density[first + i] = <real> ((tile.density[i] + job.reference) * LN2)
         if responsibilities != NULL:
             for i in range(tile.n):
                 for k in range(job.K):

@@ -8,57 +8,80 @@
 cdef double FACTOR_SCALE = 0.84932180028801904272
 
 
-# Minimax polynomial of 2^r on [-1/2, 1/2], degree 11, relative error 4e-18 (fitted at
-# Chebyshev nodes in 60 digits).
-cdef inline vd exp2_negative(vd x) noexcept nogil:
-    """2^x for x <= 0; zero from where the result would be subnormal, and for NaN."""
-    cdef vd t = x + ROUND_MAGIC
-    cdef vd r = x - (t - ROUND_MAGIC)
-    cdef vd p = vset1(4.4558179083360645e-10)
-    p = p * r + 7.074194297288521e-09
-    p = p * r + 1.0178057087733941e-07
-    p = p * r + 1.3215432535912375e-06
-    p = p * r + 1.5252733841556773e-05
-    p = p * r + 0.00015403530463724353
-    p = p * r + 0.001333355814640647
-    p = p * r + 0.009618129107587256
-    p = p * r + 0.055504108664821625
-    p = p * r + 0.24022650695910158
-    p = p * r + 0.6931471805599453
-    p = p * r + 1.0
-    return vselect_gt(x, vset1(-1021.0), vscale2(p, t), vset1(0.0))
+cdef inline vec exp2_above(vec x, scalar floor) noexcept nogil:
+    """2^x for floor < x <= 0; zero at and below `floor`, and for NaN.
+
+    `floor` is at least `lowest_exponent`, below which the result would be subnormal.
+    """
+    cdef vec t = x + ROUND_MAGIC
+    cdef vec r = x - (t - ROUND_MAGIC)
+    return vselect_gt(x, vset1(floor), vscale2(exp2_reduced(r), t), vset1(0.0))
 
 
-# log2(m) = 2/ln2 * atanh(f), f = (m - 1)/(m + 1): series in f^2, relative error 5e-18.
-cdef inline vd log2_positive(vd x) noexcept nogil:
+cdef inline scalar lowest_exponent() noexcept nogil:
+    return -125.0 if IS_SINGLE else -1021.0
+
+
+# Polynomials of 2^r on [-1/2, 1/2], fitted at Chebyshev nodes in 60 digits: degree 6 with relative
+# error 3e-9 for single precision, degree 11 with 4e-18 for double.
+cdef inline vec exp2_reduced(vec r) noexcept nogil:
+    cdef vec p
+    if IS_SINGLE:
+        p = vset1(0.000154614447)
+        p = p * r + 0.001340042818
+        p = p * r + 0.009618056679
+        p = p * r + 0.05550327227
+        p = p * r + 0.2402265092
+        p = p * r + 0.6931472067
+    else:
+        p = vset1(4.4558179083360645e-10)
+        p = p * r + 7.074194297288521e-09
+        p = p * r + 1.0178057087733941e-07
+        p = p * r + 1.3215432535912375e-06
+        p = p * r + 1.5252733841556773e-05
+        p = p * r + 0.00015403530463724353
+        p = p * r + 0.001333355814640647
+        p = p * r + 0.009618129107587256
+        p = p * r + 0.055504108664821625
+        p = p * r + 0.24022650695910158
+        p = p * r + 0.6931471805599453
+    return p * r + 1.0
+
+
+# log2(m) = 2/ln2 * atanh(f), f = (m - 1)/(m + 1): series in f^2, relative error 3e-9 for single
+# precision, 5e-18 for double.
+cdef inline vec log2_positive(vec x) noexcept nogil:
     """log2(x) for positive normal x."""
-    cdef vd m = vmantissa(x)
-    cdef vd f = (m - 1.0) / (m + 1.0)
-    cdef vd z = f * f
-    cdef vd p = vset1(0.07308224842521703)
-    p = p * z + 0.07665860800278021
-    p = p * z + 0.09091444562630861
-    p = p * z + 0.1111110556739754
-    p = p * z + 0.14285714312987743
-    p = p * z + 0.19999999999949752
-    p = p * z + 0.3333333333333335
+    cdef vec m = vmantissa(x)
+    cdef vec f = (m - 1.0) / (m + 1.0)
+    cdef vec z = f * f
+    cdef vec p
+    if IS_SINGLE:
+        p = vset1(0.147899747)
+        p = p * z + 0.1999439028
+        p = p * z + 0.3333334252
+    else:
+        p = vset1(0.07308224842521703)
+        p = p * z + 0.07665860800278021
+        p = p * z + 0.09091444562630861
+        p = p * z + 0.1111110556739754
+        p = p * z + 0.14285714312987743
+        p = p * z + 0.19999999999949752
+        p = p * z + 0.3333333333333335
     return vexponent(x) + 2.8853900817779268 * (f + f * (z * p))
 
 
 # --- Products of a panel of outputs with a strip of rows ------------------------------------
 
-cdef inline void panel_product(
+cdef inline void multiply_panel(
     Py_ssize_t h,               # outputs in this panel, at most PANEL_ROWS; a constant
-    bint squared,               # add the squares to `out` (one row); else store h rows
     Py_ssize_t n,               # inputs
-    const double *factor,       # IN (n, h)
-    const double *bias,         # IN (h,)
-    const double *strip,        # IN (n, STRIP)
-    double *out,                # INOUT (STRIP,), or OUT (h, out_stride)
-    Py_ssize_t out_stride,
+    const scalar *factor,       # IN (n, h)
+    const scalar *bias,         # IN (h,)
+    const scalar *strip,        # IN (n, STRIP)
+    vec[3] *acc,                # OUT (h, NV)
 ) noexcept nogil:
-    cdef vd acc[4][3]
-    cdef vd x0, x1, x2, u
+    cdef vec x0, x1, x2, u
     cdef Py_ssize_t i, j, v
     for i in range(h):
         for v in range(NV):
@@ -72,46 +95,66 @@ cdef inline void panel_product(
             acc[i][0] = acc[i][0] + u * x0
             acc[i][1] = acc[i][1] + u * x1
             acc[i][2] = acc[i][2] + u * x2
-    for v in range(NV):
-        if squared:
-            x0 = vload(out + v * VL)
-            for i in range(h):
-                x0 = x0 + acc[i][v] * acc[i][v]
-            vstore(out + v * VL, x0)
-        else:
-            for i in range(h):
-                vstore(out + i * out_stride + v * VL, acc[i][v])
 
 
-cdef void any_panel_product(
-    Py_ssize_t h, bint squared, Py_ssize_t n, const double *factor, const double *bias,
-    const double *strip, double *out, Py_ssize_t out_stride,
+cdef inline void add_squares_of_panel(
+    Py_ssize_t h, Py_ssize_t n, const scalar *factor, const scalar *bias, const scalar *strip,
+    vec *distance,              # INOUT (NV,)
 ) noexcept nogil:
-    """panel_product with the height known to the compiler, so that its sums stay in registers."""
-    if squared:
-        if h == 4:
-            panel_product(4, True, n, factor, bias, strip, out, out_stride)
-        elif h == 3:
-            panel_product(3, True, n, factor, bias, strip, out, out_stride)
-        elif h == 2:
-            panel_product(2, True, n, factor, bias, strip, out, out_stride)
-        else:
-            panel_product(1, True, n, factor, bias, strip, out, out_stride)
+    cdef vec acc[4][3]
+    cdef Py_ssize_t i, v
+    multiply_panel(h, n, factor, bias, strip, acc)
+    for v in range(NV):
+        for i in range(h):
+            distance[v] = distance[v] + acc[i][v] * acc[i][v]
+
+
+cdef inline void store_panel(
+    Py_ssize_t h, Py_ssize_t n, const scalar *factor, const scalar *bias, const scalar *strip,
+    scalar *out,                # OUT (h, out_stride)
+    Py_ssize_t out_stride,
+) noexcept nogil:
+    cdef vec acc[4][3]
+    cdef Py_ssize_t i, v
+    multiply_panel(h, n, factor, bias, strip, acc)
+    for i in range(h):
+        for v in range(NV):
+            vstore(out + i * out_stride + v * VL, acc[i][v])
+
+
+cdef void store_any_panel(
+    Py_ssize_t h, Py_ssize_t n, const scalar *factor, const scalar *bias, const scalar *strip,
+    scalar *out, Py_ssize_t out_stride,
+) noexcept nogil:
+    """store_panel with the height known to the compiler, so that its sums stay in registers."""
+    if h == 4:
+        store_panel(4, n, factor, bias, strip, out, out_stride)
+    elif h == 3:
+        store_panel(3, n, factor, bias, strip, out, out_stride)
+    elif h == 2:
+        store_panel(2, n, factor, bias, strip, out, out_stride)
     else:
-        if h == 4:
-            panel_product(4, False, n, factor, bias, strip, out, out_stride)
-        elif h == 3:
-            panel_product(3, False, n, factor, bias, strip, out, out_stride)
-        elif h == 2:
-            panel_product(2, False, n, factor, bias, strip, out, out_stride)
-        else:
-            panel_product(1, False, n, factor, bias, strip, out, out_stride)
+        store_panel(1, n, factor, bias, strip, out, out_stride)
 
 
 # --- Packing: factors in the order in which the products read them --------------------------
 
+cdef void pack_constants(Job *job, const double *constants) noexcept nogil:
+    """Constants less the largest of them, so that in single precision what is common to all
+    scores costs no digits; distances have no use for that.
+    """
+    cdef Py_ssize_t k
+    job.reference = 0.0
+    if IS_SINGLE and (job.estep == TRIANGULAR or job.estep == DIRECT or job.estep == LINEAR):
+        job.reference = -INFINITY
+        for k in range(job.K):
+            job.reference = max(job.reference, constants[k])
+    for k in range(job.K):
+        job.constants[k] = <scalar> (constants[k] - job.reference)
+
+
 cdef Py_ssize_t triangle_size(Py_ssize_t d) noexcept nogil:
-    """Doubles in the packed upper triangle of one (d, d) factor."""
+    """Scalars in the packed upper triangle of one (d, d) factor."""
     cdef Py_ssize_t r, h, size = 0
     for r from 0 <= r < d by PANEL_ROWS:
         h = min(<Py_ssize_t> PANEL_ROWS, d - r)
@@ -120,7 +163,7 @@ cdef Py_ssize_t triangle_size(Py_ssize_t d) noexcept nogil:
 
 
 cdef void pack_triangle(
-    const double *factor, Py_ssize_t d, double scale, double *packed
+    const double *factor, Py_ssize_t d, double scale, scalar *packed
 ) noexcept nogil:
     """Column panels of the upper triangle: for outputs r..r+h the inputs 0..r+h."""
     cdef Py_ssize_t r, h, i, j
@@ -128,7 +171,7 @@ cdef void pack_triangle(
         h = min(<Py_ssize_t> PANEL_ROWS, d - r)
         for j in range(r + h):
             for i in range(h):
-                packed[0] = factor[j * d + r + i] * scale if j <= r + i else 0.0
+                packed[0] = <scalar> (factor[j * d + r + i] * scale) if j <= r + i else 0.0
                 packed += 1
 
 
@@ -143,7 +186,7 @@ cdef void pack_triangular(Job *job) noexcept nogil:
             sum = 0.0
             for j in range(r + 1):
                 sum += factor[j * d + r] * (job.means[k * d + j] - job.centre[j])
-            job.bias[k * d + r] = -sum * FACTOR_SCALE
+            job.bias[k * d + r] = <scalar> (-sum * FACTOR_SCALE)
 
 
 cdef void pack_direct(Job *job) noexcept nogil:
@@ -152,7 +195,7 @@ cdef void pack_direct(Job *job) noexcept nogil:
     cdef bint whitened = job.whitening != NULL
     cdef bint scaled = job.factors != NULL and not whitened
     cdef double scale, mean, unit = 1.0 if job.estep == DISTANCES else FACTOR_SCALE
-    cdef double *out = job.packed
+    cdef scalar *out = job.packed
     if whitened:
         pack_triangle(job.factors, d, 1.0, job.whitening)
     for k from 0 <= k < job.K by PANEL_ROWS:
@@ -164,8 +207,8 @@ cdef void pack_direct(Job *job) noexcept nogil:
                     mean = whitened_mean(job, k + i, j)
                 else:
                     mean = job.means[(k + i) * d + j] - job.centre[j]
-                out[i] = scale
-                out[h + i] = -mean * scale
+                out[i] = <scalar> scale
+                out[h + i] = <scalar> (-mean * scale)
             out += 2 * h
 
 
@@ -179,12 +222,12 @@ cdef double whitened_mean(const Job *job, Py_ssize_t k, Py_ssize_t r) noexcept n
 
 cdef void pack_linear(Job *job) noexcept nogil:
     cdef Py_ssize_t k, j, i, h
-    cdef double *out = job.packed
+    cdef scalar *out = job.packed
     for k from 0 <= k < job.K by PANEL_ROWS:
         h = min(<Py_ssize_t> PANEL_ROWS, job.K - k)
         for j in range(job.f):
             for i in range(h):
-                out[i] = job.factors[(k + i) * job.f + j]
+                out[i] = <scalar> job.factors[(k + i) * job.f + j]
             out += h
 
 
@@ -202,39 +245,88 @@ cdef void score_tile(const Job *job, Tile *tile) noexcept nogil:
 
 
 cdef void score_triangular(const Job *job, Tile *tile) noexcept nogil:
-    cdef Py_ssize_t k, s, r, h, v, d = job.d, size = triangle_size(d)
-    cdef const double *factor
-    cdef const double *strip
-    cdef double *score
-    cdef vd constant
-    for k in range(job.K):
-        constant = vset1(job.constants[k])
+    """Scores of all components, the likely one first: where rows come in coherent order the
+    others are then soon seen to be out of the question.
+    """
+    cdef Py_ssize_t t, k, s, v, i
+    for i from 0 <= i < tile.capacity by VL:
+        vstore(tile.best + i, vset1(-INFINITY))
+    for t in range(job.K):
+        k = tile.likely if t == 0 else (t - 1 if t <= tile.likely else t)
         for s in range(tile.capacity // STRIP):
-            strip = tile.strips + s * STRIP * job.f
-            score = tile.scores + k * tile.capacity + s * STRIP
-            factor = job.packed + k * size
-            for v in range(NV):
-                vstore(score + v * VL, vset1(0.0))
-            for r from 0 <= r < d by PANEL_ROWS:
-                h = min(<Py_ssize_t> PANEL_ROWS, d - r)
-                any_panel_product(
-                    h, True, r + h, factor, job.bias + k * d + r, strip, score, 0
-                )
-                factor += h * (r + h)
-            for v in range(NV):
-                vstore(score + v * VL, constant - vload(score + v * VL))
+            score_strip(
+                job, k, tile.strips + s * STRIP * job.f, tile.best + s * STRIP,
+                tile.scores + k * tile.capacity + s * STRIP,
+            )
+    find_likely(job, tile)
+
+
+cdef void find_likely(const Job *job, Tile *tile) noexcept nogil:
+    """The last row's best component."""
+    cdef Py_ssize_t k, i = tile.n - 1
+    for k in range(job.K):
+        if tile.scores[k * tile.capacity + i] >= tile.best[i]:
+            tile.likely = k
+
+
+cdef void score_strip(
+    const Job *job,
+    Py_ssize_t k,
+    const scalar *strip,
+    scalar *best,               # INOUT (STRIP,) best score of each row so far
+    scalar *score,              # OUT (STRIP,)
+) noexcept nogil:
+    """Scores of one component, or upper bounds of them, where all lie so far below the best that
+    no digit of any sum depends on them.
+    """
+    cdef Py_ssize_t r = 0, v, h, d = job.d
+    cdef const scalar *factor = job.packed + k * triangle_size(d)
+    cdef const scalar *bias = job.bias + k * d
+    cdef vec constant = vset1(job.constants[k])
+    cdef vec distance[3]
+    for v in range(NV):
+        distance[v] = vset1(0.0)
+    while r + PANEL_ROWS <= d:
+        add_squares_of_panel(PANEL_ROWS, r + PANEL_ROWS, factor, bias + r, strip, distance)
+        r += PANEL_ROWS
+        factor += PANEL_ROWS * r
+        if r >= 8 and r & (r - 1) == 0 and out_of_question(job, constant, distance, best):
+            d = r
+    h = d - r
+    if h == 3:
+        add_squares_of_panel(3, d, factor, bias + r, strip, distance)
+    elif h == 2:
+        add_squares_of_panel(2, d, factor, bias + r, strip, distance)
+    elif h == 1:
+        add_squares_of_panel(1, d, factor, bias + r, strip, distance)
+    for v in range(NV):
+        distance[v] = constant - distance[v]
+        vstore(score + v * VL, distance[v])
+        vstore(best + v * VL, vmax(distance[v], vload(best + v * VL)))
+
+
+cdef inline bint out_of_question(
+    const Job *job, vec constant, const vec *distance, const scalar *best
+) noexcept nogil:
+    """Whether the scores, which can only fall from here, are below the floor in all rows."""
+    cdef vec floor = vset1(job.floor)
+    return not (
+        vany_gt(constant - distance[0] - vload(best), floor)
+        or vany_gt(constant - distance[1] - vload(best + VL), floor)
+        or vany_gt(constant - distance[2] - vload(best + 2 * VL), floor)
+    )
 
 
 cdef void whiten(const Job *job, Tile *tile) noexcept nogil:
     cdef Py_ssize_t s, r, h, d = job.d
-    cdef const double *factor
-    cdef double *zero_bias = [0.0, 0.0, 0.0, 0.0]
+    cdef const scalar *factor
+    cdef scalar *zero_bias = [0.0, 0.0, 0.0, 0.0]
     for s in range(tile.capacity // STRIP):
         factor = job.whitening
         for r from 0 <= r < d by PANEL_ROWS:
             h = min(<Py_ssize_t> PANEL_ROWS, d - r)
-            any_panel_product(
-                h, False, r + h, factor, zero_bias, tile.strips + s * STRIP * job.f,
+            store_any_panel(
+                h, r + h, factor, zero_bias, tile.strips + s * STRIP * job.f,
                 tile.whitened + (s * job.f + r) * STRIP, STRIP,
             )
             factor += h * (r + h)
@@ -245,8 +337,8 @@ cdef void score_linear(const Job *job, Tile *tile) noexcept nogil:
     for k from 0 <= k < job.K by PANEL_ROWS:
         h = min(<Py_ssize_t> PANEL_ROWS, job.K - k)
         for s in range(tile.capacity // STRIP):
-            any_panel_product(
-                h, False, job.f, job.packed + k * job.f, job.constants + k,
+            store_any_panel(
+                h, job.f, job.packed + k * job.f, job.constants + k,
                 tile.strips + s * STRIP * job.f,
                 tile.scores + k * tile.capacity + s * STRIP, tile.capacity,
             )
@@ -255,14 +347,14 @@ cdef void score_linear(const Job *job, Tile *tile) noexcept nogil:
 cdef inline void direct_panel(
     Py_ssize_t h,               # components in this panel, at most PANEL_ROWS; a constant
     Py_ssize_t d,
-    const double *factor,       # IN (d, 2, h): scale, minus the scaled mean
-    const double *constant,     # IN (h,)
-    const double *strip,        # IN (d, STRIP)
-    double *out,                # OUT (h, out_stride)
+    const scalar *factor,       # IN (d, 2, h): scale, minus the scaled mean
+    const scalar *constant,     # IN (h,)
+    const scalar *strip,        # IN (d, STRIP)
+    scalar *out,                # OUT (h, out_stride)
     Py_ssize_t out_stride,
 ) noexcept nogil:
-    cdef vd acc[4][3]
-    cdef vd x0, x1, x2, y, scale, shift
+    cdef vec acc[4][3]
+    cdef vec x0, x1, x2, y, scale, shift
     cdef Py_ssize_t i, j, v
     for i in range(h):
         for v in range(NV):
@@ -287,9 +379,9 @@ cdef inline void direct_panel(
 
 cdef void score_direct(const Job *job, Tile *tile) noexcept nogil:
     cdef Py_ssize_t k, s, h, d = job.d, stride = tile.capacity
-    cdef const double *factor
-    cdef const double *strip
-    cdef double *out
+    cdef const scalar *factor
+    cdef const scalar *strip
+    cdef scalar *out
     for k from 0 <= k < job.K by PANEL_ROWS:
         h = min(<Py_ssize_t> PANEL_ROWS, job.K - k)
         factor = job.packed + 2 * k * d
@@ -309,48 +401,89 @@ cdef void score_direct(const Job *job, Tile *tile) noexcept nogil:
 # --- From scores to responsibilities, log-density and labels --------------------------------
 
 cdef void normalise(
-    const Job *job, Tile *tile, const double *row_weight
+    const Job *job, Tile *tile, const scalar *row_weight
 ) noexcept nogil:
     """Log-density of each row; scores become responsibilities times `row_weight`.
 
-    The log-density of a row that lies beyond the range of doubles from every component is
+    The log-density of a row that lies beyond the range of scalars from every component is
     -inf, and the nearest component has the whole responsibility for it.
     """
-    cdef Py_ssize_t i, k, K = job.K, stride = tile.capacity
-    cdef vd best, sum, power, share, log_density
-    for i from 0 <= i < tile.capacity by VL:
-        best = best_score(tile.scores + i, K, stride)
-        if vany_not_above(best, LOWEST):
-            rescue_overflowed(job, tile, i)
-            best = best_score(tile.scores + i, K, stride)
-        sum = vset1(0.0)
-        for k in range(K):
-            power = exp2_negative(vload(tile.scores + k * stride + i) - best)
-            vstore(tile.scores + k * stride + i, power)
-            sum = sum + power
-        log_density = best + log2_positive(sum)
-        vstore(tile.density + i, vselect_gt(best, vset1(LOWEST), log_density, vset1(-INFINITY)))
-        if row_weight != NULL:
-            share = vload(row_weight + i) / sum
-            for k in range(K):
-                vstore(
-                    tile.scores + k * stride + i, share * vload(tile.scores + k * stride + i)
-                )
+    cdef Py_ssize_t s
+    memset(tile.active, 0, job.K * sizeof(uint64_t))
+    for s in range(tile.capacity // STRIP):
+        normalise_strip(job, tile, s, row_weight)
 
 
-cdef inline vd best_score(
-    const double *scores, Py_ssize_t K, Py_ssize_t stride
+cdef void normalise_strip(
+    const Job *job, Tile *tile, Py_ssize_t s, const scalar *row_weight
 ) noexcept nogil:
-    cdef Py_ssize_t k
-    cdef vd best = vset1(-INFINITY)
+    cdef Py_ssize_t v, k, K = job.K, stride = tile.capacity
+    cdef scalar *scores = tile.scores + s * STRIP
+    cdef scalar *score
+    cdef uint64_t bit = (<uint64_t> 1) << s
+    cdef vec best[3]
+    cdef vec total[3]
+    cdef vec x[3]
+    cdef vec floor = vset1(job.floor)
+    find_best(job, tile, s, best)
+    for v in range(NV):
+        total[v] = vset1(0.0)
     for k in range(K):
-        best = vmax(vload(scores + k * stride), best)
-    return best
+        score = scores + k * stride
+        for v in range(NV):
+            x[v] = vload(score + v * VL) - best[v]
+        if vany_gt(x[0], floor) or vany_gt(x[1], floor) or vany_gt(x[2], floor):
+            tile.active[k] |= bit
+            for v in range(NV):
+                x[v] = exp2_above(x[v], job.floor)
+                vstore(score + v * VL, x[v])
+                total[v] = total[v] + x[v]
+        else:
+            for v in range(NV):
+                vstore(score + v * VL, vset1(0.0))
+    for v in range(NV):
+        x[v] = best[v] + log2_positive(total[v])
+        x[v] = vselect_gt(best[v], vset1(lowest()), x[v], vset1(-INFINITY))
+        vstore(tile.density + s * STRIP + v * VL, x[v])
+    if row_weight == NULL:
+        return
+    for v in range(NV):
+        x[v] = vload(row_weight + s * STRIP + v * VL) / total[v]
+    for k in range(K):
+        if tile.active[k] & bit:
+            score = scores + k * stride
+            for v in range(NV):
+                vstore(score + v * VL, x[v] * vload(score + v * VL))
 
 
-cdef double best_of_row(const Tile *tile, Py_ssize_t K, Py_ssize_t i) noexcept nogil:
+cdef inline void find_best(
+    const Job *job, Tile *tile, Py_ssize_t s, vec *best    # OUT (NV,)
+) noexcept nogil:
+    """The best score of each row of a strip, after a rescue of those that have none."""
+    cdef Py_ssize_t v
+    cdef vec low = vset1(lowest())
+    best_scores(job, tile, s, best)
+    for v in range(NV):
+        if not vall_gt(best[v], low):
+            rescue_overflowed(job, tile, s * STRIP + v * VL)
+            best_scores(job, tile, s, best)
+
+
+cdef inline void best_scores(
+    const Job *job, const Tile *tile, Py_ssize_t s, vec *best
+) noexcept nogil:
+    cdef Py_ssize_t k, v
+    cdef const scalar *score = tile.scores + s * STRIP
+    for v in range(NV):
+        best[v] = vset1(-INFINITY)
+    for k in range(job.K):
+        for v in range(NV):
+            best[v] = vmax(vload(score + k * tile.capacity + v * VL), best[v])
+
+
+cdef scalar best_of_row(const Tile *tile, Py_ssize_t K, Py_ssize_t i) noexcept nogil:
     cdef Py_ssize_t k
-    cdef double best = -INFINITY
+    cdef scalar best = -INFINITY
     for k in range(K):
         if tile.scores[k * tile.capacity + i] > best:
             best = tile.scores[k * tile.capacity + i]
@@ -361,7 +494,7 @@ cdef void rescue_overflowed(const Job *job, Tile *tile, Py_ssize_t first) noexce
     """Find a component for each of the VL rows from `first` whose scores all overflowed."""
     cdef Py_ssize_t i
     for i in range(first, first + VL):
-        if not (best_of_row(tile, job.K, i) > LOWEST):
+        if not (best_of_row(tile, job.K, i) > lowest()):
             assign_to_nearest(job, tile, i)
 
 
@@ -378,7 +511,8 @@ cdef void assign_to_nearest(const Job *job, Tile *tile, Py_ssize_t i) noexcept n
             least = distance
             nearest = k
     for k in range(job.K):
-        tile.scores[k * tile.capacity + i] = -DBL_MAX if k == nearest else -INFINITY
+        tile.scores[k * tile.capacity + i] = -INFINITY
+    tile.scores[nearest * tile.capacity + i] = -FLT_MAX if IS_SINGLE else -DBL_MAX
 
 
 cdef inline double centred_value(
@@ -438,28 +572,32 @@ cdef inline double scaled_difference(
     )
 
 
-cdef void pick_best(const Job *job, Tile *tile, double *label) noexcept nogil:
+cdef void pick_best(const Job *job, Tile *tile, scalar *label) noexcept nogil:
     """Index of each row's best score, the lowest of equals; without an exponential."""
-    cdef Py_ssize_t i, k, stride = tile.capacity
-    cdef vd best, index, score
-    for i from 0 <= i < tile.capacity by VL:
-        if vany_not_above(best_score(tile.scores + i, job.K, stride), LOWEST):
-            rescue_overflowed(job, tile, i)
-        best = vset1(-INFINITY)
-        index = vset1(0.0)
-        for k in range(job.K):
-            score = vload(tile.scores + k * stride + i)
-            index = vselect_gt(score, best, vset1(<double> k), index)
-            best = vmax(score, best)
-        vstore(label + i, index)
+    cdef Py_ssize_t s, v, k
+    cdef const scalar *scores
+    cdef vec found[3]
+    cdef vec best, index, score
+    for s in range(tile.capacity // STRIP):
+        find_best(job, tile, s, found)
+        for v in range(NV):
+            scores = tile.scores + s * STRIP + v * VL
+            best = vset1(-INFINITY)
+            index = vset1(0.0)
+            for k in range(job.K):
+                score = vload(scores + k * tile.capacity)
+                index = vselect_gt(score, best, vset1(<scalar> k), index)
+                best = vmax(score, best)
+            vstore(label + s * STRIP + v * VL, index)
 
 
 cdef void copy_responsibilities(const Job *job, Tile *tile) noexcept nogil:
     """Responsibilities that the caller gave, times the rows' weights."""
     cdef Py_ssize_t i, k
-    memset(tile.scores, 0, job.K * tile.capacity * sizeof(double))
+    memset(tile.scores, 0, job.K * tile.capacity * sizeof(scalar))
+    memset(tile.active, 0xFF, job.K * sizeof(uint64_t))
     for i in range(tile.n):
         for k in range(job.K):
             tile.scores[k * tile.capacity + i] = (
-                tile.weight[i] * job.responsibilities[(tile.first + i) * job.K + k]
+                tile.weight[i] * <scalar> job.responsibilities[(tile.first + i) * job.K + k]
             )

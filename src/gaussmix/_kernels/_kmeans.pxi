@@ -1,7 +1,7 @@
 # Hard assignment: each row counts wholly for one centre.
 
 cdef void add_to_labels(
-    const Job *job, Tile *tile, const double *label, double *row, Sums *sums
+    const Job *job, Tile *tile, const scalar *label, scalar *row, Sums *sums
 ) noexcept nogil:
     """Add each row to the sums of its label, one row at a time: O(d) or O(d^2), whatever K.
 
@@ -16,7 +16,9 @@ cdef void add_to_labels(
         sums.weight[k] += tile.weight[i]
         first = sums.first + k * sums.first_stride
         for j in range(job.d):
-            row[j] = tile.weight[i] * (centred_value(job, tile, i, j) - (mean[j] - job.centre[j]))
+            row[j] = <scalar> (
+                tile.weight[i] * (centred_value(job, tile, i, j) - (mean[j] - job.centre[j]))
+            )
             first[j] += row[j]
         if job.mstep == OUTER:
             add_row_outer(job, tile, i, row, sums.second + k * job.d * job.f_padded)
@@ -28,13 +30,13 @@ cdef void add_to_labels(
 
 
 cdef void add_row_outer(
-    const Job *job, const Tile *tile, Py_ssize_t i, const double *row, double *second
+    const Job *job, const Tile *tile, Py_ssize_t i, const scalar *row, double *second
 ) noexcept nogil:
     """second[p, q] += row[p] * x[q], for the vectors that hold p >= q."""
     cdef Py_ssize_t p, q, v, w, width
-    cdef const double *x
+    cdef const scalar *x
     cdef double *out
-    cdef vd y
+    cdef vec y
     for q from 0 <= q < job.d by PANEL:
         width = panel_width(q, job.f_padded)
         x = tile.panels + q * tile.capacity + i * width
@@ -43,7 +45,7 @@ cdef void add_row_outer(
             out = second + p * job.f_padded + q
             w = min(width, round_up(p + 1 - q, VL))
             for v from 0 <= v < w by VL:
-                vstore(out + v, vload(out + v) + y * vload(x + v))
+                vadd_to(out + v, y * vload(x + v))
 
 
 cdef void write_distances(

@@ -1,35 +1,51 @@
 # What a kernel works on: a job (the same for every row), and a tile (some rows, in cache).
 #
-# A tile holds its rows, less the centre, twice: in strips with lanes = rows for the E-step,
-# and in panels with lanes = features for the outer products of the M-step.
+# A tile holds its rows, less the centre, in strips with lanes = rows, and where the M-step forms
+# outer products also in panels with lanes = features.
 #
 #   strips  [strip][feature][STRIP]     panels  [panel][row][panel width]
 #
 # Both are contiguous where the inner loops run, so that no power-of-two stride makes rows
 # collide in the first-level cache.
+#
+# A `scalar`, and so a tile, is double or single precision, as this module was compiled. What comes
+# from the caller and what goes back, parameters and sums, is double in both.
 
-from libc.float cimport DBL_MAX
+from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport INFINITY, fabs, isfinite, log
-from libc.stdint cimport uintptr_t
+from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memset
 
 cdef extern from "simd.h" nogil:
-    ctypedef double vd
+    ctypedef double scalar
+    ctypedef double vec
     enum:
+        IS_SINGLE
+        VECTOR_BYTES
         VL
+        LOG2_VL
         OUTER_ROWS
-    const double ROUND_MAGIC
+        DOT_COLUMNS
+    const scalar ROUND_MAGIC
     const char *GAUSSMIX_COMPILER
-    vd vload(const double *p)
-    void vstore(double *p, vd a)
-    vd vset1(double a)
-    vd vmax(vd a, vd b)
-    vd vselect_gt(vd a, vd b, vd yes, vd no)
-    vd vscale2(vd p, vd t)
-    vd vexponent(vd a)
-    vd vmantissa(vd a)
-    int vany_not_above(vd a, double floor)
-    double vsum(vd a)
+    vec vload(const scalar *p)
+    vec vload_float(const float *p)
+    vec vload_double(const double *p)
+    void vstore(scalar *p, vec a)
+    void vadd_to(double *total, vec a)
+    vec vset1(scalar a)
+    vec vabs(vec a)
+    vec vmax(vec a, vec b)
+    vec vselect_gt(vec a, vec b, vec yes, vec no)
+    vec vscale2(vec p, vec t)
+    vec vexponent(vec a)
+    vec vmantissa(vec a)
+    vec vzip_lo(vec a, vec b)
+    vec vzip_hi(vec a, vec b)
+    bint vany_gt(vec a, vec b)
+    bint vall_gt(vec a, vec b)
+    double vsum(vec a)
+    void prefetch(const double *p)
     int gaussmix_openmp_max_threads()
 
 cdef enum:
@@ -54,25 +70,36 @@ cdef enum MStep:
     OUTER               # second moments, one matrix for each component
     OUTER_POOLED        # second moments, one matrix for all components
     SQUARES             # second moments of each feature alone
-    FEATURES            # responsibilities' * features(x)
+    FEATURES            # responsibilities' * features(x), as outer products of rows
+    DOTS                # the same as dot products along the rows, which needs no panels
     SUMS                # first moments alone
 
-# The features of LINEAR and FEATURES.
+# The features of LINEAR, FEATURES and DOTS.
 cdef enum Features:
     PLAIN               # x
     WITH_SQUARES        # x, x^2
     WITH_NORM           # x, |x|^2
+    WITH_PRODUCTS       # x, and x_p x_q for q <= p
 
 cdef double LOG2E = 1.4426950408889634
 cdef double LN2 = 0.6931471805599453
-# A difference whose square is below the range of doubles. It counts as none: beside any variance
-# that a double can hold it is, and arithmetic on subnormal numbers is tens of times slower.
-cdef double NEGLIGIBLE = 1e-160
-cdef double LOWEST = -1.7e308   # a score not above this has overflowed
+
+cdef inline scalar negligible() noexcept nogil:
+    """A difference whose square is below the range of scalars. It counts as none: beside any
+    variance that a scalar can hold it is, and arithmetic on subnormal numbers is tens of times
+    slower.
+    """
+    return 1e-19 if IS_SINGLE else 1e-160
+
+
+cdef inline scalar lowest() noexcept nogil:
+    """A score not above this has overflowed."""
+    return -3.4e38 if IS_SINGLE else -1.7e308
+
 
 cdef struct Job:
     const void *rows            # (n, d) float32 or float64
-    bint single                 # rows are float32
+    bint single_rows            # rows are float32
     const double *sample_weight     # (n,) or NULL
     const double *responsibilities  # (n, K) or NULL; GIVEN only
     Py_ssize_t n
@@ -90,22 +117,31 @@ cdef struct Job:
     const double *means         # (K, d)
     const double *factors       # as the caller gave them: U, scales or coefficients; or NULL
     Py_ssize_t factor_stride    # doubles from one component's U to the next; 0 if shared
-    const double *constants     # (K,) in bits
-    double *packed              # factors in the order in which the E-step reads them
-    double *bias                # TRIANGULAR: (K, d), minus the factor times the centred mean
-    double *whitening           # DIRECT: packed shared U that makes z from x, or NULL
+    double reference            # bits that every constant was lowered by
+    scalar *constants           # (K,) in bits, less the reference
+    scalar *packed              # factors in the order in which the E-step reads them
+    scalar *bias                # TRIANGULAR: (K, d), minus the factor times the centred mean
+    scalar *whitening           # DIRECT: packed shared U that makes z from x, or NULL
+    scalar floor                # bits below a row's best where a responsibility counts as zero
 
 cdef struct Tile:
     Py_ssize_t first            # index of its first row
     Py_ssize_t n                # rows in use
     Py_ssize_t capacity         # rows in use rounded up to whole strips; the rest weigh nothing
-    double *strips
-    double *whitened            # strips of z
-    double *panels
-    double *weighted            # panels of weight * (x - mean) of one component
-    double *scores              # (K, capacity): scores in bits, then responsibilities
-    double *weight              # (capacity,)
-    double *density             # (capacity,) log-density in bits
+    Py_ssize_t likely           # a component that had much of the tile before
+    scalar *strips
+    scalar *whitened            # strips of z
+    scalar *panels
+    scalar *weighted            # weight * (x - mean) of one component: [vector][row][VL]
+    scalar *gathered            # panels of only the rows in which one component has a share
+    scalar *gathered_share      # (capacity,) its shares in them
+    Py_ssize_t *gathered_row    # (capacity,) their index in the tile
+    scalar *scores              # (K, capacity): scores in bits, then responsibilities
+    scalar *best                # (capacity,) best score so far
+    scalar *weight              # (capacity,)
+    scalar *density             # (capacity,) log-density in bits, less the reference
+    uint64_t *active            # (K,) bit s: the component has a share in some row of strip s
+    double *lanes               # DOTS: (K, f, VL) sums, a lane each
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t a, Py_ssize_t multiple) noexcept nogil:
@@ -117,50 +153,77 @@ cdef inline Py_ssize_t n_features(int features, Py_ssize_t d) noexcept nogil:
         return 2 * d
     if features == WITH_NORM:
         return d + 1
+    if features == WITH_PRODUCTS:
+        return d + d * (d + 1) // 2
     return d
 
 
-cdef Py_ssize_t scratch_size(const Job *job) noexcept nogil:
-    """Doubles that one thread needs for its tile."""
-    cdef Py_ssize_t rows = job.tile_rows
-    return (
-        rows * job.f                                            # strips
-        + (rows * job.f if job.whitening != NULL else 0)        # whitened
-        + rows * round_up(job.f, VL)                            # panels
-        + rows * round_up(job.f, OUTER_ROWS)                    # weighted
-        + rows * job.K                                          # scores
-        + 2 * rows                                              # weight, density
-        + 8 * LINE
+cdef inline bint needs_panels(const Job *job) noexcept nogil:
+    return job.mstep == OUTER or job.mstep == OUTER_POOLED or job.mstep == FEATURES
+
+
+cdef inline bint forms_outer(const Job *job) noexcept nogil:
+    return job.mstep == OUTER or job.mstep == OUTER_POOLED
+
+
+cdef struct Scratch:
+    char *start                 # NULL only counts
+    Py_ssize_t used
+
+
+cdef void *take(Scratch *scratch, Py_ssize_t n_bytes) noexcept nogil:
+    """The next bytes of the scratch memory, on a cache line of their own."""
+    cdef char *taken = scratch.start + scratch.used if scratch.start != NULL else NULL
+    scratch.used += round_up(n_bytes, 64)
+    return taken
+
+
+cdef void *aligned(void *p) noexcept nogil:
+    return <void *> (((<uintptr_t> p) + 63) & ~(<uintptr_t> 63))
+
+
+cdef Py_ssize_t lay_out_tile(const Job *job, void *memory, Tile *tile) noexcept nogil:
+    """Divide a thread's memory among the parts of its tile; returns the bytes they need."""
+    cdef Scratch scratch
+    cdef Py_ssize_t row = round_up(job.tile_rows, STRIP) * sizeof(scalar)
+    cdef Py_ssize_t panel_rows = row if needs_panels(job) else 0
+    cdef Py_ssize_t outer_rows = row if forms_outer(job) else 0
+    # Where nothing is weighted, pass_to_labels keeps labels and one row there.
+    cdef Py_ssize_t weighted = max(
+        outer_rows * job.f_padded, row + job.d * <Py_ssize_t> sizeof(scalar)
     )
-
-
-cdef double *take(double **scratch, Py_ssize_t size) noexcept nogil:
-    """The next `size` doubles of the scratch memory, on a cache line of their own."""
-    cdef double *start = scratch[0]
-    scratch[0] = start + round_up(size, LINE)
-    return start
-
-
-cdef double *aligned(double *p) noexcept nogil:
-    return <double *> (((<uintptr_t> p) + 63) & ~(<uintptr_t> 63))
-
-
-cdef void lay_out_tile(const Job *job, double *scratch, Tile *tile) noexcept nogil:
-    cdef Py_ssize_t rows = job.tile_rows
-    scratch = aligned(scratch)
-    tile.strips = take(&scratch, rows * job.f)
+    scratch.start = <char *> aligned(memory) if memory != NULL else NULL
+    scratch.used = 0
+    tile.likely = 0
+    tile.strips = <scalar *> take(&scratch, row * job.f)
     tile.whitened = tile.strips
     if job.whitening != NULL:
-        tile.whitened = take(&scratch, rows * job.f)
-    tile.panels = take(&scratch, rows * round_up(job.f, VL))
-    tile.weighted = take(&scratch, rows * round_up(job.f, OUTER_ROWS))
-    tile.scores = take(&scratch, rows * job.K)
-    tile.weight = take(&scratch, rows)
-    tile.density = take(&scratch, rows)
+        tile.whitened = <scalar *> take(&scratch, row * job.f)
+    tile.panels = <scalar *> take(&scratch, panel_rows * job.f_padded)
+    tile.weighted = <scalar *> take(&scratch, weighted)
+    tile.gathered = <scalar *> take(&scratch, outer_rows * job.f_padded)
+    tile.gathered_share = <scalar *> take(&scratch, outer_rows)
+    tile.gathered_row = <Py_ssize_t *> take(&scratch, outer_rows * 2)
+    tile.scores = <scalar *> take(&scratch, row * job.K)
+    tile.best = <scalar *> take(&scratch, row)
+    tile.weight = <scalar *> take(&scratch, row)
+    tile.density = <scalar *> take(&scratch, row)
+    tile.active = <uint64_t *> take(&scratch, job.K * sizeof(uint64_t))
+    tile.lanes = <double *> take(
+        &scratch, job.K * job.f * VL * sizeof(double) if job.mstep == DOTS else 0
+    )
+    return scratch.used + 64
 
 
 cdef inline Py_ssize_t panel_width(Py_ssize_t first, Py_ssize_t f_padded) noexcept nogil:
     return min(<Py_ssize_t> PANEL, f_padded - first)
+
+
+# --- Loading a tile -------------------------------------------------------------------------
+
+ctypedef fused real:
+    float
+    double
 
 
 cdef void load_tile(
@@ -170,35 +233,143 @@ cdef void load_tile(
     tile.first = first
     tile.n = n
     tile.capacity = round_up(n, STRIP)
-    if job.single:
-        copy_rows[float](<const float *> job.rows + first * job.d, job, n, tile)
+    if job.single_rows:
+        load_rows[float](<const float *> job.rows + first * job.d, job, n, tile)
     else:
-        copy_rows[double](<const double *> job.rows + first * job.d, job, n, tile)
+        load_rows[double](<const double *> job.rows + first * job.d, job, n, tile)
     load_weights(job, tile)
     clear_weightless_rows(job, tile)
     add_features(job, tile)
-    if job.mstep == OUTER or job.mstep == OUTER_POOLED or job.mstep == FEATURES:
+    if needs_panels(job):
         fill_panels(job, tile)
 
 
-ctypedef fused real:
-    float
-    double
+cdef void load_rows(const real *rows, const Job *job, Py_ssize_t n, Tile *tile) noexcept nogil:
+    """Strips from rows: whole groups of VL rows by transposition, what is left one by one."""
+    cdef Py_ssize_t i = 0, d = job.d
+    # Transposition of rows shorter than a vector reads past them, into the rows behind.
+    cdef Py_ssize_t readable = n if d >= VL else min(n, job.n - tile.first - (VL - 1) // d)
+    while i + VL <= readable:
+        load_group(rows + i * d, job, lane_of(job, tile, i))
+        i += VL
+    while i < n:
+        load_row(rows + i * d, job, lane_of(job, tile, i))
+        i += 1
 
 
-cdef void copy_rows(
-    const real *rows, const Job *job, Py_ssize_t n, Tile *tile
+cdef inline scalar *lane_of(const Job *job, const Tile *tile, Py_ssize_t i) noexcept nogil:
+    """Where row i begins in its strip; its features follow at distances of STRIP."""
+    return tile.strips + (i // STRIP) * STRIP * job.f + i % STRIP
+
+
+cdef inline scalar centred(scalar x, double centre) noexcept nogil:
+    x = x - <scalar> centre
+    return x if x > negligible() or x < -negligible() else 0.0
+
+
+cdef void load_row(const real *row, const Job *job, scalar *lane) noexcept nogil:
+    cdef Py_ssize_t j
+    for j in range(job.d):
+        lane[j * STRIP] = centred(<scalar> row[j], job.centre[j])
+
+
+cdef inline vec vload_real(const real *p) noexcept nogil:
+    if real is float:
+        return vload_float(p)
+    else:
+        return vload_double(p)
+
+
+cdef void load_group(const real *rows, const Job *job, scalar *lane) noexcept nogil:
+    """VL rows, transposed in square blocks; the last block may overlap the one before."""
+    cdef Py_ssize_t j, q, d = job.d
+    cdef vec block[16]
+    if d == 1:
+        block[0] = vload_real(rows)
+        store_centred(1, block, job.centre, lane)
+    elif d == 2 and VL >= 2:
+        load_packed(2, rows, block)
+        store_centred(2, block, job.centre, lane)
+    elif d == 4 and VL >= 4:
+        load_packed(4, rows, block)
+        store_centred(4, block, job.centre, lane)
+    elif d < VL:
+        load_block(rows, d, block)
+        store_centred(d, block, job.centre, lane)
+    else:
+        for q from 0 <= q < d by VL:
+            j = min(q, d - VL)
+            load_block(rows + j, d, block)
+            store_centred(VL, block, job.centre + j, lane + j * STRIP)
+
+
+cdef inline void load_packed(Py_ssize_t d, const real *rows, vec *block) noexcept nogil:
+    """VL rows of d values each, d a power of two, as one vector for each feature."""
+    cdef Py_ssize_t i
+    for i in range(d):
+        block[i] = vload_real(rows + i * VL)
+    transpose(d, block)
+
+
+cdef inline void load_block(const real *rows, Py_ssize_t stride, vec *block) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(VL):
+        block[i] = vload_real(rows + i * stride)
+    transpose(VL, block)
+
+
+cdef inline void transpose(Py_ssize_t m, vec *block) noexcept nogil:
+    """Transpose m vectors, m a power of two: each perfect shuffle of the m * VL numbers rotates
+    the bits of their positions by one, and log2(VL) of them exchange row and column.
+    """
+    cdef vec other[16]
+    if LOG2_VL == 1:
+        shuffle_into(m, block, other)
+        copy_vectors(m, other, block)
+    elif LOG2_VL == 2:
+        shuffle_into(m, block, other)
+        shuffle_into(m, other, block)
+    elif LOG2_VL == 3:
+        shuffle_into(m, block, other)
+        shuffle_into(m, other, block)
+        shuffle_into(m, block, other)
+        copy_vectors(m, other, block)
+    elif LOG2_VL == 4:
+        shuffle_into(m, block, other)
+        shuffle_into(m, other, block)
+        shuffle_into(m, block, other)
+        shuffle_into(m, other, block)
+
+
+cdef inline void shuffle_into(Py_ssize_t m, const vec *block, vec *out) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(m // 2):
+        out[2 * i] = vzip_lo(block[i], block[i + m // 2])
+        out[2 * i + 1] = vzip_hi(block[i], block[i + m // 2])
+
+
+cdef inline void copy_vectors(Py_ssize_t m, const vec *a, vec *out) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(m):
+        out[i] = a[i]
+
+
+cdef inline void store_centred(
+    Py_ssize_t m, const vec *block, const double *centre, scalar *lane
 ) noexcept nogil:
-    cdef Py_ssize_t i, j, d = job.d, f = job.f
-    cdef const real *row
-    cdef double *lane
-    cdef double x
-    for i in range(n):
-        row = rows + i * d
-        lane = tile.strips + (i // STRIP) * STRIP * f + i % STRIP
-        for j in range(d):
-            x = <double> row[j] - job.centre[j]
-            lane[j * STRIP] = x if fabs(x) > NEGLIGIBLE else 0.0
+    cdef Py_ssize_t j
+    cdef vec x
+    for j in range(m):
+        x = block[j] - vset1(<scalar> centre[j])
+        vstore(lane + j * STRIP, vselect_gt(vabs(x), vset1(negligible()), x, vset1(0.0)))
+
+
+cdef void load_weights(const Job *job, Tile *tile) noexcept nogil:
+    cdef Py_ssize_t i
+    for i in range(tile.n):
+        tile.weight[i] = 1.0 if job.sample_weight == NULL else job.sample_weight[tile.first + i]
+    for i in range(tile.n, tile.capacity):
+        tile.weight[i] = 0.0
 
 
 cdef void clear_weightless_rows(const Job *job, Tile *tile) noexcept nogil:
@@ -216,50 +387,63 @@ cdef void clear_weightless_rows(const Job *job, Tile *tile) noexcept nogil:
 
 cdef void clear_row(const Job *job, Tile *tile, Py_ssize_t i) noexcept nogil:
     cdef Py_ssize_t j
-    cdef double *lane = tile.strips + (i // STRIP) * STRIP * job.f + i % STRIP
+    cdef scalar *lane = lane_of(job, tile, i)
     for j in range(job.d):
         lane[j * STRIP] = 0.0
 
 
 cdef void add_features(const Job *job, Tile *tile) noexcept nogil:
-    cdef Py_ssize_t s, j, v, d = job.d
-    cdef double *strip
-    cdef vd x, norm
+    cdef Py_ssize_t s, v
     if job.features == PLAIN:
         return
     for s in range(tile.capacity // STRIP):
-        strip = tile.strips + s * STRIP * job.f
         for v in range(NV):
-            norm = vset1(0.0)
-            for j in range(d):
-                x = vload(strip + j * STRIP + v * VL)
-                if job.features == WITH_SQUARES:
-                    vstore(strip + (d + j) * STRIP + v * VL, x * x)
-                else:
-                    norm = norm + x * x
-            if job.features == WITH_NORM:
-                vstore(strip + d * STRIP + v * VL, norm)
+            add_features_of_vector(job, tile.strips + s * STRIP * job.f + v * VL)
+
+
+cdef void add_features_of_vector(const Job *job, scalar *strip) noexcept nogil:
+    cdef Py_ssize_t p, q, d = job.d
+    cdef scalar *out = strip + d * STRIP
+    cdef vec x, norm
+    if job.features == WITH_PRODUCTS:
+        for p in range(d):
+            x = vload(strip + p * STRIP)
+            for q in range(p + 1):
+                vstore(out, x * vload(strip + q * STRIP))
+                out += STRIP
+    elif job.features == WITH_SQUARES:
+        for p in range(d):
+            x = vload(strip + p * STRIP)
+            vstore(out + p * STRIP, x * x)
+    else:
+        norm = vset1(0.0)
+        for p in range(d):
+            x = vload(strip + p * STRIP)
+            norm = norm + x * x
+        vstore(out, norm)
 
 
 cdef void fill_panels(const Job *job, Tile *tile) noexcept nogil:
     """Panels from strips: the same numbers, features beside each other."""
-    cdef Py_ssize_t i, j, q, width
-    cdef const double *lane
-    cdef double *row
+    cdef Py_ssize_t q, v, i, width
     for q from 0 <= q < job.f_padded by PANEL:
         width = panel_width(q, job.f_padded)
-        for i in range(tile.capacity):
-            lane = tile.strips + (i // STRIP) * STRIP * job.f + i % STRIP
-            row = tile.panels + q * tile.capacity + i * width
-            for j in range(min(width, job.f - q)):
-                row[j] = lane[(q + j) * STRIP]
-            for j in range(max(<Py_ssize_t> 0, job.f - q), width):
-                row[j] = 0.0
+        for v from 0 <= v < width by VL:
+            for i from 0 <= i < tile.capacity by VL:
+                fill_block(
+                    job, tile, i, q + v, tile.panels + q * tile.capacity + i * width + v, width
+                )
 
 
-cdef void load_weights(const Job *job, Tile *tile) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(tile.n):
-        tile.weight[i] = 1.0 if job.sample_weight == NULL else job.sample_weight[tile.first + i]
-    for i in range(tile.n, tile.capacity):
-        tile.weight[i] = 0.0
+cdef inline void fill_block(
+    const Job *job, const Tile *tile, Py_ssize_t i, Py_ssize_t q, scalar *out, Py_ssize_t width
+) noexcept nogil:
+    """VL rows from row i on of VL features from feature q on."""
+    cdef Py_ssize_t j
+    cdef const scalar *lane = lane_of(job, tile, i)
+    cdef vec block[16]
+    for j in range(VL):
+        block[j] = vload(lane + (q + j) * STRIP) if q + j < job.f else vset1(0.0)
+    transpose(VL, block)
+    for j in range(VL):
+        vstore(out + j * width, block[j])

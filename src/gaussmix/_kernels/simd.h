@@ -1,96 +1,210 @@
-/* One vector of doubles, as wide as the instruction set this file is compiled for, and the
-   operations on it that C does not spell with an operator.  Everything else is ordinary
-   arithmetic, written where the statistics are. */
+/* One vector, as wide as the instruction set this file is compiled for, and the operations on it
+   that C does not spell with an operator.  Everything else is ordinary arithmetic, written where
+   the statistics are.
+
+   The kernels are compiled twice: with GAUSSMIX_SINGLE a vector holds floats, otherwise doubles.
+   Sums over tiles are doubles in both. */
 #ifndef GAUSSMIX_SIMD_H
 #define GAUSSMIX_SIMD_H
 
 #include <stdint.h>
 #include <string.h>
 
-#define ROUND_MAGIC 6755399441055744.0 /* 1.5 * 2^52: adding it rounds to an integer */
+#ifdef GAUSSMIX_SINGLE
+typedef float scalar;
+typedef uint32_t scalar_bits;
+#define IS_SINGLE 1
+#define MANTISSA_BITS 23
+#define ROUND_MAGIC 12582912.0f /* 1.5 * 2^23: adding it rounds to an integer */
+#define ROUND_MAGIC_BITS UINT32_C(0x4B400000)
+#define SQRT_HALF_BITS UINT32_C(0x3F3504F3)
+#define SIGN_BIT UINT32_C(0x80000000)
+#else
+typedef double scalar;
+typedef uint64_t scalar_bits;
+#define IS_SINGLE 0
+#define MANTISSA_BITS 52
+#define ROUND_MAGIC 6755399441055744.0 /* 1.5 * 2^52 */
+#define ROUND_MAGIC_BITS UINT64_C(0x4338000000000000)
+#define SQRT_HALF_BITS UINT64_C(0x3FE6A09E667F3BCD)
+#define SIGN_BIT UINT64_C(0x8000000000000000)
+#endif
 
 #if defined(__GNUC__) || defined(__clang__)
 
-#if defined(__AVX512F__)
-#define VL 8
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+#define VECTOR_BYTES 64
 #elif defined(__AVX__)
-#define VL 4
+#define VECTOR_BYTES 32
 #else
-#define VL 2
+#define VECTOR_BYTES 16
 #endif
+#define VL (VECTOR_BYTES / (IS_SINGLE ? 4 : 8))
+#define LOG2_VL (VL == 16 ? 4 : VL == 8 ? 3 : VL == 4 ? 2 : 1)
 
-typedef double vd __attribute__((vector_size(8 * VL)));
-typedef uint64_t vu __attribute__((vector_size(8 * VL)));
-typedef double vd_unaligned __attribute__((vector_size(8 * VL), aligned(8), may_alias));
+typedef scalar vec __attribute__((vector_size(VECTOR_BYTES)));
+typedef scalar_bits vec_bits __attribute__((vector_size(VECTOR_BYTES)));
+typedef scalar vec_unaligned
+    __attribute__((vector_size(VECTOR_BYTES), aligned(sizeof(scalar)), may_alias));
+typedef float floats __attribute__((vector_size(4 * VL), aligned(4), may_alias));
+typedef double doubles __attribute__((vector_size(8 * VL), aligned(8), may_alias));
 
-static inline vd vload(const double *p) { return *(const vd_unaligned *)p; }
-static inline void vstore(double *p, vd a) { *(vd_unaligned *)p = a; }
-static inline vd vset1(double a) { return a - (vd){0}; }
-/* Comparisons are written so that a NaN in `a` loses. */
-static inline vd vselect_gt(vd a, vd b, vd yes, vd no) {
-    vu mask = (vu)(a > b);
-    return (vd)((mask & (vu)yes) | (~mask & (vu)no));
+static inline vec vload(const scalar *p) { return *(const vec_unaligned *)p; }
+static inline void vstore(scalar *p, vec a) { *(vec_unaligned *)p = a; }
+static inline vec vload_float(const float *p) {
+    return __builtin_convertvector(*(const floats *)p, vec);
 }
+static inline vec vload_double(const double *p) {
+    return __builtin_convertvector(*(const doubles *)p, vec);
+}
+static inline void vadd_to(double *sum, vec a) {
+    *(doubles *)sum += __builtin_convertvector(a, doubles);
+}
+static inline vec vset1(scalar a) { return a - (vec){0}; }
+static inline vec vabs(vec a) { return (vec)((vec_bits)a & ~SIGN_BIT); }
 /* p * 2^n, where t = n + ROUND_MAGIC holds the integer n in its lowest bits. */
-static inline vd vscale2(vd p, vd t) { return (vd)((vu)p + ((vu)t << 52)); }
+static inline vec vscale2(vec p, vec t) {
+    return (vec)((vec_bits)p + ((vec_bits)t << MANTISSA_BITS));
+}
 /* A positive normal number as 2^e * m with m in [sqrt(1/2), sqrt(2)). */
-#define SQRT_HALF_BITS UINT64_C(0x3FE6A09E667F3BCD)
-static inline vd vexponent(vd a) {
-    vu e = ((vu)a - SQRT_HALF_BITS) >> 52;
-    return (vd)(e + UINT64_C(0x4338000000000000)) - ROUND_MAGIC;
+static inline vec vexponent(vec a) {
+    vec_bits e = ((vec_bits)a - SQRT_HALF_BITS) >> MANTISSA_BITS;
+    return (vec)(e + ROUND_MAGIC_BITS) - ROUND_MAGIC;
 }
-static inline vd vmantissa(vd a) {
-    vu e = ((vu)a - SQRT_HALF_BITS) >> 52;
-    return (vd)((vu)a - (e << 52));
+static inline vec vmantissa(vec a) {
+    vec_bits e = ((vec_bits)a - SQRT_HALF_BITS) >> MANTISSA_BITS;
+    return (vec)((vec_bits)a - (e << MANTISSA_BITS));
 }
+
+/* vzip_lo is a0 b0 a1 b1 ... from the lower halves, vzip_hi the same from the upper halves. */
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, (vec_bits){__VA_ARGS__})
+#endif
+#if VECTOR_BYTES == 64 && IS_SINGLE
+#define ZIP_LO 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23
+#define ZIP_HI 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31
+#elif VECTOR_BYTES == 64 || (VECTOR_BYTES == 32 && IS_SINGLE)
+#define ZIP_LO 0, 8, 1, 9, 2, 10, 3, 11
+#define ZIP_HI 4, 12, 5, 13, 6, 14, 7, 15
+#elif VECTOR_BYTES == 32 || IS_SINGLE
+#define ZIP_LO 0, 4, 1, 5
+#define ZIP_HI 2, 6, 3, 7
+#else
+#define ZIP_LO 0, 2
+#define ZIP_HI 1, 3
+#endif
+static inline vec vzip_lo(vec a, vec b) { return SHUFFLE(a, b, ZIP_LO); }
+static inline vec vzip_hi(vec a, vec b) { return SHUFFLE(a, b, ZIP_HI); }
+
+#define prefetch(p) __builtin_prefetch(p, 1)
 
 #else /* a compiler without vector types: one lane */
 
+#define VECTOR_BYTES sizeof(scalar)
 #define VL 1
-typedef double vd;
+#define LOG2_VL 0
+typedef scalar vec;
 
-static inline double bits_to_double(uint64_t u) { double d; memcpy(&d, &u, 8); return d; }
-static inline uint64_t double_to_bits(double d) { uint64_t u; memcpy(&u, &d, 8); return u; }
-static inline vd vload(const double *p) { return *p; }
-static inline void vstore(double *p, vd a) { *p = a; }
-static inline vd vset1(double a) { return a; }
-static inline vd vselect_gt(vd a, vd b, vd yes, vd no) { return a > b ? yes : no; }
-static inline vd vscale2(vd p, vd t) {
-    return bits_to_double(double_to_bits(p) + (double_to_bits(t) << 52));
+static inline scalar from_bits(scalar_bits u) { scalar a; memcpy(&a, &u, sizeof a); return a; }
+static inline scalar_bits to_bits(scalar a) { scalar_bits u; memcpy(&u, &a, sizeof a); return u; }
+static inline vec vload(const scalar *p) { return *p; }
+static inline void vstore(scalar *p, vec a) { *p = a; }
+static inline vec vload_float(const float *p) { return (scalar)*p; }
+static inline vec vload_double(const double *p) { return (scalar)*p; }
+static inline void vadd_to(double *sum, vec a) { *sum += a; }
+static inline vec vset1(scalar a) { return a; }
+static inline vec vabs(vec a) { return from_bits(to_bits(a) & ~SIGN_BIT); }
+static inline vec vscale2(vec p, vec t) {
+    return from_bits(to_bits(p) + (to_bits(t) << MANTISSA_BITS));
 }
-#define SQRT_HALF_BITS UINT64_C(0x3FE6A09E667F3BCD)
-static inline vd vexponent(vd a) {
-    return (double)((double_to_bits(a) - SQRT_HALF_BITS) >> 52);
+static inline vec vexponent(vec a) {
+    return (scalar)((to_bits(a) - SQRT_HALF_BITS) >> MANTISSA_BITS);
 }
-static inline vd vmantissa(vd a) {
-    uint64_t e = (double_to_bits(a) - SQRT_HALF_BITS) >> 52;
-    return bits_to_double(double_to_bits(a) - (e << 52));
+static inline vec vmantissa(vec a) {
+    scalar_bits e = (to_bits(a) - SQRT_HALF_BITS) >> MANTISSA_BITS;
+    return from_bits(to_bits(a) - (e << MANTISSA_BITS));
 }
+static inline vec vzip_lo(vec a, vec b) { (void)b; return a; }
+static inline vec vzip_hi(vec a, vec b) { (void)a; return b; }
+#define prefetch(p) ((void)(p))
 
 #endif
 
-static inline vd vmax(vd a, vd b) { return vselect_gt(a, b, a, b); }
-/* `floor`, the lowest finite double, is what a comparison with -inf or NaN fails against. */
-static inline int vany_not_above(vd a, double floor) {
-    double lane[VL];
-    int found = 0;
-    vstore(lane, a);
-    for (int i = 0; i < VL; i++) found |= !(lane[i] > floor);
-    return found;
+/* Comparisons are written so that a NaN in `a` loses.  vmask_gt has bit i set where lane i of `a`
+   is greater. */
+#if VL > 1 && (defined(__x86_64__) || defined(__i386__))
+#include <immintrin.h>
+#if IS_SINGLE
+#define INTRINSIC(prefix, op) prefix##op##_ps
+#else
+#define INTRINSIC(prefix, op) prefix##op##_pd
+#endif
+#if VECTOR_BYTES == 64
+#if IS_SINGLE
+#define COMPARE_GT(a, b) _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ)
+#else
+#define COMPARE_GT(a, b) _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ)
+#endif
+static inline vec vmax(vec a, vec b) { return INTRINSIC(_mm512_, max)(a, b); }
+static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
+    return INTRINSIC(_mm512_mask_, blend)(COMPARE_GT(a, b), no, yes);
 }
-static inline double vsum(vd a) {
-    double lane[VL], sum = 0.0;
+static inline unsigned vmask_gt(vec a, vec b) { return COMPARE_GT(a, b); }
+#elif VECTOR_BYTES == 32
+static inline vec vmax(vec a, vec b) { return INTRINSIC(_mm256_, max)(a, b); }
+static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
+    return INTRINSIC(_mm256_, blendv)(no, yes, (vec)(a > b));
+}
+static inline unsigned vmask_gt(vec a, vec b) {
+    return (unsigned)INTRINSIC(_mm256_, movemask)((vec)(a > b));
+}
+#else
+static inline vec vmax(vec a, vec b) { return INTRINSIC(_mm_, max)(a, b); }
+static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
+    vec_bits mask = (vec_bits)(a > b);
+    return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
+}
+static inline unsigned vmask_gt(vec a, vec b) {
+    return (unsigned)INTRINSIC(_mm_, movemask)((vec)(a > b));
+}
+#endif
+#elif VL > 1
+static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
+    vec_bits mask = (vec_bits)(a > b);
+    return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
+}
+static inline vec vmax(vec a, vec b) { return vselect_gt(a, b, a, b); }
+static inline unsigned vmask_gt(vec a, vec b) {
+    unsigned mask = 0;
+    for (int i = 0; i < (int)VL; i++) mask |= (unsigned)(a[i] > b[i]) << i;
+    return mask;
+}
+#else
+static inline vec vselect_gt(vec a, vec b, vec yes, vec no) { return a > b ? yes : no; }
+static inline vec vmax(vec a, vec b) { return a > b ? a : b; }
+static inline unsigned vmask_gt(vec a, vec b) { return a > b; }
+#endif
+
+static inline int vany_gt(vec a, vec b) { return vmask_gt(a, b) != 0; }
+static inline int vall_gt(vec a, vec b) { return vmask_gt(a, b) == (1u << VL) - 1u; }
+static inline double vsum(vec a) {
+    scalar lane[VL];
+    double sum = 0.0;
     vstore(lane, a);
-    for (int i = 0; i < VL; i++) sum += lane[i];
+    for (int i = 0; i < (int)VL; i++) sum += lane[i];
     return sum;
 }
 
-/* Register tile of the outer product in the M-step: 32 vector registers hold 8 x 3
-   accumulators, 16 hold 4 x 3. */
-#if VL == 8 || defined(__aarch64__)
+/* Register tiles of the M-step: 32 vector registers hold 8 x 3 or 4 x 6 accumulators, 16 hold
+   4 x 3. */
+#if VECTOR_BYTES == 64 || defined(__aarch64__)
 #define OUTER_ROWS 8
+#define DOT_COLUMNS 6
 #else
 #define OUTER_ROWS 4
+#define DOT_COLUMNS 3
 #endif
 
 #if defined(__clang__)
