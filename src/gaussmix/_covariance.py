@@ -14,11 +14,20 @@ from __future__ import annotations
 import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
+from . import _runtime
+
 _EPSILON = np.finfo(np.float64).eps
 
 # A column whose part that the other columns do not explain (1 - R^2) is below this many rounding
 # errors per feature is, in double precision, a linear combination of them: its pivot is noise.
 _PIVOT_ROUNDINGS = 1.0
+
+# Matrices of up to this size are factorised by a kernel, all components side by side: LAPACK's own
+# threads would help none of them, and cost as much as half the step. Larger ones are LAPACK's.
+_OWN_FACTORS = 256
+
+# Multiplications below which the kernel stays on one thread.
+_SERIAL_WORK = 1_000_000
 
 # Loadings above this in the unit eigenvector of the smallest eigenvalue belong to the columns that
 # cause a near-null direction; the error message names them.
@@ -55,6 +64,11 @@ def _diagonals(matrices: np.ndarray) -> np.ndarray:
 def _inverse_factors(matrices: np.ndarray) -> np.ndarray:
     """``U = inv(L)'`` of symmetric matrices ``L L'``, (K, d, d); zeros where there is none."""
     factors = matrices.copy()
+    K, d, _ = factors.shape
+    if d <= _OWN_FACTORS:
+        threads = min(K, _runtime.thread_count()) if K * d**3 > _SERIAL_WORK else 1
+        _runtime.run(_runtime.kernels().invert_factors, factors, threads)
+        return factors
     for factor in factors:
         # The transpose of a C-ordered array is what LAPACK calls column-major: nothing is copied,
         # and the lower triangle that LAPACK writes is the upper triangle of `factor`.

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import _runtime
+from ._covariance import FAMILIES, CollapsedComponent
 from ._parameters import MixtureParameters
 from ._statistics import SufficientStatistics
 
@@ -49,9 +50,29 @@ BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
 # Rows whose column medians are the point about which all sums are formed.
 CENTRE_ROWS = 1001
 
-# A component this many bits below a row's best has no share in the row: 2^-86 of it would change no
-# digit of a sum.
+# A component this many bits below a row's best has no share in the row: 2^-86 of a row would change
+# no digit of a sum; in single precision 2^-50 would not.
 NEGLIGIBLE_BITS = -86.0
+NEGLIGIBLE_BITS_SINGLE = -50.0
+
+# float32 rows of so many features are computed in single precision; below, exponentials and loading
+# take the time, and double precision costs little more.
+SINGLE_FEATURES = 17
+
+# Single precision is for rows and components of ordinary size, and for standardised distances that
+# lose at most three of its seven digits when they are formed from the features.
+SINGLE_LIMIT = 1e3
+SINGLE_RANGE = 1e12
+
+# Up to so many features the products of all pairs of them are formed for each row, so that scores
+# and moments of full covariances too are plain matrix products, which suit small sizes better than
+# triangles do; and from so many rows on, below which preparing the coefficients costs more.
+PRODUCTS_FEATURES = 16
+PRODUCTS_ROWS = 2048
+
+# Sums of products are kept lane by lane while they take at most this much; then the rows need not
+# be laid out a second time.
+LANES_BYTES = 256 * 1024
 
 # Scores and moments expanded about the centre lose about as many digits as this has: the squared
 # distance of a mean from the centre in units of the component's deviation.  Up to here the loss
@@ -59,8 +80,14 @@ NEGLIGIBLE_BITS = -86.0
 EXPANSION_LIMIT = 1e5
 
 # The same ratio after the step, where a component may have shrunk meanwhile: a loss of 2e-8 of a
-# variance, floor included, for one step, as the next will be taken about the means.
+# variance, floor included, for one step, as the next will be taken about the means. Of a full
+# covariance that loss would be one of its smallest eigenvalue, and a factor might be lost with it.
 CANCELLATION_LIMIT = 1e8
+CANCELLATION_LIMIT_FULL = 1e6
+
+# The same two in single precision.
+EXPANSION_LIMIT_SINGLE = 1e4
+CANCELLATION_LIMIT_SINGLE = 1e5
 
 
 class Scan(NamedTuple):
@@ -93,6 +120,7 @@ class Rows:
         )
         self.n_threads = _runtime.thread_count(n_threads)
         flags = X.flags
+        self._scan: Scan | None = None
         self._in_place = X.dtype == self.dtype and flags.c_contiguous and flags.aligned
 
     @property
@@ -121,7 +149,29 @@ class Rows:
             some = self.take(chosen if positive is None else positive[chosen]).X
             centre = np.median(some.astype(np.float64), axis=0)
         centre[~np.isfinite(centre)] = 0.0
-        return centre
+        # A number of the rows' own type, so that differences from it are formed without loss.
+        return centre.astype(self.dtype).astype(np.float64)
+
+    @cached_property
+    def ordinary(self) -> bool:
+        """Whether squares of the rows about the centre, and the weights, are far from the ends of
+        what single precision can hold.
+        """
+        least, most = self.weight_range
+        if not 1 / SINGLE_RANGE < least <= most < SINGLE_RANGE:
+            return False
+        scan = self.scan()
+        moved = scan.mean - self.centre
+        squares = scan.variance + moved * moved
+        return bool((squares * self.total_weight / least < SINGLE_RANGE**2).all())
+
+    @cached_property
+    def weight_range(self) -> tuple[float, float]:
+        """The least and the greatest positive weight of a row; ones when there are none."""
+        if self.sample_weight is None:
+            return 1.0, 1.0
+        positive = self.sample_weight[self.sample_weight > 0]
+        return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
 
     @cached_property
     def scatter(self) -> np.ndarray:
@@ -162,6 +212,8 @@ class Rows:
 
     def scan(self) -> Scan:
         """Weighted column means and variances, and the first value that is not finite."""
+        if self._scan is not None:
+            return self._scan
         d = self.n_features
         shift = self.centre
         n_partials = min(PARTIALS, -(-self.n_samples // CHUNK_ROWS))
@@ -180,7 +232,8 @@ class Rows:
         with np.errstate(all="ignore"):
             move = sums[1 : d + 1] / sums[0]
             variance = sums[d + 1 : 2 * d + 1] / sums[0] - move * move
-        return Scan(bad, shift + move, np.maximum(variance, 0.0))
+        self._scan = Scan(bad, shift + move, np.maximum(variance, 0.0))
+        return self._scan
 
 
 class _Partition(NamedTuple):
@@ -200,12 +253,15 @@ class _Partition(NamedTuple):
         return min(_threads(rows, self.row_work * n_rows), chunks)
 
 
-def _partition(n_samples: int, tile_doubles: int, row_work: int) -> _Partition:
-    """Tiles, chunks and rounds for rows that need `tile_doubles` each while in a tile."""
-    tile_rows = next(
-        (rows for rows in TILE_ROWS if rows * tile_doubles * 8 <= TILE_BYTES), TILE_ROWS[-1]
-    )
-    while tile_rows > TILE_ROWS[-1] and tile_rows >= 2 * n_samples:
+def _partition(
+    n_samples: int, tile_scalars: int, row_work: int, single: bool = False
+) -> _Partition:
+    """Tiles, chunks and rounds for rows that need `tile_scalars` numbers each while in a tile."""
+    strip = _runtime.kernels(single).strip_rows()
+    possible = [rows for rows in TILE_ROWS if rows % strip == 0 and rows <= 64 * strip]
+    row_bytes = tile_scalars * (4 if single else 8)
+    tile_rows = next((rows for rows in possible if rows * row_bytes <= TILE_BYTES), possible[-1])
+    while tile_rows > possible[-1] and tile_rows >= 2 * n_samples:
         tile_rows //= 2
     tiles = max(1, min(CHUNK_ROWS, CHUNK_WORK // row_work) // tile_rows)
     chunk_rows = tiles * tile_rows
@@ -228,6 +284,7 @@ class _Scores(NamedTuple):
     constants: np.ndarray  # in bits
     row_work: int
     features: str = "plain"
+    single: bool = False
 
 
 _NOTHING = np.empty(0)
@@ -267,40 +324,104 @@ def _exact_scores(parameters: MixtureParameters) -> _Scores:
     return _Scores("direct", factors.ravel(), d, constants, 2 * K * d)
 
 
-def _expanded_scores(parameters: MixtureParameters, centre: np.ndarray) -> _Scores | None:
-    """Scores linear in features of x - centre, or None where they would lose digits.
+def _scores_for_sums(parameters: MixtureParameters, rows: Rows, single: bool) -> _Scores:
+    """The cheapest E-step that loses no digits of the rows."""
+    means = parameters.means - rows.centre
+    limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
+    expand = _EXPANSIONS.get(parameters.covariance_type)
+    if expand is _expand_full and (single or not _products_pay(parameters, rows, means)):
+        expand = None
+    if expand is not None:
+        features, coefficients, distances = expand(means, parameters.precisions_cholesky)
+        if distances.max() <= limit:
+            constants = _constants(parameters) - 0.5 * LOG2E * distances
+            K, width = coefficients.shape
+            factors = (LOG2E * coefficients).ravel()
+            return _Scores("linear", factors, width, constants, K * width, features, single)
+    return _exact_scores(parameters)._replace(single=single)
 
-    With a shared covariance the term quadratic in x is the same for all components and is left
-    out here; with spheres it needs only the squared norm.
+
+def _suits_single(parameters: MixtureParameters, rows: Rows, centre: np.ndarray) -> bool:
+    """Whether single precision will do: for float32 rows, where standardised distances keep four
+    digits.
     """
-    K = parameters.n_components
+    K, d = parameters.means.shape
+    if rows.dtype != np.float32 or d < SINGLE_FEATURES or parameters.covariances is None:
+        return False
     factors = parameters.precisions_cholesky
-    means = parameters.means - centre
-    if parameters.covariance_type == "tied":
-        whitened = means @ factors
-        distances = np.einsum("kj,kj->k", whitened, whitened)
-        coefficients = whitened @ factors.T
-        features = "plain"
-    elif parameters.covariance_type == "diag":
-        precisions = factors * factors
-        linear = means * precisions
-        distances = np.einsum("kj,kj->k", linear, means)
-        coefficients = np.concatenate([linear, -0.5 * precisions], axis=1)
-        features = "with_squares"
-    elif parameters.covariance_type == "spherical":
-        precisions = factors * factors
-        distances = precisions * np.einsum("kj,kj->k", means, means)
-        coefficients = np.column_stack([means * precisions[:, None], -0.5 * precisions])
-        features = "with_norm"
+    means = np.abs(parameters.means - centre)
+    variances = _variances(parameters)
+    reach = means + 3.0 * np.sqrt(variances)
+    if parameters.covariance_type == "full":
+        squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
+    elif parameters.covariance_type == "tied":
+        squares = (reach * reach) @ (factors * factors)
     else:
-        return None
-    if not distances.max() <= EXPANSION_LIMIT:
-        return None
-    constants = _constants(parameters) - 0.5 * LOG2E * distances
-    width = coefficients.shape[1]
-    return _Scores(
-        "linear", (LOG2E * coefficients).ravel(), width, constants, 2 * K * width, features
+        squares = reach * reach / variances
+    return bool(
+        squares.max() <= SINGLE_LIMIT**2
+        and reach.max() < SINGLE_RANGE
+        and variances.min() > SINGLE_RANGE**-2
     )
+
+
+def _variances(parameters: MixtureParameters) -> np.ndarray:
+    """Variances of the features, of a shape that broadcasts with (K, d)."""
+    covariances = parameters.covariances
+    if parameters.covariance_type == "full":
+        return np.diagonal(covariances, axis1=1, axis2=2)
+    if parameters.covariance_type == "tied":
+        return covariances.diagonal()[None, :]
+    return covariances if covariances.ndim == 2 else covariances[:, None]
+
+
+def _products_pay(parameters: MixtureParameters, rows: Rows, means: np.ndarray) -> bool:
+    """Whether products of features are worth their cost and precise enough."""
+    if parameters.n_features > PRODUCTS_FEATURES or rows.n_samples < PRODUCTS_ROWS:
+        return False
+    if parameters.covariances is None:
+        return False
+    variances = np.diagonal(parameters.covariances, axis1=1, axis2=2)
+    return _digits_lost(variances + means * means, parameters.precisions_cholesky) <= (
+        EXPANSION_LIMIT
+    )
+
+
+def _digits_lost(squares: np.ndarray, factors: np.ndarray) -> float:
+    """Largest second moment about the centre, in units of the variance that the other features
+    leave unexplained: (K, d) moments and the (K, d, d) factors of the precisions.
+    """
+    return float((squares * np.einsum("kpr,kpr->kp", factors, factors)).max())
+
+
+def _expand_full(means, factors):
+    precisions = factors @ factors.transpose(0, 2, 1)
+    linear = np.einsum("kpq,kq->kp", precisions, means)
+    distances = np.einsum("kp,kp->k", linear, means)
+    p, q = np.tril_indices(means.shape[1])
+    quadratic = precisions[:, p, q] * np.where(p == q, -0.5, -1.0)
+    return "with_products", np.concatenate([linear, quadratic], axis=1), distances
+
+
+def _expand_tied(means, factor):
+    whitened = means @ factor
+    return "plain", whitened @ factor.T, np.einsum("kj,kj->k", whitened, whitened)
+
+
+def _expand_spherical(means, factors):
+    precisions = factors * factors
+    coefficients = np.column_stack([means * precisions[:, None], -0.5 * precisions])
+    return "with_norm", coefficients, precisions * np.einsum("kj,kj->k", means, means)
+
+
+# Each returns the name of the features, their coefficients (K, width) in nats, and the squared
+# Mahalanobis distances of the means from the centre (K,). For diagonal covariances differences from
+# the means cost no more.
+_EXPANSIONS = {
+    "full": _expand_full,
+    "tied": _expand_tied,
+    "spherical": _expand_spherical,
+}
 
 
 def _nearest_scores(centres: np.ndarray, origin: np.ndarray) -> _Scores:
@@ -321,11 +442,16 @@ class _Sums(NamedTuple):
     second: np.ndarray
 
 
+# How often a tile holds its rows for each M-step.
+_COPIES = {"outer": 3, "outer_pooled": 3, "squares": 1, "features": 2, "dots": 1, "sums": 1}
+
 _MOMENTS = {"full": "outer", "tied": "outer_pooled", "diag": "squares", "spherical": "squares"}
 
 
 def _width(features: str, d: int) -> int:
-    return {"plain": d, "with_squares": 2 * d, "with_norm": d + 1}[features]
+    return {
+        "plain": d, "with_squares": 2 * d, "with_norm": d + 1, "with_products": d * (d + 3) // 2
+    }[features]  # fmt: skip
 
 
 def _second_shape(mstep: str, K: int, d: int) -> tuple[int, ...]:
@@ -348,9 +474,12 @@ def _sum(
     blocks: Callable[[int, int], np.ndarray] | None = None,
 ) -> _Sums:
     """One pass that sums; `blocks` gives the responsibilities of the "given" E-step."""
-    kernels = _runtime.kernels()
+    kernels = _runtime.kernels(scores.single)
     K, d = means.shape
     width = _width(scores.features, d)
+    least, most = rows.weight_range
+    negligible = NEGLIGIBLE_BITS_SINGLE if scores.single else NEGLIGIBLE_BITS
+    negligible -= math.log2(most / least)
     codes = (
         kernels.ESTEPS[scores.estep],
         kernels.MSTEPS[mstep],
@@ -358,7 +487,7 @@ def _sum(
     )
     sharers = 1 if scores.estep == "nearest" else K  # components that a row is added to
     work = scores.row_work + _moment_work(mstep, sharers, d, width)
-    cut = _partition(rows.n_samples, 3 * width + K, work)
+    cut = _partition(rows.n_samples, _COPIES[mstep] * width + K, work, scores.single)
     size = kernels.partial_size(codes[1], codes[2], K, d)
     n_chunks = -(-rows.n_samples // cut.chunk_rows)
     n_partials = max(1, min(PARTIALS, n_chunks, max(2, PARTIALS_BYTES // (8 * size))))
@@ -369,7 +498,7 @@ def _sum(
             _runtime.run(
                 kernels.accumulate, block[start:stop], rows.weights(first + start, stop - start),
                 given, *codes, centre, means, scores.factors, scores.factor_stride,
-                scores.constants, NEGLIGIBLE_BITS, cut.tile_rows, cut.chunk_rows,
+                scores.constants, negligible, cut.tile_rows, cut.chunk_rows,
                 (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
                 min(cut.threads(rows, stop - start), n_partials),
             )  # fmt: skip
@@ -397,38 +526,94 @@ def accumulate(
     `variance_floor` is what the M-step will add to every variance; digits far below it are not
     worth a second pass.
     """
-    expanded = _expanded_scores(parameters, rows.centre)
-    if expanded is not None:
-        statistics = _accumulate_expanded(parameters, rows, expanded)
-        if not _has_cancelled(statistics, variance_floor):
+    single = _suits_single(parameters, rows, rows.centre) and rows.ordinary
+    scores = _scores_for_sums(parameters, rows, single)
+    if _centred_moments_hold(parameters, rows, scores, variance_floor):
+        statistics = _accumulate_features(parameters, rows, scores)
+        if not _has_cancelled(statistics, variance_floor, single):
             return statistics
-    scores = _exact_scores(parameters)
+    scores = _exact_scores(parameters)._replace(single=single)
+    means = parameters.means
     if parameters.covariance_type == "tied":
-        K, d = parameters.means.shape
+        K, d = means.shape
         scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
+    if single:
+        return _moments_in_single(parameters, rows, scores, variance_floor)
+    return _moments(rows, scores, parameters.covariance_type, rows.centre, means)
+
+
+def _moments_in_single(parameters, rows, scores, variance_floor) -> SufficientStatistics:
+    """Moments in single precision, or in double where a covariance that they give could not be
+    told from a singular one.
+    """
+    # The kernel can represent these means.
+    means = rows.centre + (parameters.means - rows.centre).astype(np.float32)
+    statistics = _moments(rows, scores, parameters.covariance_type, rows.centre, means)
+    if statistics.covariance_type != "full" or _keeps_digits(
+        statistics, variance_floor, EXPANSION_LIMIT_SINGLE
+    ):
+        return statistics
+    scores = scores._replace(single=False)
     return _moments(rows, scores, parameters.covariance_type, rows.centre, parameters.means)
 
 
-def _accumulate_expanded(parameters, rows, scores) -> SufficientStatistics:
+def _centred_moments_hold(parameters, rows, scores, variance_floor) -> bool:
+    """Whether variances may be formed from moments about the centre, as far as the parameters
+    before the step tell. A variance that is hardly more than its floor needs fewer digits.
+    """
+    if parameters.covariance_type == "full":
+        return scores.estep == "linear"
+    if parameters.covariances is None:
+        return False
+    limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
+    if scores.single:
+        limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
+    variances = _variances(parameters)
+    squares = np.square(parameters.means - rows.centre)
+    if parameters.covariance_type == "spherical":
+        squares = squares.mean(axis=1, keepdims=True)
+    limits = np.where(variances <= 2 * variance_floor, floor_limit, limit)
+    return bool((squares <= limits * variances).all())
+
+
+_FEATURES = {"full": "with_products", "tied": "plain", "diag": "with_squares",
+             "spherical": "with_norm"}  # fmt: skip
+
+
+def _accumulate_features(parameters, rows, scores) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
     K, d = parameters.means.shape
-    sums = _sum(rows, scores, "features", rows.centre, parameters.means)
+    features = _FEATURES[parameters.covariance_type]
+    lanes = K * _width(features, d) * _runtime.kernels().vector_bytes()
+    mstep = "dots" if lanes <= LANES_BYTES else "features"
+    sums = _sum(rows, scores._replace(features=features), mstep, rows.centre, parameters.means)
     first = np.ascontiguousarray(sums.first[:, :d])
     second = sums.first[:, d:]
     log_likelihood = sums.log_likelihood
     if parameters.covariance_type == "tied":
-        # What the scores left out: -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
         second = rows.scatter
-        factor = parameters.precisions_cholesky
-        log_likelihood -= 0.5 * float(np.einsum("jr,jr->", factor, second @ factor))
+        if scores.estep == "linear":
+            # What the scores left out: -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
+            factor = parameters.precisions_cholesky
+            log_likelihood -= 0.5 * float(np.einsum("jr,jr->", factor, second @ factor))
     elif parameters.covariance_type == "spherical":
         second = second[:, 0]
+    elif parameters.covariance_type == "full":
+        p, q = np.tril_indices(d)
+        products = second
+        second = np.empty((K, d, d))
+        second[:, p, q] = products
+        second[:, q, p] = products
     sums = _Sums(log_likelihood, sums.weight, first, second)
     return _statistics(parameters.covariance_type, rows, sums, np.tile(rows.centre, (K, 1)))
 
 
-def _has_cancelled(statistics: SufficientStatistics, variance_floor: float) -> bool:
+def _has_cancelled(
+    statistics: SufficientStatistics, variance_floor: float, single: bool
+) -> bool:
     """Whether new variances would be small differences of large moments about the centre."""
+    if statistics.covariance_type == "full":
+        return not _keeps_digits(statistics, variance_floor, CANCELLATION_LIMIT_FULL)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     squares = statistics.first * statistics.first
     second = statistics.second
@@ -442,7 +627,25 @@ def _has_cancelled(statistics: SufficientStatistics, variance_floor: float) -> b
     else:
         moved = squares.sum(axis=1) / weight
         floor = variance_floor * weight * squares.shape[1]
-    return bool((second > CANCELLATION_LIMIT * (second - moved + floor)).any())
+    limit = CANCELLATION_LIMIT_SINGLE if single else CANCELLATION_LIMIT
+    return bool((second > limit * (second - moved + floor)).any())
+
+
+def _keeps_digits(statistics, variance_floor: float, limit: float) -> bool:
+    """Whether full covariances from the statistics have factors, and lose not more than `limit`
+    roundings of their moments in them.
+    """
+    family = FAMILIES["full"]
+    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
+    means = statistics.shift + statistics.first / weight[:, None]
+    covariances = family.maximize(statistics, weight, means)
+    family.regularise(covariances, variance_floor)
+    try:
+        factors = family.factorise(covariances)
+    except CollapsedComponent:
+        return False
+    squares = np.diagonal(statistics.second, axis1=1, axis2=2) / weight[:, None]
+    return _digits_lost(squares, factors) <= limit
 
 
 def _statistics(
@@ -526,17 +729,20 @@ def evaluate(
         Component of the largest responsibility.
     """
     centre = _centre(parameters)
+    single = _suits_single(parameters, rows, centre)
+    if single:
+        centre = centre.astype(np.float32).astype(np.float64)
     _evaluate(
-        rows, _exact_scores(parameters), centre, parameters.means, log_density, responsibilities,
+        rows, _exact_scores(parameters)._replace(single=single), centre, parameters.means, log_density, responsibilities,
         labels,
     )  # fmt: skip
 
 
 def _evaluate(rows, scores, centre, means, log_density, responsibilities, labels) -> None:
-    kernels = _runtime.kernels()
+    kernels = _runtime.kernels(scores.single)
     K, d = means.shape
     work = scores.row_work + 20 * K
-    cut = _partition(rows.n_samples, 2 * d + K, work)
+    cut = _partition(rows.n_samples, 2 * d + K, work, scores.single)
     for first, block in rows.blocks(cut.chunk_rows):
         part = slice(first, first + len(block))
         _runtime.run(

@@ -87,11 +87,12 @@ _INSTRUCTION_SET = choose_instruction_set(
 )
 # A module that was built but cannot be imported is a fault to be seen, no reason to take another.
 _KERNELS = importlib.import_module(f"gaussmix._kernels._em_{_INSTRUCTION_SET}")
+_SINGLE_KERNELS = importlib.import_module(f"gaussmix._kernels._em_{_INSTRUCTION_SET}_single")
 
 
-def kernels() -> ModuleType:
-    """Return the compiled module in use."""
-    return _KERNELS
+def kernels(single: bool = False) -> ModuleType:
+    """Return the compiled module in use, for computations in double or in single precision."""
+    return _SINGLE_KERNELS if single else _KERNELS
 
 
 def instruction_set() -> str:

@@ -18,6 +18,7 @@ include "_estep.pxi"
 include "_mstep.pxi"
 include "_kmeans.pxi"
 include "_scan.pxi"
+include "_factor.pxi"
 
 cdef extern from "Python.h":
     int PyErr_CheckSignals() except -1
@@ -506,3 +507,17 @@ cdef void moments_of_chunks(
             x + first * d, weight + first if weight != NULL else NULL,
             min(chunk_rows, n - first), d, shift, sums,
         )
+
+
+# --- Factors for the M-step -----------------------------------------------------------------
+
+def invert_factors(
+    double[:, :, ::1] matrices,             # INOUT (K, d, d) symmetric; then U with inv(A) = U U',
+                                            #       or zeros where A is not positive definite
+    int n_threads,
+):
+    """Upper triangular factors of the inverses of positive definite matrices."""
+    cdef Py_ssize_t k, K = matrices.shape[0], d = matrices.shape[1]
+    for k in prange(K, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1):
+        if not invert_factor(&matrices[k, 0, 0], d):
+            memset(&matrices[k, 0, 0], 0, d * d * sizeof(double))

@@ -28,24 +28,24 @@ cdef inline vec exp2_reduced(vec r) noexcept nogil:
     cdef vec p
     if IS_SINGLE:
         p = vset1(0.000154614447)
-        p = p * r + 0.001340042818
-        p = p * r + 0.009618056679
-        p = p * r + 0.05550327227
-        p = p * r + 0.2402265092
-        p = p * r + 0.6931472067
+        p = p * r + vset1(0.001340042818)
+        p = p * r + vset1(0.009618056679)
+        p = p * r + vset1(0.05550327227)
+        p = p * r + vset1(0.2402265092)
+        p = p * r + vset1(0.6931472067)
     else:
         p = vset1(4.4558179083360645e-10)
-        p = p * r + 7.074194297288521e-09
-        p = p * r + 1.0178057087733941e-07
-        p = p * r + 1.3215432535912375e-06
-        p = p * r + 1.5252733841556773e-05
-        p = p * r + 0.00015403530463724353
-        p = p * r + 0.001333355814640647
-        p = p * r + 0.009618129107587256
-        p = p * r + 0.055504108664821625
-        p = p * r + 0.24022650695910158
-        p = p * r + 0.6931471805599453
-    return p * r + 1.0
+        p = p * r + vset1(7.074194297288521e-09)
+        p = p * r + vset1(1.0178057087733941e-07)
+        p = p * r + vset1(1.3215432535912375e-06)
+        p = p * r + vset1(1.5252733841556773e-05)
+        p = p * r + vset1(0.00015403530463724353)
+        p = p * r + vset1(0.001333355814640647)
+        p = p * r + vset1(0.009618129107587256)
+        p = p * r + vset1(0.055504108664821625)
+        p = p * r + vset1(0.24022650695910158)
+        p = p * r + vset1(0.6931471805599453)
+    return p * r + vset1(1.0)
 
 
 # log2(m) = 2/ln2 * atanh(f), f = (m - 1)/(m + 1): series in f^2, relative error 3e-9 for single
@@ -53,22 +53,22 @@ cdef inline vec exp2_reduced(vec r) noexcept nogil:
 cdef inline vec log2_positive(vec x) noexcept nogil:
     """log2(x) for positive normal x."""
     cdef vec m = vmantissa(x)
-    cdef vec f = (m - 1.0) / (m + 1.0)
+    cdef vec f = (m - vset1(1.0)) * vreciprocal(m + vset1(1.0))
     cdef vec z = f * f
     cdef vec p
     if IS_SINGLE:
         p = vset1(0.147899747)
-        p = p * z + 0.1999439028
-        p = p * z + 0.3333334252
+        p = p * z + vset1(0.1999439028)
+        p = p * z + vset1(0.3333334252)
     else:
         p = vset1(0.07308224842521703)
-        p = p * z + 0.07665860800278021
-        p = p * z + 0.09091444562630861
-        p = p * z + 0.1111110556739754
-        p = p * z + 0.14285714312987743
-        p = p * z + 0.19999999999949752
-        p = p * z + 0.3333333333333335
-    return vexponent(x) + 2.8853900817779268 * (f + f * (z * p))
+        p = p * z + vset1(0.07665860800278021)
+        p = p * z + vset1(0.09091444562630861)
+        p = p * z + vset1(0.1111110556739754)
+        p = p * z + vset1(0.14285714312987743)
+        p = p * z + vset1(0.19999999999949752)
+        p = p * z + vset1(0.3333333333333335)
+    return vexponent(x) + vset1(2.8853900817779268) * (f + f * (z * p))
 
 
 # --- Products of a panel of outputs with a strip of rows ------------------------------------
@@ -410,50 +410,78 @@ cdef void normalise(
     """
     cdef Py_ssize_t s
     memset(tile.active, 0, job.K * sizeof(uint64_t))
+    # One kind of work at a time: the steps for a row wait for each other, those of many rows do not.
     for s in range(tile.capacity // STRIP):
-        normalise_strip(job, tile, s, row_weight)
+        exponentiate(job, tile, s)
+    for s in range(tile.capacity // STRIP):
+        take_logarithm(tile, s, row_weight)
+    if row_weight != NULL:
+        for s in range(tile.capacity // STRIP):
+            apportion(job, tile, s)
 
 
-cdef void normalise_strip(
-    const Job *job, Tile *tile, Py_ssize_t s, const scalar *row_weight
-) noexcept nogil:
-    cdef Py_ssize_t v, k, K = job.K, stride = tile.capacity
-    cdef scalar *scores = tile.scores + s * STRIP
-    cdef scalar *score
+cdef void exponentiate(const Job *job, Tile *tile, Py_ssize_t s) noexcept nogil:
+    """2^(score - best) in place of the scores, and their sums in place of the log-density."""
+    cdef Py_ssize_t v, k
+    cdef scalar *score = tile.scores + s * STRIP
     cdef uint64_t bit = (<uint64_t> 1) << s
+    cdef scalar lowest_share = job.floor
+    cdef vec floor = vset1(lowest_share)
     cdef vec best[3]
     cdef vec total[3]
     cdef vec x[3]
-    cdef vec floor = vset1(job.floor)
     find_best(job, tile, s, best)
     for v in range(NV):
         total[v] = vset1(0.0)
-    for k in range(K):
-        score = scores + k * stride
+    for k in range(job.K):
         for v in range(NV):
             x[v] = vload(score + v * VL) - best[v]
         if vany_gt(x[0], floor) or vany_gt(x[1], floor) or vany_gt(x[2], floor):
             tile.active[k] |= bit
             for v in range(NV):
-                x[v] = exp2_above(x[v], job.floor)
+                x[v] = exp2_above(x[v], lowest_share)
                 vstore(score + v * VL, x[v])
                 total[v] = total[v] + x[v]
         else:
             for v in range(NV):
                 vstore(score + v * VL, vset1(0.0))
+        score += tile.capacity
     for v in range(NV):
-        x[v] = best[v] + log2_positive(total[v])
-        x[v] = vselect_gt(best[v], vset1(lowest()), x[v], vset1(-INFINITY))
-        vstore(tile.density + s * STRIP + v * VL, x[v])
-    if row_weight == NULL:
-        return
+        vstore(tile.best + s * STRIP + v * VL, best[v])
+        vstore(tile.density + s * STRIP + v * VL, total[v])
+
+
+cdef void take_logarithm(Tile *tile, Py_ssize_t s, const scalar *row_weight) noexcept nogil:
+    """Log-density from best score and sum, and the rows' weights over the sums in place of the
+    best scores.
+    """
+    cdef Py_ssize_t i
+    cdef vec best, total, log_density
+    for i from s * STRIP <= i < (s + 1) * STRIP by VL:
+        best = vload(tile.best + i)
+        total = vload(tile.density + i)
+        log_density = best + log2_positive(total)
+        vstore(
+            tile.density + i,
+            vselect_gt(best, vset1(lowest()), log_density, vset1(-INFINITY)),
+        )
+        if row_weight != NULL:
+            vstore(tile.best + i, vload(row_weight + i) * vreciprocal(total))
+
+
+cdef void apportion(const Job *job, Tile *tile, Py_ssize_t s) noexcept nogil:
+    """Each row's weight among the components that have a share in it."""
+    cdef Py_ssize_t v, k
+    cdef scalar *score = tile.scores + s * STRIP
+    cdef uint64_t bit = (<uint64_t> 1) << s
+    cdef vec unit[3]
     for v in range(NV):
-        x[v] = vload(row_weight + s * STRIP + v * VL) / total[v]
-    for k in range(K):
+        unit[v] = vload(tile.best + s * STRIP + v * VL)
+    for k in range(job.K):
         if tile.active[k] & bit:
-            score = scores + k * stride
             for v in range(NV):
-                vstore(score + v * VL, x[v] * vload(score + v * VL))
+                vstore(score + v * VL, unit[v] * vload(score + v * VL))
+        score += tile.capacity
 
 
 cdef inline void find_best(

@@ -71,13 +71,23 @@ cdef double sum_rows(const scalar *a, Py_ssize_t n) noexcept nogil:
 
 cdef void add_log_likelihood(const Job *job, const Tile *tile, Sums *sums) noexcept nogil:
     """Rows of weight zero are left out, so that an infinite log-density of theirs is no NaN."""
-    cdef Py_ssize_t i
-    cdef double total = 0.0, weight = 0.0
-    for i in range(tile.n):
-        if tile.weight[i] > 0.0:
-            total += <double> tile.weight[i] * <double> tile.density[i]
-            weight += tile.weight[i]
-    sums.log_likelihood[0] += total + weight * job.reference
+    cdef Py_ssize_t i, v
+    cdef vec weight, zero = vset1(0.0)
+    cdef double lanes[3 * 16]
+    cdef double total = 0.0
+    memset(lanes, 0, sizeof(lanes))
+    for i from 0 <= i < tile.capacity by STRIP:
+        for v in range(NV):
+            weight = vload(tile.weight + i + v * VL)
+            vadd_to(
+                lanes + v * VL,
+                vselect_gt(weight, zero, weight * vload(tile.density + i + v * VL), zero),
+            )
+    for i in range(STRIP):
+        total += lanes[i]
+    sums.log_likelihood[0] += total
+    if IS_SINGLE:
+        sums.log_likelihood[0] += job.reference * sum_rows(tile.weight, tile.capacity)
 
 
 # --- Second moments of all features ---------------------------------------------------------
@@ -262,6 +272,8 @@ cdef void add_squares(const Job *job, Tile *tile, Py_ssize_t k, Sums *sums) noex
         first = vset1(0.0)
         second = vset1(0.0)
         for s in range(tile.capacity // STRIP):
+            if not tile.active[k] >> s & 1:
+                continue
             strip = tile.strips + (s * job.f + j) * STRIP
             for v in range(NV):
                 x = vload(strip + v * VL)

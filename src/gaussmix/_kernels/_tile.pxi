@@ -12,7 +12,7 @@
 # from the caller and what goes back, parameters and sums, is double in both.
 
 from libc.float cimport DBL_MAX, FLT_MAX
-from libc.math cimport INFINITY, fabs, isfinite, log
+from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memset
 
@@ -36,6 +36,7 @@ cdef extern from "simd.h" nogil:
     vec vset1(scalar a)
     vec vabs(vec a)
     vec vmax(vec a, vec b)
+    vec vreciprocal(vec a)
     vec vselect_gt(vec a, vec b, vec yes, vec no)
     vec vscale2(vec p, vec t)
     vec vexponent(vec a)
@@ -45,7 +46,7 @@ cdef extern from "simd.h" nogil:
     bint vany_gt(vec a, vec b)
     bint vall_gt(vec a, vec b)
     double vsum(vec a)
-    void prefetch(const double *p)
+    void prefetch(const void *p)
     int gaussmix_openmp_max_threads()
 
 cdef enum:
@@ -250,11 +251,19 @@ cdef void load_rows(const real *rows, const Job *job, Py_ssize_t n, Tile *tile) 
     # Transposition of rows shorter than a vector reads past them, into the rows behind.
     cdef Py_ssize_t readable = n if d >= VL else min(n, job.n - tile.first - (VL - 1) // d)
     while i + VL <= readable:
+        # Rows are read across, which the processor's own prefetching follows badly.
+        prefetch_values(rows + (i + 2 * VL) * d, VL * d)
         load_group(rows + i * d, job, lane_of(job, tile, i))
         i += VL
     while i < n:
         load_row(rows + i * d, job, lane_of(job, tile, i))
         i += 1
+
+
+cdef inline void prefetch_values(const real *p, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i
+    for i from 0 <= i < n by 64 // <Py_ssize_t> sizeof(real):
+        prefetch(p + i)
 
 
 cdef inline scalar *lane_of(const Job *job, const Tile *tile, Py_ssize_t i) noexcept nogil:

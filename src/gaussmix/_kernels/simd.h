@@ -98,7 +98,7 @@ static inline vec vmantissa(vec a) {
 static inline vec vzip_lo(vec a, vec b) { return SHUFFLE(a, b, ZIP_LO); }
 static inline vec vzip_hi(vec a, vec b) { return SHUFFLE(a, b, ZIP_HI); }
 
-#define prefetch(p) __builtin_prefetch(p, 1)
+#define prefetch(p) __builtin_prefetch(p)
 
 #else /* a compiler without vector types: one lane */
 
@@ -187,14 +187,26 @@ static inline vec vmax(vec a, vec b) { return a > b ? a : b; }
 static inline unsigned vmask_gt(vec a, vec b) { return a > b; }
 #endif
 
+/* 1 / a to rounding, for a far from the ends of the range. */
+#if VL > 1 && VECTOR_BYTES == 64
+static inline vec vreciprocal(vec a) { /* 14 bits, doubled by each Newton step */
+    vec y = INTRINSIC(_mm512_, rcp14)(a);
+    y += y * (1 - a * y);
+    return IS_SINGLE ? y : y + y * (1 - a * y);
+}
+#else
+static inline vec vreciprocal(vec a) { return 1 / a; }
+#endif
+
 static inline int vany_gt(vec a, vec b) { return vmask_gt(a, b) != 0; }
 static inline int vall_gt(vec a, vec b) { return vmask_gt(a, b) == (1u << VL) - 1u; }
-static inline double vsum(vec a) {
+/* The sum of the lanes: the upper half is added to the lower until one is left. */
+static inline scalar vsum(vec a) {
     scalar lane[VL];
-    double sum = 0.0;
     vstore(lane, a);
-    for (int i = 0; i < (int)VL; i++) sum += lane[i];
-    return sum;
+    for (int half = (int)VL / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) lane[i] += lane[i + half];
+    return lane[0];
 }
 
 /* Register tiles of the M-step: 32 vector registers hold 8 x 3 or 4 x 6 accumulators, 16 hold
