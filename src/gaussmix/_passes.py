@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -45,6 +45,9 @@ ROUND_WORK = 1_000_000_000  # multiply-adds
 # others are read in place, in blocks after which the interpreter can notice Ctrl-C.
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
+
+_SINGLE = np.dtype(np.float32)
+_DOUBLE = np.dtype(np.float64)
 
 # Rows whose column medians are the point about which all sums are formed.
 CENTRE_ROWS = 1001
@@ -84,12 +87,16 @@ class Rows:
         self.X = X
         self.sample_weight = sample_weight
         self.n_samples, self.n_features = X.shape
-        self.dtype = np.dtype(
-            np.float32 if X.dtype.kind == "f" and X.dtype.itemsize == 4 else np.float64
-        )
-        self.n_threads = _runtime.thread_count(n_threads)
+        dtype = X.dtype
+        self.dtype = _SINGLE if dtype.kind == "f" and dtype.itemsize == 4 else _DOUBLE
+        self._n_threads = n_threads
         flags = X.flags
-        self._in_place = X.dtype == self.dtype and flags.c_contiguous and flags.aligned
+        self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
+
+    @cached_property
+    def n_threads(self) -> int:
+        """Most threads to use; found out when there is enough work for more than one."""
+        return _runtime.thread_count(self._n_threads)
 
     @property
     def total_weight(self) -> float:
@@ -133,12 +140,13 @@ class Rows:
     def blocks(self, chunk_rows: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
         row_bytes = self.n_features * self.dtype.itemsize
-        limit = BLOCK_BYTES_IN_PLACE if self._in_place else BLOCK_BYTES
+        limit = BLOCK_BYTES_IN_PLACE if self.in_place else BLOCK_BYTES
         size = max(1, limit // (row_bytes * chunk_rows)) * chunk_rows
         for first in range(0, self.n_samples, size):
             block = self.X[first : first + size]
-            with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
-                block = np.require(block, self.dtype, ["C", "A"])
+            if not self.in_place:
+                with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
+                    block = np.require(block, self.dtype, ["C", "A"])
             yield first, block
 
     def weights(self, first: int, n: int) -> np.ndarray | None:
@@ -196,6 +204,7 @@ class _Partition(NamedTuple):
         return min(_threads(rows, self.row_work * n_rows), chunks)
 
 
+@lru_cache(maxsize=256)
 def _partition(n_samples: int, tile_doubles: int, row_work: int) -> _Partition:
     """Tiles, chunks and rounds for rows that need `tile_doubles` each while in a tile."""
     tile_rows = next(
@@ -209,7 +218,9 @@ def _partition(n_samples: int, tile_doubles: int, row_work: int) -> _Partition:
 
 
 def _threads(rows: Rows, work: int) -> int:
-    return max(1, min(rows.n_threads, work // THREAD_WORK))
+    """Threads for so many multiply-adds."""
+    worth = work // THREAD_WORK
+    return min(rows.n_threads, worth) if worth > 1 else 1
 
 
 # --- What the kernels need to know of a mixture -------------------------------------------------
@@ -500,50 +511,83 @@ def accumulate_responsibilities(
 # --- Passes that write a value for each row -----------------------------------------------------
 
 
-def evaluate(
-    parameters: MixtureParameters,
-    rows: Rows,
-    *,
-    log_density: np.ndarray | None = None,
-    responsibilities: np.ndarray | None = None,
-    labels: np.ndarray | None = None,
-) -> None:
-    """Fill the given C-contiguous arrays.
+class Scorer:
+    """A mixture made ready to score rows: what depends on its parameters alone is done once.
+
+    The parameters' arrays must stay as they are. Nothing in a scorer changes, so threads may share
+    it.
 
     Parameters
     ----------
     parameters : MixtureParameters
-    rows : Rows
-    log_density : ndarray of shape (n,), of the rows' dtype, optional
-        Natural logarithm of the mixture's density at each row.
-    responsibilities : ndarray of shape (n, K), of the rows' dtype, optional
-        Posterior probabilities of the components; each row sums to one.
-    labels : ndarray of shape (n,), intp, optional
-        Component of the largest responsibility.
     """
-    centre = _centre(parameters)
-    _evaluate(
-        rows, _exact_scores(parameters), centre, parameters.means, log_density, responsibilities,
-        labels,
-    )  # fmt: skip
 
-
-def _evaluate(rows, scores, centre, means, log_density, responsibilities, labels) -> None:
-    kernels = _runtime.kernels()
-    K, d = means.shape
-    work = scores.row_work + 20 * K
-    cut = _partition(rows.n_samples, 2 * d + K, work)
-    for first, block in rows.blocks(cut.chunk_rows):
-        part = slice(first, first + len(block))
-        _runtime.run(
-            kernels.evaluate, block, kernels.ESTEPS[scores.estep], centre, means, scores.factors,
-            scores.factor_stride, scores.constants, cut.tile_rows, cut.chunk_rows,
-            cut.round_chunks(rows.n_threads),
-            None if log_density is None else log_density[part],
-            None if responsibilities is None else responsibilities[part],
-            None if labels is None else labels[part],
-            cut.threads(rows, len(block)),
+    def __init__(self, parameters: MixtureParameters):
+        scores = _exact_scores(parameters)
+        kernels = _runtime.kernels()
+        self.n_components, self.n_features = parameters.means.shape
+        self._row_work = scores.row_work + 20 * self.n_components
+        self._kernels = kernels
+        self._job = kernels.ScoringJob(
+            kernels.ESTEPS[scores.estep], _centre(parameters), parameters.means, scores.factors,
+            scores.factor_stride, scores.constants,
         )  # fmt: skip
+
+    def evaluate(
+        self,
+        rows: Rows,
+        *,
+        log_density: np.ndarray | None = None,
+        responsibilities: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+    ) -> tuple[int, int] | None:
+        """Fill the given C-contiguous arrays, if all rows are finite.
+
+        Parameters
+        ----------
+        rows : Rows
+        log_density : ndarray of shape (n,), of the rows' dtype, optional
+            Natural logarithm of the mixture's density at each row.
+        responsibilities : ndarray of shape (n, K), of the rows' dtype, optional
+            Posterior probabilities of the components; each row sums to one.
+        labels : ndarray of shape (n,), intp, optional
+            Component of the largest responsibility.
+
+        Returns
+        -------
+        tuple of int or None
+            Row and column of the first NaN or infinity; nothing has been written then.
+        """
+        tile_doubles = 2 * self.n_features + self.n_components
+        cut = _partition(rows.n_samples, tile_doubles, self._row_work)
+        if rows.n_samples <= cut.chunk_rows:
+            block = rows.X if rows.in_place else next(rows.blocks(cut.chunk_rows))[1]
+            position = self._kernels.evaluate_few(
+                block, self._job, cut.tile_rows, log_density, responsibilities, labels
+            )
+            return None if position < 0 else divmod(position, self.n_features)
+        bad = rows.first_nonfinite()
+        if bad is not None:
+            return bad
+        for first, block in rows.blocks(cut.chunk_rows):
+            part = slice(first, first + len(block))
+            threads = cut.threads(rows, len(block))
+            _runtime.run(
+                self._kernels.evaluate, block, self._job, cut.tile_rows, cut.chunk_rows,
+                cut.round_chunks(threads),
+                None if log_density is None else log_density[part],
+                None if responsibilities is None else responsibilities[part],
+                None if labels is None else labels[part],
+                threads,
+            )  # fmt: skip
+        return None
+
+
+def evaluate(
+    parameters: MixtureParameters, rows: Rows, **outputs: np.ndarray
+) -> tuple[int, int] | None:
+    """Score rows once: `Scorer.evaluate` under these parameters."""
+    return Scorer(parameters).evaluate(rows, **outputs)
 
 
 # --- k-means ------------------------------------------------------------------------------------
