@@ -45,16 +45,15 @@ _FITTED = frozenset(
 
 
 class _Kept(NamedTuple):
-    """A scorer, and the attributes it was made from."""
+    """A scorer, and what the attributes were that it was made from."""
 
     covariance_type: str
-    copies: tuple
+    snapshot: object
     scorer: _passes.Scorer
 
     def is_of(self, covariance_type, arrays: tuple) -> bool:
         """Whether the attributes are still the same, to the last bit."""
-        same_arrays = _runtime.kernels().same_arrays
-        return self.covariance_type == covariance_type and same_arrays(arrays, self.copies)
+        return self.covariance_type == covariance_type and self.snapshot.equals(arrays)
 
 
 class GaussianMixture(_sklearn.EstimatorMixin):
@@ -756,8 +755,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """The mixture in the public attributes, ready to score rows.
 
         It is kept for the next call. Attributes may be set, and their arrays changed in place, at
-        any time, so all bytes are compared with copies: reading them takes a fraction of the time
-        to score one row, which multiplies with each.
+        any time, so all bytes are compared with copies. Preparing them takes longer than that,
+        and scoring a row from parameters that fit in cache as well.
         """
         arrays = self._scored_arrays()
         kept = getattr(self, "_kept", None)
@@ -766,7 +765,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         copies = tuple(_copy(array) for array in arrays)
         scorer = _passes.Scorer(self._mixture(copies))
         if sum(copy.nbytes for copy in copies) <= _MOST_KEPT:
-            self._kept = _Kept(self.covariance_type, copies, scorer)
+            snapshot = _runtime.kernels().Snapshot(*copies)
+            self._kept = _Kept(self.covariance_type, snapshot, scorer)
         return scorer
 
     def _parameters(self) -> MixtureParameters:

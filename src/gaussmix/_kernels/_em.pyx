@@ -423,36 +423,49 @@ cdef void evaluate_chunk(
         first += job.tile_rows
 
 
-def same_arrays(tuple arrays, tuple others):
-    """Whether arrays equal others pairwise in type, shape and every byte.
+cdef class Snapshot:
+    """What up to three C-contiguous arrays are now, to compare others with.
 
-    What is no C-contiguous array counts as different.
+    The arrays given must stay as they are.
     """
-    for array, other in zip(arrays, others):
-        if not same_array(array, other):
-            return False
-    return True
+    cdef Py_buffer views[3]
+    cdef int n
+
+    def __cinit__(self, *arrays):
+        for array in arrays:
+            PyObject_GetBuffer(array, &self.views[self.n], PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+            self.n += 1
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.n):
+            PyBuffer_Release(&self.views[i])
+
+    def equals(self, tuple arrays):
+        """Whether as many arrays are the same in type, shape and every byte.
+
+        What is no C-contiguous array is not the same.
+        """
+        cdef int i
+        for i in range(self.n):
+            if not same_array(&self.views[i], arrays[i]):
+                return False
+        return True
 
 
-cdef bint same_array(array, other) except -1:
-    cdef Py_buffer left, right
-    cdef bint same
+cdef bint same_array(const Py_buffer *kept, array) except -1:
+    cdef Py_buffer view
     try:
-        PyObject_GetBuffer(array, &left, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+        PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
     except (BufferError, TypeError, ValueError):
         return False
-    try:
-        PyObject_GetBuffer(other, &right, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
-        same = (
-            left.ndim == right.ndim
-            and left.len == right.len
-            and strcmp(left.format, right.format) == 0
-            and memcmp(left.shape, right.shape, left.ndim * sizeof(Py_ssize_t)) == 0
-            and memcmp(left.buf, right.buf, left.len) == 0
-        )
-        PyBuffer_Release(&right)
-    finally:
-        PyBuffer_Release(&left)
+    same = (
+        view.ndim == kept.ndim
+        and memcmp(view.shape, kept.shape, kept.ndim * sizeof(Py_ssize_t)) == 0
+        and strcmp(view.format, kept.format) == 0
+        and memcmp(view.buf, kept.buf, kept.len) == 0
+    )
+    PyBuffer_Release(&view)
     return same
 
 
