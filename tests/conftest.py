@@ -73,6 +73,9 @@ def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     """Every test that asks for this runs once with each instruction set's kernels."""
     from gaussmix import _runtime
 
-    kernels = importlib.import_module(f"gaussmix._kernels._em_{request.param}")
-    monkeypatch.setattr(_runtime, "kernels", lambda: kernels)
+    name = f"gaussmix._kernels._em_{request.param}"
+    double, single = importlib.import_module(name), importlib.import_module(f"{name}_single")
+    monkeypatch.setattr(
+        _runtime, "kernels", lambda use_single=False: single if use_single else double
+    )
     return request.param

@@ -17,7 +17,7 @@ import reference
 from numpy.lib.stride_tricks import as_strided
 from reference import COVARIANCE_TYPES, Mixture
 
-from gaussmix import _passes
+from gaussmix import _passes, _runtime
 from gaussmix._parameters import MixtureParameters
 
 DTYPES = (np.float64, np.float32)
@@ -214,6 +214,28 @@ def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> No
             alone = np.zeros_like(whole)
             _passes.evaluate(given, rows, **{name: alone})
             np.testing.assert_array_equal(alone, whole, err_msg=f"{covariance_type} {name}")
+
+
+def test_a_snapshot_equals_only_arrays_of_the_same_type_shape_and_bytes(
+    instruction_set: str,
+) -> None:
+    matrix, vector = np.arange(6.0).reshape(2, 3), np.zeros(3, dtype=np.float32)
+    snapshot = _runtime.kernels().Snapshot(matrix.copy(), vector.copy())
+    assert snapshot.equals((matrix, vector))
+    others = [
+        matrix.reshape(3, 2),
+        matrix.astype(np.float32),
+        matrix.view(np.int64),
+        matrix.astype(">f8"),
+        np.asfortranarray(matrix),
+        matrix.ravel(),
+        matrix.tolist(),
+        None,
+    ]
+    for other in others:
+        assert not snapshot.equals((other, vector))
+    vector[2] = -0.0
+    assert not snapshot.equals((matrix, vector))
 
 
 def test_the_centre_changes_only_the_rounding(instruction_set: str) -> None:

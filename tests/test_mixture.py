@@ -9,6 +9,7 @@ import os
 import pickle
 import subprocess
 import sys
+import threading
 import warnings
 
 import numpy as np
@@ -27,6 +28,7 @@ from gaussmix import (
 )
 
 FITTED_ARRAYS = ["weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"]
+SCORED_ARRAYS = ["weights_", "means_", "precisions_cholesky_"]
 SCORING = ["score_samples", "predict", "predict_proba", "score", "aic", "bic", "icl"]
 
 
@@ -437,6 +439,144 @@ def test_attributes_set_by_hand_are_used(old_faithful):
         model.predict(old_faithful)
 
 
+def rewritten(model):
+    """A model that never scored, with the parameters another has now."""
+    twin = GaussianMixture(**model.get_params())
+    for name in SCORED_ARRAYS:
+        setattr(twin, name, np.array(getattr(model, name)))
+    return twin
+
+
+def assert_scores_are_current(model, X):
+    """Scores are, to the last bit, those of the parameters that the model has now."""
+    twin = rewritten(model)
+    for rows in (X, X[:1]):
+        for name in ("score_samples", "predict", "predict_proba"):
+            expected = getattr(twin, name)(rows)
+            np.testing.assert_array_equal(getattr(model, name)(rows), expected)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+@pytest.mark.parametrize("name", SCORED_ARRAYS)
+def test_arrays_changed_in_place_are_used(covariance_type, old_faithful, dtype, name):
+    X = old_faithful.astype(dtype)
+    model = GaussianMixture(3, covariance_type=covariance_type, random_state=0).fit(X)
+    before = model.score_samples(X)
+    array = getattr(model, name)
+    first = array.flat[0]
+    array.flat[0] = 1.25 * first
+    assert_scores_are_current(model, X)
+    assert not np.array_equal(model.score_samples(X), before)
+    array.flat[0] = first
+    np.testing.assert_array_equal(model.score_samples(X), before)
+    array.flat[-1] = np.nextafter(array.flat[-1], dtype(9))  # one bit, in the last entry
+    assert_scores_are_current(model, X)
+
+
+def test_arrays_that_are_replaced_are_used(model, old_faithful):
+    before = model.score_samples(old_faithful)
+    means = model.means_
+    model.means_ = means + 0.5
+    assert_scores_are_current(model, old_faithful)
+    assert not np.array_equal(model.score_samples(old_faithful), before)
+    model.means_ = means.astype(np.float32)
+    assert_scores_are_current(model, old_faithful)
+    model.means_ = means.tolist()
+    np.testing.assert_array_equal(model.score_samples(old_faithful), before)
+    model.means_[0][0] += 1.0
+    assert_scores_are_current(model, old_faithful)
+    model.means_ = np.asfortranarray(means)
+    np.testing.assert_array_equal(model.score_samples(old_faithful), before)
+    model.means_[0, 0] += 1.0
+    assert_scores_are_current(model, old_faithful)
+
+
+def test_the_same_bytes_in_another_shape_or_type_are_noticed(old_faithful):
+    model = GaussianMixture(3, covariance_type="spherical", random_state=0).fit(old_faithful)
+    model.predict(old_faithful)
+    means = model.means_
+    model.means_ = means.reshape(2, 3)
+    with pytest.raises(ValueError, match="do not fit together"):
+        model.predict(old_faithful)
+    model.means_ = means
+    model.predict(old_faithful)
+    model.weights_ = np.abs(model.weights_).view(np.int64)
+    assert_scores_are_current(model, old_faithful)
+    del model.weights_
+    with pytest.raises(NotFittedError):
+        model.predict(old_faithful)
+
+
+def test_another_covariance_type_after_scoring_is_noticed(old_faithful):
+    model = GaussianMixture(2, covariance_type="tied", random_state=0).fit(old_faithful)
+    model.predict(old_faithful)
+    model.covariance_type = "diag"  # two components and two columns: of the same shape
+    model.precisions_cholesky_[:] = np.abs(model.precisions_cholesky_) + 0.1
+    assert_scores_are_current(model, old_faithful)
+
+
+def test_scores_after_a_refit_and_an_update(model, old_faithful):
+    model.predict(old_faithful)
+    model.fit(old_faithful[::2])
+    assert_scores_are_current(model, old_faithful)
+    model.update(model.accumulate(old_faithful))
+    assert_scores_are_current(model, old_faithful)
+    fixed = GaussianMixture.from_parameters(
+        model.weights_, model.means_, model.covariances_, covariance_type=model.covariance_type
+    )
+    fixed.predict(old_faithful)
+    fixed.means_ -= 1.0
+    assert_scores_are_current(fixed, old_faithful)
+
+
+def test_copies_carry_nothing_kept_for_scoring(model, old_faithful):
+    pickled = pickle.dumps(model)
+    expected = model.score_samples(old_faithful)
+    assert pickle.dumps(model) == pickled
+    for twin in (pickle.loads(pickled), copy.deepcopy(model)):
+        np.testing.assert_array_equal(twin.score_samples(old_faithful), expected)
+        twin.means_ += 1.0
+        assert_scores_are_current(twin, old_faithful)
+        np.testing.assert_array_equal(model.score_samples(old_faithful), expected)
+    shallow = copy.copy(model)  # shares the arrays
+    shallow.score_samples(old_faithful)
+    model.means_ += 1.0
+    assert_scores_are_current(shallow, old_faithful)
+
+
+def test_large_parameters_are_not_kept(monkeypatch, model, old_faithful):
+    expected = model.predict_proba(old_faithful)
+    model = pickle.loads(pickle.dumps(model))
+    monkeypatch.setattr(gaussmix.mixture, "_MOST_KEPT", 0)
+    np.testing.assert_array_equal(model.predict_proba(old_faithful), expected)
+    assert not hasattr(model, "_kept")
+
+
+def test_threads_score_one_model_while_it_changes(model, old_faithful):
+    """Each result is that of the parameters before or after a change, never of a mixture."""
+    choices = [model.means_, model.means_ + 1.0]
+    expected = [rewritten(model).score_samples(old_faithful)]
+    model.means_ = choices[1]
+    expected.append(rewritten(model).score_samples(old_faithful))
+    wrong = []
+
+    def score():
+        for _ in range(300):
+            found = model.score_samples(old_faithful)
+            if not any(np.array_equal(found, values) for values in expected):
+                wrong.append(found)
+
+    threads = [threading.Thread(target=score) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for means in itertools.cycle(choices):
+        model.means_ = means
+        if not any(thread.is_alive() for thread in threads):
+            break
+    assert not wrong
+    assert_scores_are_current(model, old_faithful)
+
+
 def test_a_change_of_covariance_type_after_the_fit_is_noticed(old_faithful):
     model = GaussianMixture(3, random_state=0).fit(old_faithful)
     with pytest.raises(ValueError, match="Fit again"):
@@ -760,6 +900,18 @@ def test_rows_that_cannot_be_scored(old_faithful, name):
     assert np.size(method(old_faithful[:1])) >= 1
 
 
+@pytest.mark.parametrize("name", SCORING)
+def test_the_place_of_a_bad_value_among_many_rows(monkeypatch, old_faithful, name):
+    model = GaussianMixture(2, random_state=0).fit(old_faithful)
+    X = np.tile(old_faithful, (40, 1))
+    X[9000, 1] = np.nan
+    X[9001, 0] = np.inf
+    monkeypatch.setattr(gaussmix.mixture, "_BLOCK_VALUES", 2000)
+    for rows in (X, np.asfortranarray(X), X.astype(np.float32)):
+        with pytest.raises(ValueError, match=r"NaN. First at row 9000, column 1"):
+            getattr(model, name)(rows)
+
+
 def test_column_names_are_kept_and_compared(old_faithful):
     pandas = pytest.importorskip("pandas")
     X = pandas.DataFrame(old_faithful, columns=["eruptions", "waiting"])
@@ -933,8 +1085,18 @@ def test_rows_of_a_batch_are_scored_alone(model, old_faithful):
     density, proba = model.score_samples(old_faithful), model.predict_proba(old_faithful)
     for i in (0, 17, 271):
         one = old_faithful[i : i + 1]
-        np.testing.assert_allclose(model.score_samples(one), density[i], rtol=1e-13)
-        np.testing.assert_allclose(model.predict_proba(one)[0], proba[i], rtol=1e-11, atol=1e-14)
+        np.testing.assert_array_equal(model.score_samples(one), density[i])
+        np.testing.assert_array_equal(model.predict_proba(one)[0], proba[i])
+
+
+@pytest.mark.parametrize("form", [np.array, np.asfortranarray, np.float32])
+def test_few_and_many_rows_are_scored_alike(model, old_faithful, form):
+    """Few rows take a shorter way through, without threads."""
+    few = form(old_faithful)
+    many = form(np.tile(old_faithful, (40, 1)))
+    for name in ("score_samples", "predict", "predict_proba"):
+        method = getattr(model, name)
+        np.testing.assert_array_equal(method(many), np.concatenate([method(few)] * 40))
 
 
 def test_thread_counts_do_not_change_the_fit(old_faithful):

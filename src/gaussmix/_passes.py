@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from functools import cached_property
+from dataclasses import replace
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -46,6 +47,9 @@ ROUND_WORK = 1_000_000_000  # multiply-adds
 # others are read in place, in blocks after which the interpreter can notice Ctrl-C.
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
+
+_SINGLE = np.dtype(np.float32)
+_DOUBLE = np.dtype(np.float64)
 
 # Rows whose column medians are the point about which all sums are formed.
 CENTRE_ROWS = 1001
@@ -115,13 +119,17 @@ class Rows:
         self.X = X
         self.sample_weight = sample_weight
         self.n_samples, self.n_features = X.shape
-        self.dtype = np.dtype(
-            np.float32 if X.dtype.kind == "f" and X.dtype.itemsize == 4 else np.float64
-        )
-        self.n_threads = _runtime.thread_count(n_threads)
+        dtype = X.dtype
+        self.dtype = _SINGLE if dtype.kind == "f" and dtype.itemsize == 4 else _DOUBLE
+        self._n_threads = n_threads
         flags = X.flags
         self._scan: Scan | None = None
-        self._in_place = X.dtype == self.dtype and flags.c_contiguous and flags.aligned
+        self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
+
+    @cached_property
+    def n_threads(self) -> int:
+        """Most threads to use; found out when there is enough work for more than one."""
+        return _runtime.thread_count(self._n_threads)
 
     @property
     def total_weight(self) -> float:
@@ -187,12 +195,13 @@ class Rows:
     def blocks(self, chunk_rows: int) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
         row_bytes = self.n_features * self.dtype.itemsize
-        limit = BLOCK_BYTES_IN_PLACE if self._in_place else BLOCK_BYTES
+        limit = BLOCK_BYTES_IN_PLACE if self.in_place else BLOCK_BYTES
         size = max(1, limit // (row_bytes * chunk_rows)) * chunk_rows
         for first in range(0, self.n_samples, size):
             block = self.X[first : first + size]
-            with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
-                block = np.require(block, self.dtype, ["C", "A"])
+            if not self.in_place:
+                with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
+                    block = np.require(block, self.dtype, ["C", "A"])
             yield first, block
 
     def weights(self, first: int, n: int) -> np.ndarray | None:
@@ -253,13 +262,13 @@ class _Partition(NamedTuple):
         return min(_threads(rows, self.row_work * n_rows), chunks)
 
 
-def _partition(
-    n_samples: int, tile_scalars: int, row_work: int, single: bool = False
-) -> _Partition:
+@lru_cache(maxsize=256)
+def _partition(n_samples: int, tile_scalars: int, row_work: int, kernels) -> _Partition:
     """Tiles, chunks and rounds for rows that need `tile_scalars` numbers each while in a tile."""
-    strip = _runtime.kernels(single).strip_rows()
+    strip = kernels.strip_rows()
+    # The kernels keep a bit for each strip of a tile.
     possible = [rows for rows in TILE_ROWS if rows % strip == 0 and rows <= 64 * strip]
-    row_bytes = tile_scalars * (4 if single else 8)
+    row_bytes = tile_scalars * kernels.scalar_bytes()
     tile_rows = next((rows for rows in possible if rows * row_bytes <= TILE_BYTES), possible[-1])
     while tile_rows > possible[-1] and tile_rows >= 2 * n_samples:
         tile_rows //= 2
@@ -269,7 +278,9 @@ def _partition(
 
 
 def _threads(rows: Rows, work: int) -> int:
-    return max(1, min(rows.n_threads, work // THREAD_WORK))
+    """Threads for so many multiply-adds."""
+    worth = work // THREAD_WORK
+    return min(rows.n_threads, worth) if worth > 1 else 1
 
 
 # --- What the kernels need to know of a mixture -------------------------------------------------
@@ -341,12 +352,11 @@ def _scores_for_sums(parameters: MixtureParameters, rows: Rows, single: bool) ->
     return _exact_scores(parameters)._replace(single=single)
 
 
-def _suits_single(parameters: MixtureParameters, rows: Rows, centre: np.ndarray) -> bool:
-    """Whether single precision will do: for float32 rows, where standardised distances keep four
-    digits.
+def _suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
+    """Whether single precision will do for float32 rows about this centre: standardised distances
+    keep four digits.
     """
-    K, d = parameters.means.shape
-    if rows.dtype != np.float32 or d < SINGLE_FEATURES or parameters.covariances is None:
+    if parameters.n_features < SINGLE_FEATURES or parameters.covariances is None:
         return False
     factors = parameters.precisions_cholesky
     means = np.abs(parameters.means - centre)
@@ -487,7 +497,7 @@ def _sum(
     )
     sharers = 1 if scores.estep == "nearest" else K  # components that a row is added to
     work = scores.row_work + _moment_work(mstep, sharers, d, width)
-    cut = _partition(rows.n_samples, _COPIES[mstep] * width + K, work, scores.single)
+    cut = _partition(rows.n_samples, _COPIES[mstep] * width + K, work, kernels)
     size = kernels.partial_size(codes[1], codes[2], K, d)
     n_chunks = -(-rows.n_samples // cut.chunk_rows)
     n_partials = max(1, min(PARTIALS, n_chunks, max(2, PARTIALS_BYTES // (8 * size))))
@@ -526,7 +536,7 @@ def accumulate(
     `variance_floor` is what the M-step will add to every variance; digits far below it are not
     worth a second pass.
     """
-    single = _suits_single(parameters, rows, rows.centre) and rows.ordinary
+    single = rows.dtype == _SINGLE and _suits_single(parameters, rows.centre) and rows.ordinary
     scores = _scores_for_sums(parameters, rows, single)
     if _centred_moments_hold(parameters, rows, scores, variance_floor):
         statistics = _accumulate_features(parameters, rows, scores)
@@ -608,9 +618,7 @@ def _accumulate_features(parameters, rows, scores) -> SufficientStatistics:
     return _statistics(parameters.covariance_type, rows, sums, np.tile(rows.centre, (K, 1)))
 
 
-def _has_cancelled(
-    statistics: SufficientStatistics, variance_floor: float, single: bool
-) -> bool:
+def _has_cancelled(statistics: SufficientStatistics, variance_floor: float, single: bool) -> bool:
     """Whether new variances would be small differences of large moments about the centre."""
     if statistics.covariance_type == "full":
         return not _keeps_digits(statistics, variance_floor, CANCELLATION_LIMIT_FULL)
@@ -707,53 +715,104 @@ def accumulate_responsibilities(
 # --- Passes that write a value for each row -----------------------------------------------------
 
 
-def evaluate(
-    parameters: MixtureParameters,
-    rows: Rows,
-    *,
-    log_density: np.ndarray | None = None,
-    responsibilities: np.ndarray | None = None,
-    labels: np.ndarray | None = None,
-) -> None:
-    """Fill the given C-contiguous arrays.
+class Scorer:
+    """A mixture made ready to score rows: what depends on its parameters alone is done once.
+
+    The parameters' arrays must stay as they are. Nothing in a scorer changes, so threads may share
+    it.
 
     Parameters
     ----------
     parameters : MixtureParameters
-    rows : Rows
-    log_density : ndarray of shape (n,), of the rows' dtype, optional
-        Natural logarithm of the mixture's density at each row.
-    responsibilities : ndarray of shape (n, K), of the rows' dtype, optional
-        Posterior probabilities of the components; each row sums to one.
-    labels : ndarray of shape (n,), intp, optional
-        Component of the largest responsibility.
     """
-    centre = _centre(parameters)
-    single = _suits_single(parameters, rows, centre)
-    if single:
-        centre = centre.astype(np.float32).astype(np.float64)
-    _evaluate(
-        rows, _exact_scores(parameters)._replace(single=single), centre, parameters.means, log_density, responsibilities,
-        labels,
-    )  # fmt: skip
+
+    def __init__(self, parameters: MixtureParameters):
+        self._parameters = parameters
+        self._scores = _exact_scores(parameters)
+        self._centre = _centre(parameters)
+        self._jobs: dict[bool, object] = {}
+        self.n_components, self.n_features = parameters.means.shape
+        self._row_work = self._scores.row_work + 20 * self.n_components
+
+    @cached_property
+    def _suits_single(self) -> bool:
+        # The covariances beside the factors may be what a user has set.
+        factors = self._parameters.precisions_cholesky
+        covariances = FAMILIES[self._parameters.covariance_type].covariances(factors)
+        return _suits_single(replace(self._parameters, covariances=covariances), self._centre)
+
+    def _job(self, single: bool):
+        """The mixture prepared for the kernels of one precision."""
+        job = self._jobs.get(single)
+        if job is None:
+            kernels = _runtime.kernels(single)
+            centre = self._centre
+            if single:
+                centre = centre.astype(np.float32).astype(np.float64)
+            scores = self._scores
+            job = self._jobs[single] = kernels.ScoringJob(
+                kernels.ESTEPS[scores.estep], centre, self._parameters.means, scores.factors,
+                scores.factor_stride, scores.constants,
+            )  # fmt: skip
+        return job
+
+    def evaluate(
+        self,
+        rows: Rows,
+        *,
+        log_density: np.ndarray | None = None,
+        responsibilities: np.ndarray | None = None,
+        labels: np.ndarray | None = None,
+    ) -> tuple[int, int] | None:
+        """Fill the given C-contiguous arrays, if all rows are finite.
+
+        Parameters
+        ----------
+        rows : Rows
+        log_density : ndarray of shape (n,), of the rows' dtype, optional
+            Natural logarithm of the mixture's density at each row.
+        responsibilities : ndarray of shape (n, K), of the rows' dtype, optional
+            Posterior probabilities of the components; each row sums to one.
+        labels : ndarray of shape (n,), intp, optional
+            Component of the largest responsibility.
+
+        Returns
+        -------
+        tuple of int or None
+            Row and column of the first NaN or infinity; nothing has been written then.
+        """
+        single = rows.dtype == _SINGLE and self._suits_single
+        kernels, job = _runtime.kernels(single), self._job(single)
+        tile_scalars = 2 * self.n_features + self.n_components
+        cut = _partition(rows.n_samples, tile_scalars, self._row_work, kernels)
+        if rows.n_samples <= cut.chunk_rows:
+            block = rows.X if rows.in_place else next(rows.blocks(cut.chunk_rows))[1]
+            position = kernels.evaluate_few(
+                block, job, cut.tile_rows, log_density, responsibilities, labels
+            )
+            return None if position < 0 else divmod(position, self.n_features)
+        bad = rows.first_nonfinite()
+        if bad is not None:
+            return bad
+        for first, block in rows.blocks(cut.chunk_rows):
+            part = slice(first, first + len(block))
+            threads = cut.threads(rows, len(block))
+            _runtime.run(
+                kernels.evaluate, block, job, cut.tile_rows, cut.chunk_rows,
+                cut.round_chunks(threads),
+                None if log_density is None else log_density[part],
+                None if responsibilities is None else responsibilities[part],
+                None if labels is None else labels[part],
+                threads,
+            )  # fmt: skip
+        return None
 
 
-def _evaluate(rows, scores, centre, means, log_density, responsibilities, labels) -> None:
-    kernels = _runtime.kernels(scores.single)
-    K, d = means.shape
-    work = scores.row_work + 20 * K
-    cut = _partition(rows.n_samples, 2 * d + K, work, scores.single)
-    for first, block in rows.blocks(cut.chunk_rows):
-        part = slice(first, first + len(block))
-        _runtime.run(
-            kernels.evaluate, block, kernels.ESTEPS[scores.estep], centre, means, scores.factors,
-            scores.factor_stride, scores.constants, cut.tile_rows, cut.chunk_rows,
-            cut.round_chunks(rows.n_threads),
-            None if log_density is None else log_density[part],
-            None if responsibilities is None else responsibilities[part],
-            None if labels is None else labels[part],
-            cut.threads(rows, len(block)),
-        )  # fmt: skip
+def evaluate(
+    parameters: MixtureParameters, rows: Rows, **outputs: np.ndarray
+) -> tuple[int, int] | None:
+    """Score rows once: `Scorer.evaluate` under these parameters."""
+    return Scorer(parameters).evaluate(rows, **outputs)
 
 
 # --- k-means ------------------------------------------------------------------------------------
@@ -780,10 +839,11 @@ def squared_distances(rows: Rows, points: np.ndarray, out: np.ndarray | None = N
     """``|x - point|^2`` for each of a few points and every row, shape (L, n), float64."""
     L, d = points.shape
     distances = np.empty((L, rows.n_samples)) if out is None else out
-    cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d)
+    kernels = _runtime.kernels()
+    cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d, kernels)
     for first, block in rows.blocks(cut.chunk_rows):
         _runtime.run(
-            _runtime.kernels().squared_distances, block, rows.centre, points, np.zeros(L),
+            kernels.squared_distances, block, rows.centre, points, np.zeros(L),
             distances[:, first : first + len(block)], cut.tile_rows, cut.chunk_rows,
             cut.threads(rows, len(block)),
         )  # fmt: skip

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import numbers
+from typing import NamedTuple
 
 import numpy as np
 
-from . import _em, _passes, _persistence, _progress, _sklearn, _validation
+from . import _em, _passes, _persistence, _progress, _runtime, _sklearn, _validation
 from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
 from ._initialization import initial_parameters
@@ -17,6 +18,11 @@ from ._statistics import SufficientStatistics
 # Values per block where a result for each row is only summed up: a megabyte or two of workspace
 # however many rows there are, and enough work a block to share among threads.
 _BLOCK_VALUES = 1 << 18
+
+# Parameters of at most this many bytes are kept ready to score.
+_MOST_KEPT = 64 * 1024 * 1024
+
+_LABEL = np.dtype(np.intp)
 
 _MOST_SAMPLES = np.iinfo(np.intp).max
 
@@ -36,6 +42,18 @@ _FITTED = frozenset(
         "_sampler",
     }
 )
+
+
+class _Kept(NamedTuple):
+    """A scorer, and what the attributes were that it was made from."""
+
+    covariance_type: str
+    snapshot: object
+    scorer: _passes.Scorer
+
+    def is_of(self, covariance_type, arrays: tuple) -> bool:
+        """Whether the attributes are still the same, to the last bit."""
+        return self.covariance_type == covariance_type and self.snapshot.equals(arrays)
 
 
 class GaussianMixture(_sklearn.EstimatorMixin):
@@ -123,6 +141,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     >>> bool(labels[0] == model.predict([[1, 2]])[0] and labels[0] != labels[1])
     True
     """
+
+    # What scoring keeps for its next call has a place of its own outside vars(self): to score a
+    # model changes none of its attributes, and copies and pickles carry nothing more than those.
+    __slots__ = ("_kept",)
+
+    def __getstate__(self):
+        return vars(self)
 
     def __init__(
         self,
@@ -368,7 +393,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         True
         """
         parameters = self._parameters()
-        _X, rows = self._read(X, parameters, sample_weight, piece=True)
+        X, rows = self._read(X, parameters.n_features, sample_weight, piece=True)
+        self._check_scored(X, rows.first_nonfinite())
         with np.errstate(all="ignore"):
             return _passes.accumulate(parameters, rows, self.reg_covar)
 
@@ -432,10 +458,10 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         -------
         ndarray of shape (n,)
         """
-        parameters = self._parameters()
-        X, rows = self._read(X, parameters)
+        scorer = self._scorer()
+        X, rows = self._read(X, scorer.n_features)
         out = _output(out, (rows.n_samples,), rows.dtype, X)
-        _passes.evaluate(parameters, rows, log_density=out)
+        self._check_scored(X, scorer.evaluate(rows, log_density=out))
         return out
 
     def predict(self, X, out=None):
@@ -451,10 +477,10 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         -------
         ndarray of int, shape (n,)
         """
-        parameters = self._parameters()
-        X, rows = self._read(X, parameters)
-        out = _output(out, (rows.n_samples,), np.dtype(np.intp), X)
-        _passes.evaluate(parameters, rows, labels=out)
+        scorer = self._scorer()
+        X, rows = self._read(X, scorer.n_features)
+        out = _output(out, (rows.n_samples,), _LABEL, X)
+        self._check_scored(X, scorer.evaluate(rows, labels=out))
         return out
 
     def predict_proba(self, X, out=None):
@@ -471,10 +497,10 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         ndarray of shape (n, K)
             Rows sum to one.
         """
-        parameters = self._parameters()
-        X, rows = self._read(X, parameters)
-        out = _output(out, (rows.n_samples, parameters.n_components), rows.dtype, X)
-        _passes.evaluate(parameters, rows, responsibilities=out)
+        scorer = self._scorer()
+        X, rows = self._read(X, scorer.n_features)
+        out = _output(out, (rows.n_samples, scorer.n_components), rows.dtype, X)
+        self._check_scored(X, scorer.evaluate(rows, responsibilities=out))
         return out
 
     def score(self, X, y=None) -> float:
@@ -532,9 +558,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
         With `completed`, that of the rows and their most probable labels together.
         """
-        parameters = self._parameters()
-        X, rows = self._read(X, parameters)
-        size = _BLOCK_VALUES // parameters.n_components if completed else _BLOCK_VALUES
+        scorer = self._scorer()
+        X, rows = self._read(X, scorer.n_features)
+        size = _BLOCK_VALUES // scorer.n_components if completed else _BLOCK_VALUES
         size = max(size, 1)
         sums = []
         for start in range(0, len(X), size):
@@ -542,8 +568,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             density = np.empty(block.n_samples, dtype=block.dtype)
             proba = None
             if completed:
-                proba = np.empty((block.n_samples, parameters.n_components), dtype=block.dtype)
-            _passes.evaluate(parameters, block, log_density=density, responsibilities=proba)
+                proba = np.empty((block.n_samples, scorer.n_components), dtype=block.dtype)
+            bad = scorer.evaluate(block, log_density=density, responsibilities=proba)
+            self._check_scored(X, bad, start)
             with np.errstate(over="ignore"):
                 sums.append(float(density.sum(dtype=np.float64)))
             if proba is not None:
@@ -687,35 +714,70 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """Checked rows as the passes read them."""
         return _passes.Rows(X, sample_weight, n_threads=self.n_threads)
 
-    def _read(self, X, parameters: MixtureParameters, sample_weight=None, piece: bool = False):
-        """Check new rows against the fitted model; returns them as an array and as `Rows`.
+    def _read(self, X, n_features: int, sample_weight=None, piece: bool = False):
+        """Check the form of new rows against the fitted model; returns them as array and `Rows`.
 
-        A piece of the data may be without rows, or without weight.
+        Values are not looked at yet. A piece of the data may be without rows, or without weight.
         """
         names = getattr(self, "feature_names_in_", None)
         X, _given = _validation.as_rows(
             X,
             estimator_name=type(self).__name__,
-            n_features=parameters.n_features,
+            n_features=n_features,
             fitted_names=names,
             min_rows=0 if piece else 1,
         )
-        sample_weight = _validation.check_sample_weight(sample_weight, len(X), allow_zero=piece)
-        rows = self._rows(X, sample_weight)
-        self._check_finite(X, rows.first_nonfinite(), names)
-        return X, rows
+        if sample_weight is not None:
+            sample_weight = _validation.check_sample_weight(
+                sample_weight, len(X), allow_zero=piece
+            )
+        return X, self._rows(X, sample_weight)
+
+    def _check_scored(self, X, bad, first: int = 0) -> None:
+        """Raise for a value that is not finite, found in the rows from `first` on."""
+        if bad is not None:
+            names = getattr(self, "feature_names_in_", None)
+            self._check_finite(X, (first + bad[0], bad[1]), names)
 
     def _check_finite(self, X, bad, names) -> None:
         """Raise for the first value that is not finite, if a pass found one."""
         if bad is not None:
             raise _validation.nonfinite_error(X, *bad, names, type(self).__name__)
 
-    def _parameters(self) -> MixtureParameters:
-        """The parameters in the public attributes, which a user may have set himself."""
+    def _scored_arrays(self) -> tuple:
+        """The public attributes that decide what a row scores."""
         try:
-            arrays = (self.weights_, self.means_, self.precisions_cholesky_)
+            return self.weights_, self.means_, self.precisions_cholesky_
         except AttributeError:
             raise _validation.not_fitted(type(self).__name__) from None
+
+    def _scorer(self) -> _passes.Scorer:
+        """The mixture in the public attributes, ready to score rows.
+
+        It is kept for the next call. Attributes may be set, and their arrays changed in place, at
+        any time, so all bytes are compared with copies. Preparing them takes longer than that,
+        and scoring a row from parameters that fit in cache as well.
+        """
+        arrays = self._scored_arrays()
+        kept = getattr(self, "_kept", None)
+        if kept is not None and kept.is_of(self.covariance_type, arrays):
+            return kept.scorer
+        copies = tuple(_copy(array) for array in arrays)
+        scorer = _passes.Scorer(self._mixture(copies))
+        if sum(copy.nbytes for copy in copies) <= _MOST_KEPT:
+            snapshot = _runtime.kernels().Snapshot(*copies)
+            self._kept = _Kept(self.covariance_type, snapshot, scorer)
+        return scorer
+
+    def _parameters(self) -> MixtureParameters:
+        """The parameters in the public attributes, which a user may have set himself."""
+        covariances = getattr(self, "covariances_", None)
+        if covariances is not None:
+            covariances = np.asarray(covariances, dtype=np.float64)
+        return self._mixture(self._scored_arrays(), covariances)
+
+    def _mixture(self, arrays: tuple, covariances=None) -> MixtureParameters:
+        """Parameters from arrays that may come from the user."""
         weights, means, factors = (np.ascontiguousarray(a, dtype=np.float64) for a in arrays)
         family = FAMILIES.get(self.covariance_type)
         if (
@@ -729,9 +791,6 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 f"{means.shape}, precisions_cholesky_ {factors.shape} with "
                 f"covariance_type={self.covariance_type!r}. Fit again after changing a parameter."
             )
-        covariances = getattr(self, "covariances_", None)
-        if covariances is not None:
-            covariances = np.asarray(covariances, dtype=np.float64)
         return MixtureParameters(self.covariance_type, weights, means, covariances, factors)
 
     def _course(self) -> dict:
@@ -804,6 +863,12 @@ def _state(parameters: MixtureParameters, dtype) -> dict:
     state = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
     state["n_features_in_"] = parameters.n_features
     return state
+
+
+def _copy(array) -> np.ndarray:
+    """A C-contiguous copy, float32 of float32, else float64."""
+    array = np.asarray(array)
+    return np.array(array, dtype=_validation.computing_dtype(array.dtype), order="C")
 
 
 def _output(out, shape, dtype, X):

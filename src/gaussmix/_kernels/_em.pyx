@@ -9,7 +9,15 @@ partial sums are added in the order of their index.  None of this depends on the
 threads, so neither does any bit of the result.
 """
 
+from cpython.buffer cimport (
+    PyBUF_C_CONTIGUOUS,
+    PyBUF_FORMAT,
+    PyBuffer_Release,
+    PyObject_GetBuffer,
+)
 from cython.parallel cimport prange, threadid
+from libc.stdlib cimport free, malloc
+from libc.string cimport memcmp, strcmp
 
 import numpy
 
@@ -56,6 +64,11 @@ def compiler():
 def vector_bytes():
     """Bytes in one vector of this instruction set."""
     return <Py_ssize_t> VECTOR_BYTES
+
+
+def scalar_bytes():
+    """Bytes in one number of a tile."""
+    return <Py_ssize_t> sizeof(scalar)
 
 
 def strip_rows():
@@ -307,14 +320,30 @@ def reduce_partials(
 
 # --- Scoring --------------------------------------------------------------------------------
 
+# Bits below a row's best where a component is out of the question as its label.
+cdef scalar LABEL_FLOOR = -1.0
+
+cdef class ScoringJob:
+    """A mixture prepared for `evaluate`; arguments are those of `accumulate`.
+
+    Nothing in it changes once it is made, so threads may share it.
+    """
+    cdef Job job
+    cdef object arrays                      # what the job points to
+
+    def __cinit__(
+        self, int estep, centre, means, factors, Py_ssize_t factor_stride, constants
+    ):
+        packed = prepare(
+            &self.job, estep, NO_SUMS, PLAIN, centre, means, factors, factor_stride, constants,
+            STRIP,
+        )
+        self.arrays = (centre, means, factors, constants, packed)
+
+
 def evaluate(
     const real[:, ::1] X,                   # IN (n, d)
-    int estep,
-    const double[::1] centre,               # IN (d,)
-    const double[:, ::1] means,             # IN (K, d)
-    const double[::1] factors,              # IN as in accumulate
-    Py_ssize_t factor_stride,
-    const double[::1] constants,            # IN (K,) in bits
+    ScoringJob prepared,                    # IN
     Py_ssize_t tile_rows,
     Py_ssize_t chunk_rows,
     Py_ssize_t round_chunks,
@@ -324,15 +353,13 @@ def evaluate(
     int n_threads,
 ):
     """Log-density, responsibilities and labels of rows, whichever are asked for."""
-    cdef Job job
+    cdef Job job = prepared.job
     cdef Py_ssize_t c, begin, end, n_chunks, stride
     cdef double[::1] scratch
     cdef real *density_out = NULL
     cdef real *responsibilities_out = NULL
     cdef Py_ssize_t *labels_out = NULL
-    _packed = prepare(
-        &job, estep, NO_SUMS, PLAIN, centre, means, factors, factor_stride, constants, tile_rows
-    )
+    job.tile_rows = tile_rows
     attach(&job, &X[0, 0], X.shape[0], real is float, None)
     if log_density is not None:
         density_out = &log_density[0]
@@ -341,7 +368,7 @@ def evaluate(
     if labels is not None:
         labels_out = &labels[0]
         if log_density is None and responsibilities is None:
-            job.floor = -1.0    # what is below the best is no label
+            job.floor = LABEL_FLOOR
     stride = thread_stride(&job)
     scratch = numpy.empty(stride * n_threads)
     n_chunks = (job.n + chunk_rows - 1) // chunk_rows
@@ -355,6 +382,42 @@ def evaluate(
                 &scratch[threadid() * stride], density_out, responsibilities_out, labels_out,
             )
         PyErr_CheckSignals()
+
+
+def evaluate_few(
+    const real[:, ::1] X,                   # IN (n, d)
+    ScoringJob prepared,                    # IN
+    Py_ssize_t tile_rows,
+    real[::1] log_density,                  # OUT (n,) in nats, or None
+    real[:, ::1] responsibilities,          # OUT (n, K) or None
+    Py_ssize_t[::1] labels,                 # OUT (n,) or None
+):
+    """Check and score rows without a parallel region, where each microsecond counts.
+
+    Returns the position of the first NaN or infinity in row-major order, when nothing is
+    written, or -1.
+    """
+    cdef Job job = prepared.job
+    cdef Py_ssize_t bad
+    cdef double *scratch
+    attach(&job, &X[0, 0], X.shape[0], real is float, None)
+    job.tile_rows = tile_rows
+    if labels is not None and log_density is None and responsibilities is None:
+        job.floor = LABEL_FLOOR
+    scratch = <double *> malloc(thread_stride(&job) * sizeof(double))
+    if scratch == NULL:
+        raise MemoryError
+    with nogil:
+        bad = first_nonfinite_value(&X[0, 0], job.n * job.d)
+        if bad < 0:
+            evaluate_chunk(
+                &job, 0, job.n, scratch,
+                &log_density[0] if log_density is not None else NULL,
+                &responsibilities[0, 0] if responsibilities is not None else NULL,
+                &labels[0] if labels is not None else NULL,
+            )
+        free(scratch)
+    return bad
 
 
 cdef void evaluate_chunk(
@@ -388,6 +451,52 @@ cdef void evaluate_chunk(
                         <real> tile.scores[k * tile.capacity + i]
                     )
         first += job.tile_rows
+
+
+cdef class Snapshot:
+    """What up to three C-contiguous arrays are now, to compare others with.
+
+    The arrays given must stay as they are.
+    """
+    cdef Py_buffer views[3]
+    cdef int n
+
+    def __cinit__(self, *arrays):
+        for array in arrays:
+            PyObject_GetBuffer(array, &self.views[self.n], PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+            self.n += 1
+
+    def __dealloc__(self):
+        cdef int i
+        for i in range(self.n):
+            PyBuffer_Release(&self.views[i])
+
+    def equals(self, tuple arrays):
+        """Whether as many arrays are the same in type, shape and every byte.
+
+        What is no C-contiguous array is not the same.
+        """
+        cdef int i
+        for i in range(self.n):
+            if not same_array(&self.views[i], arrays[i]):
+                return False
+        return True
+
+
+cdef bint same_array(const Py_buffer *kept, array) except -1:
+    cdef Py_buffer view
+    try:
+        PyObject_GetBuffer(array, &view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT)
+    except (BufferError, TypeError, ValueError):
+        return False
+    same = (
+        view.ndim == kept.ndim
+        and memcmp(view.shape, kept.shape, kept.ndim * sizeof(Py_ssize_t)) == 0
+        and strcmp(view.format, kept.format) == 0
+        and memcmp(view.buf, kept.buf, kept.len) == 0
+    )
+    PyBuffer_Release(&view)
+    return same
 
 
 # --- k-means and a first look at the rows ---------------------------------------------------
