@@ -52,6 +52,9 @@ SMALL = (Shape(272, 2, 2, "full", 1), Shape(150, 4, 3, "full", 1))
 # Of each measurement in every round; one more before them warms up.
 PAIRS = 3
 
+# The smallest and largest of so many values cover the median with 97 %; of one fewer, with 94 %.
+FEWEST_ROUNDS = 6
+
 # A smaller change is never marked, however well the rounds agree.
 LEAST_CHANGE = 0.03
 
@@ -118,7 +121,7 @@ def median_interval(values: list[float], confidence: float = 0.95) -> tuple[floa
     """The narrowest pair of order statistics that covers the median with this probability.
 
     The number of values below the median is binomial, whatever their distribution. Of fewer than
-    six values even the smallest and largest cover less than 95 %; they are returned then.
+    FEWEST_ROUNDS values even the smallest and largest cover less; they are returned then.
     """
     ordered, n = sorted(values), len(values)
     outside, missed = 0, 2.0 / 2**n
@@ -143,16 +146,19 @@ def compared(part: str, shape: Shape, rounds: list[list[tuple[dict, dict]]]) -> 
         "head": [[h["seconds"] for _, h in pairs] for pairs in rounds],
         "speed-up": median(ratios),
         "interval": [low, high],
-        "change": change(median(ratios), low, high),
+        "change": change(ratios),
         "difference": abs(value_head - value_base) / scale if scale > 0 else 0.0,
     }
 
 
-def change(ratio: float, low: float, high: float) -> str:
-    """ "faster", "slower", or nothing while the change could be noise."""
-    if low > 1.0 and ratio > 1.0 + LEAST_CHANGE:
+def change(ratios: list[float]) -> str:
+    """Faster, slower, or nothing while it could be noise."""
+    if len(ratios) < FEWEST_ROUNDS:
+        return "too few rounds"
+    low, high = median_interval(ratios)
+    if low > 1.0 and median(ratios) > 1.0 + LEAST_CHANGE:
         return "faster"
-    if high < 1.0 and ratio < 1.0 - LEAST_CHANGE:
+    if high < 1.0 and median(ratios) < 1.0 - LEAST_CHANGE:
         return "slower"
     return ""
 

@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from libraries import gaussmix_ as library
+from libraries import load
 from measurements import SINGLE_ROW_CALLS, steady, timed
 from shapes import Start
 from tables import METHODS
 from threadpoolctl import threadpool_limits
 
 import gaussmix
+
+library = load("gaussmix")
 
 # A start is drawn anew for each of these seeds, and their fits are timed together.
 SMALL_FIT_SEEDS = range(5)
