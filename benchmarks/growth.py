@@ -46,12 +46,12 @@ COARSE = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 
 # Arithmetic of one iteration from which the number of rows is chosen; a pair of row and component
 # counts for as much as this many operations, for its exponential.
-WORK = 1.5e9
+WORK = 6e8
 EXPONENTIAL = 30.0
-FEWEST_ROWS, MOST_ROWS = 16_384, 1_048_576
+FEWEST_ROWS, MOST_ROWS = 16_384, 262_144
 
 # A run of many iterations less a run of one takes about this long, seconds.
-SPAN = 0.04
+SPAN = 0.03
 MOST_ITERATIONS = 40
 
 # When a run of one iteration takes longer than this, it is not repeated.
@@ -98,7 +98,6 @@ def run_pairs(
     def run(n_iter: int) -> float:
         return timed(lambda: library.em(X, start, n_iter, threads))[0]
 
-    run(1)
     short, long, m = [run(1)], [run(2)], 1
     if short[0] < LONG:
         m = int(np.clip(SPAN / max(long[0] - short[0], 1e-5), 1, MOST_ITERATIONS))
@@ -289,9 +288,10 @@ def run_all(options: argparse.Namespace) -> dict:
     """Measure everything asked for; the record that is written as JSON."""
     names = ["gaussmix", *(["scikit-learn"] if options.scikit_learn else [])]
     libraries = {name: load(name) for name in names}
-    most = MOST_ROWS * 16 // options.shrink
-    most = max(most, 16_384 * 256, 10 * ROWS[-1] // options.shrink if "n" in options.sweeps else 0)
-    run = Run(libraries, Rows(most), options.repeats)
+    numbers = max(64 * MOST_ROWS, 256 * FEWEST_ROWS)
+    if "n" in options.sweeps and not options.quick:
+        numbers = max(numbers, 10 * ROWS[-1])
+    run = Run(libraries, Rows(numbers), options.repeats)
     record: dict = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(options.threads),
