@@ -327,11 +327,12 @@ def cliff_lines(record: dict) -> list[str]:
     )
     if not record["cliffs"]:
         return [f"{rule} There is none.", ""]
-    header = ["sweep", "type", "threads", "from", "to", "per unit of work", "per row"]
+    header = ["over", "type", "n", "threads", "from", "to", "per unit of work", "per row"]
     body = [
         [
             found["sweep"],
             found["type"],
+            "" if found["sweep"] == "n" else f"{found['n']:,}",
             "" if found["sweep"] == "threads" else f"{found['threads']}",
             f"{found['from']:,}",
             f"{found['to']:,}",

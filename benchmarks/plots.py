@@ -226,7 +226,13 @@ def plain_ticks(axes, sweep: str) -> None:
     """Sizes as numbers, powers of two for features and components."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{y:,.10g}"))
+    def few(y: float, _: int) -> str:
+        """1, 2 and 5 times powers of ten: more labels would touch."""
+        return f"{y:,.10g}" if f"{y:e}"[0] in "125" else ""
+
+    axes.yaxis.set_major_formatter(FuncFormatter(few))
+    lowest, highest = axes.get_ylim()
+    axes.yaxis.set_minor_formatter(FuncFormatter(few) if highest < 100 * lowest else "")
     if sweep != "n":
         axes.xaxis.set_major_locator(FixedLocator([2**i for i in range(11)]))
         axes.xaxis.set_minor_locator(NullLocator())
@@ -242,6 +248,7 @@ def draw_threads(growth: dict):
     sizes = sorted({p["n"] for p in points})
     figure, panels = plt.subplots(1, len(sizes), figsize=(7.5, 3.2), sharey=True, squeeze=False)
     usable = growth["machine"]["usable CPUs"]
+    named = []
     for axes, n in zip(panels[0], sizes, strict=True):
         labels = []
         for family, (colour, marker) in FAMILY_STYLES.items():
@@ -257,8 +264,11 @@ def draw_threads(growth: dict):
         highest = max(p["threads"] for p in points)
         axes.plot([1, usable, highest], [1, usable, usable], color="#A0A0A0", linestyle=":")
         axes.axvline(usable, color="#A0A0A0", linewidth=0.8)
-        axes.set(xlabel="threads", title=f"{n:,} rows", ylim=(0.5, None))
+        axes.set(xlabel="threads", title=f"{n:,} rows")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        named.append((axes, labels))
+    # The panels share an axis, whose ends are known only now.
+    for axes, labels in named:
         spread_labels(axes, labels)
     panels[0][0].set_ylabel("times as fast as one thread")
     return figure

@@ -156,7 +156,7 @@ def test_a_jump_of_the_cost_is_a_cliff(benchmarks):
     assert (small["d"], large["d"]) == (16, 17)
     assert growth.cliffs("d", points, 2.1) == []
     text = "\n".join(growth.cliff_lines({"cliffs": [found], "cliff factor": 1.3}))
-    assert "| d     | full |" in text
+    assert "| d    | full | 4,096 |" in text
     assert "x 2.00" in text
 
 
