@@ -23,7 +23,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -173,10 +173,15 @@ def take_turns(base: Side, head: Side, measurement: str) -> list[tuple[dict, dic
     return pairs[1:]
 
 
+def shrunk(shape: Shape, factor: int) -> Shape:
+    """``factor`` times fewer rows, though enough that no covariance collapses."""
+    return replace(shape, n=min(shape.n, max(shape.n // factor, 2 * shape.d * shape.K)))
+
+
 def problems(options: argparse.Namespace) -> list[tuple[Shape, list[str]]]:
     """What is measured of which shape."""
     of_shapes = [m for part in OF_EVERY_SHAPE if part in options.parts for m in PARTS[part]]
-    chosen = [SHAPES[number - 1].smaller(options.shrink) for number in options.shapes]
+    chosen = [shrunk(SHAPES[number - 1], options.shrink) for number in options.shapes]
     found = [(shape, of_shapes) for shape in chosen if of_shapes]
     if "row" in options.parts:
         found.append((SINGLE_ROW, PARTS["row"]))
