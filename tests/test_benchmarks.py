@@ -1,0 +1,255 @@
+"""The parts of the benchmarks that compute without measuring, and the page they are shown on."""
+
+from __future__ import annotations
+
+import copy
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "benchmarks"
+NAMES = ("checkouts", "compare", "growth", "page", "plots", "sections", "shapes", "targets")
+
+needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
+
+
+@pytest.fixture(scope="module")
+def benchmarks() -> Iterator[SimpleNamespace]:
+    """The modules, importable only here: names such as ``tables`` belong to others elsewhere."""
+    before = set(sys.modules)
+    sys.path.insert(0, str(FOLDER))
+    try:
+        yield SimpleNamespace(**{name: importlib.import_module(name) for name in NAMES})
+    finally:
+        sys.path.remove(str(FOLDER))
+        for name in set(sys.modules) - before:
+            if str(FOLDER) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
+
+
+@pytest.fixture
+def record(benchmarks) -> dict:
+    """The record the committed page was written from."""
+    return json.loads(benchmarks.page.named_records()[0].read_text(encoding="utf-8"))
+
+
+def run(program: str, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, str(FOLDER / program), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+# --- the page ------------------------------------------------------------------------------------
+
+
+def test_the_committed_page_is_what_its_records_give_and_checking_needs_no_matplotlib():
+    code = "import sys, runpy; sys.modules['matplotlib'] = None; sys.argv = sys.argv[1:]; "
+    code += (
+        f"sys.path.insert(0, {str(FOLDER)!r}); runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    command = [sys.executable, "-c", code, str(FOLDER / "page.py"), "--check"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("changed", ["PAGE", "README"])
+def test_a_page_edited_by_hand_is_found(benchmarks, monkeypatch, tmp_path, capsys, changed):
+    page = benchmarks.page
+    copied = tmp_path / getattr(page, changed).name
+    copied.write_text(getattr(page, changed).read_text("utf-8").replace(" ms |", " s |", 1))
+    paths = [str(path) for path in page.named_records()]
+    monkeypatch.setattr(page, changed, copied)
+    with pytest.raises(SystemExit) as stopped:
+        page.main(["--check", *paths])
+    assert stopped.value.code == 1
+    assert copied.name in capsys.readouterr().out
+
+
+def test_a_figure_of_another_record_is_found(benchmarks, record):
+    assert benchmarks.page.stale_figures(record, None) == []
+    other = copy.deepcopy(record)
+    other["shapes"][0]["iteration"]["gaussmix"]["median"] *= 1.01
+    stale = benchmarks.page.stale_figures(other, None)
+    assert [path.name for path in stale] == [
+        f"{name}.svg" for name in benchmarks.plots.figures(other, None)
+    ]
+
+
+def test_parts_that_a_record_lacks_are_named_and_not_an_error(benchmarks, record):
+    for shape in record["shapes"]:
+        for part in ("iteration", "scoring", "fit", "memory"):
+            shape.pop(part, None)
+    kept = ("date", "machine", "versions", "differences", "repeats", "quick", "shapes", "FMA peak")
+    bare = {name: record[name] for name in kept}
+    text = benchmarks.page.page(bare, None, [Path("bare.json")])
+    for what in ("EM iterations", "one row", "float32", "peak memory", "growth", "cliffs"):
+        assert f"*Not in this record: {what}.*" in text
+    assert "{" not in text
+
+
+def test_every_placeholder_of_the_template_has_a_section(benchmarks, record):
+    lines = benchmarks.page.TEMPLATE.read_text(encoding="utf-8").splitlines()
+    placeholders = {line[1:-1] for line in lines if line.startswith("{")}
+    assert placeholders == {*benchmarks.sections.sections(record, None), "commands"}
+
+
+def test_targets_say_what_was_reached(benchmarks):
+    shape = {"n": 1_000_000, "d": 10, "K": 8, "type": "full"}
+    ours = {"median": 0.010, "GF/s": 50.0}
+    shape["iteration"] = {
+        "gaussmix": ours,
+        "scikit-learn": {"median": 0.710},
+        "oneDAL": {"median": 0.020},
+    }
+    made = {"shapes": [shape], "FMA peak": {"best": 200e9}}
+    assert benchmarks.targets.iteration_rows(made) == [
+        ["1,000,000, 10, 8, full", "71.0 / 70.0 yes", "2.00 / 2.50 **no**", "25 % / 28 % **no**"]
+    ]
+    made["single row"] = {"gaussmix": {"median": 7e-6}}
+    (outcome,) = benchmarks.targets.further(made)
+    assert outcome.cells() == ["score_samples of one row", "at most 8 µs", "7", "yes"]
+
+
+# --- how cost grows ------------------------------------------------------------------------------
+
+
+def points_over(benchmarks, sweep: str, sizes: list[int], cost) -> list[dict]:
+    """Points of which a row takes ``cost(size)`` times what its work says."""
+    growth, made = benchmarks.growth, []
+    for size in sizes:
+        values = {"n": 4096, "d": 8, "K": 8} | {sweep: size}
+        shape = benchmarks.shapes.Shape(values["n"], values["d"], values["K"], "full", 1)
+        seconds = 1e-9 * growth.work(shape) * cost(size)
+        made.append(growth.point("gaussmix", shape, 2, 4, [0.5, 0.7], [0.5 + 4 * seconds, 9.0]))
+    return made
+
+
+def test_an_iteration_is_the_least_disturbed_long_run_less_the_least_disturbed_short(benchmarks):
+    shape = benchmarks.shapes.Shape(1000, 2, 3, "diag", 1)
+    point = benchmarks.growth.point("gaussmix", shape, 1, 5, [2.0, 1.0], [3.0, 1.5])
+    assert point["seconds"] == pytest.approx(0.1)
+    assert point["ns per row and component"] == pytest.approx(0.1e9 / 3000)
+    with pytest.raises(SystemExit, match="1000x2-3-diag: 6 iterations took no longer than one"):
+        benchmarks.growth.point("gaussmix", shape, 1, 5, [1.0], [1.0])
+
+
+@pytest.mark.parametrize("sweep", ["n", "d", "K"])
+def test_cost_in_proportion_to_the_work_has_no_cliff(benchmarks, sweep):
+    smooth = points_over(benchmarks, sweep, [8, 16, 17, 64], lambda size: 1.0 + 1.0 / size)
+    assert benchmarks.growth.cliffs(sweep, smooth, 1.3) == []
+
+
+def test_a_jump_of_the_cost_is_a_cliff(benchmarks):
+    growth = benchmarks.growth
+    points = points_over(benchmarks, "d", [18, 15, 16, 17], lambda d: 2.0 if d > 16 else 1.0)
+    ((found, small, large),) = growth.cliffs("d", points, 1.3)
+    assert (found["from"], found["to"], found["type"]) == (16, 17, "full")
+    assert found["per unit of work"] == pytest.approx(2.0)
+    assert (small["d"], large["d"]) == (16, 17)
+    assert growth.cliffs("d", points, 2.1) == []
+    text = "\n".join(growth.cliff_lines({"cliffs": [found], "cliff factor": 1.3}))
+    assert "| d    | full | 4,096 |" in text
+    assert "x 2.00" in text
+
+
+def test_a_larger_problem_that_is_cheaper_is_a_cliff(benchmarks):
+    points = points_over(benchmarks, "d", [15, 16, 17], lambda d: 1.2 if d < 16 else 0.9)
+    assert [found["to"] for found, *_ in benchmarks.growth.cliffs("d", points, 1.3)] == [16]
+
+
+# --- two commits ---------------------------------------------------------------------------------
+
+
+def test_the_interval_covers_the_median_as_often_as_it_says(benchmarks):
+    interval = benchmarks.compare.median_interval
+    assert interval([3.0, 1.0, 2.0]) == (1.0, 3.0)
+    assert interval([*range(6)]) == (0, 5)
+    assert interval([*range(9)]) == (1, 7)
+    draws = np.random.default_rng().exponential(size=(4000, 15))
+    covered = [low <= np.log(2.0) <= high for low, high in map(interval, draws.tolist())]
+    assert 0.95 < np.mean(covered) < 0.985  # exactly 0.9648
+
+
+def test_a_change_is_marked_only_outside_noise(benchmarks):
+    change = benchmarks.compare.change
+    assert change([1.2, 1.1, 1.3, 1.15, 1.2, 1.25]) == "faster"
+    assert change([0.8, 0.9, 0.85, 0.9, 0.7, 0.95]) == "slower"
+    assert change([1.2, 0.99, 1.3, 1.15, 1.2, 1.25]) == ""
+    assert change([1.01] * 6) == ""
+    assert change([1.5] * 5) == "too few rounds"
+
+
+def test_a_comparison_says_what_got_faster_and_whether_results_agree(benchmarks):
+    compare = benchmarks.compare
+    shape = benchmarks.shapes.SHAPES[1]
+    pair = ({"seconds": 0.06, "value": -14.0}, {"seconds": 0.04, "value": -14.0014})
+    row = compare.compared("iteration", shape, [[pair, pair]] * 6)
+    assert row["speed-up"] == pytest.approx(1.5)
+    made = {
+        "machine": {"processor": "a processor", "threads used": 2},
+        "instruction set": None,
+        "repeats": 6,
+        "base": {"name": "old"},
+        "head": {"name": "new"},
+        "rows": [row],
+    }
+    text = compare.render(made)
+    assert "**old (base) against new (head)**" in text
+    assert "1.500 to 1.500 | faster |      1e-04 |" in text
+    assert "The results differ: iteration of 1000000x10-8-full by 1.0e-04." in text
+
+
+@needs_git
+def test_exports_hold_what_git_tracks_and_new_files(benchmarks, monkeypatch, tmp_path):
+    checkouts = benchmarks.checkouts
+    repository = tmp_path / "repository"
+    repository.mkdir()
+    monkeypatch.setattr(checkouts, "ROOT", repository)
+    for name, text in ((".gitignore", "*.o\n"), ("kept", "1"), ("deleted", "1"), ("x.o", "1")):
+        (repository / name).write_text(text)
+    checkouts.git("init", "-q")
+    checkouts.git("add", ".")
+    checkouts.git("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "first")
+    (repository / "kept").write_text("2")
+    (repository / "deleted").unlink()
+    (repository / "new").write_text("2")
+    contents = []
+    for reference in ("HEAD", None):
+        folder = tmp_path / str(reference)
+        checkouts.export(checkouts.resolve(reference), folder)
+        contents.append({path.name: path.read_text() for path in folder.iterdir()})
+    assert contents == [
+        {".gitignore": "*.o\n", "kept": "1", "deleted": "1"},
+        {".gitignore": "*.o\n", "kept": "2", "new": "2"},
+    ]
+    with pytest.raises(SystemExit, match="'nosuch' is no commit of this repository"):
+        checkouts.resolve("nosuch")
+
+
+# --- wrong arguments -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("program", "arguments", "message"),
+    [
+        ("compare.py", ["HEAD", "--repeats", "0"], "must be at least 1"),
+        ("compare.py", ["HEAD", "--shapes", "9"], "invalid choice: 9"),
+        ("growth.py", ["--factor", "1"], "--factor 1: a cliff is a factor above 1"),
+        ("growth.py", ["--threads", "0"], "must be at least 1"),
+        ("page.py", [], "give a record of run.py"),
+        ("page.py", ["nowhere.json"], "nowhere.json: no record"),
+        ("page.py", [str(ROOT / "README.md")], "README.md: no record"),
+    ],
+)
+def test_wrong_arguments_are_refused_in_a_line(program, arguments, message):
+    done = run(program, *arguments)
+    assert done.returncode != 0
+    assert message in done.stderr.splitlines()[-1]
