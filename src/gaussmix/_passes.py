@@ -54,13 +54,13 @@ _DOUBLE = np.dtype(np.float64)
 # Rows whose column medians are the point about which all sums are formed.
 CENTRE_ROWS = 1001
 
-# A component this many bits below a row's best has no share in the row: 2^-86 of a row would change
-# no digit of a sum; in single precision 2^-50 would not.
+# A component this many bits below a row's best has no share in the row: 2^-86 of a row would
+# change no digit of a sum; in single precision 2^-50 would not.
 NEGLIGIBLE_BITS = -86.0
 NEGLIGIBLE_BITS_SINGLE = -50.0
 
-# float32 rows of so many features are computed in single precision; below, exponentials and loading
-# take the time, and double precision costs little more.
+# float32 rows of so many features are computed in single precision; below, exponentials and
+# loading take the time, and double precision costs little more.
 SINGLE_FEATURES = 17
 
 # Single precision is for rows and components of ordinary size, and for standardised distances that
@@ -425,8 +425,8 @@ def _expand_spherical(means, factors):
 
 
 # Each returns the name of the features, their coefficients (K, width) in nats, and the squared
-# Mahalanobis distances of the means from the centre (K,). For diagonal covariances differences from
-# the means cost no more.
+# Mahalanobis distances of the means from the centre (K,). For diagonal covariances differences
+# from the means cost no more.
 _EXPANSIONS = {
     "full": _expand_full,
     "tied": _expand_tied,

@@ -410,7 +410,7 @@ cdef void normalise(
     """
     cdef Py_ssize_t s
     memset(tile.active, 0, job.K * sizeof(uint64_t))
-    # One kind of work at a time: the steps for a row wait for each other, those of many rows do not.
+    # One kind of work at a time: the steps for one row wait for each other, those of many do not.
     for s in range(tile.capacity // STRIP):
         exponentiate(job, tile, s)
     for s in range(tile.capacity // STRIP):
