@@ -37,7 +37,7 @@ class Settings:
         return self.libraries["gaussmix"]
 
     def shape(self, shape: Shape) -> Shape:
-        return shape.smaller(500) if self.quick else shape
+        return shape.tiny() if self.quick else shape
 
     def rows(self, X: np.ndarray) -> np.ndarray:
         """A few rows from everywhere in quick runs, else all."""
@@ -94,9 +94,10 @@ def starts(settings: Settings) -> dict:
 def restarts(settings: Settings) -> dict:
     """One fit with n_init = 10 against ten fits, of other seeds, whose best is kept."""
     library = settings.gaussmix
-    synthetic = rows(settings.shape(Shape(200_000, 10, 8, "full", 1)))
+    shape = settings.shape(Shape(200_000, 10, 8, "full", 1))
+    synthetic = rows(shape)
     result: dict = {}
-    for name, X, K in (("2e5x10", synthetic, 8), ("digits", settings.rows(digits()), 10)):
+    for name, X, K in (("2e5x10", synthetic, shape.K), ("digits", settings.rows(digits()), 10)):
         together: list[tuple] = []
         separate: list[tuple] = []
         for turn in range(settings.repeats):
@@ -129,7 +130,8 @@ def acceleration(settings: Settings) -> dict:
         return {"skipped": "this gaussmix has no acceleration"}
     result: dict = {}
     for name, (shape, spread) in OVERLAPPING.items():
-        X, _ = labelled_rows(settings.shape(shape), spread=spread)
+        shape = settings.shape(shape)
+        X, _ = labelled_rows(shape, spread=spread)
         runs: dict[str, list[dict]] = {"plain": [], "squarem": []}
         for seed in settings.seeds(10):
             for label, of_label in runs.items():

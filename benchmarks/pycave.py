@@ -1,8 +1,8 @@
 """PyCave's published benchmark, rerun: 100 EM iterations from the true means.
 
 Published (docs/sites/benchmark.rst of PyCave): up to four cores of a Xeon E5-2630 v4, the true
-means given, k-means excluded. Its figures are copied here, in seconds. Here weights and covariances are
-given as well, the same to every library.
+means given, k-means excluded. Its figures are copied here, in seconds. Here weights and
+covariances are given as well, the same to every library.
 """
 
 from __future__ import annotations
@@ -39,13 +39,14 @@ def pycave(settings: Settings) -> list[dict]:
     for (covariance_type, n), published in PUBLISHED.items():
         n, d, K = next(size for size in SIZES if size[0] == n)
         shape = settings.shape(Shape(n, d, K, covariance_type, ITERATIONS))
+        d, K = shape.d, shape.K
         X, labels = labelled_rows(shape)
         means = np.array([X[labels == k].mean(axis=0) for k in range(K)])
         start = replace(common_start(shape, X), means=means)
         entry: dict = {"n": shape.n, "d": d, "K": K, "type": covariance_type}
         entry |= {"published": published, "skipped": {}}
         for name in settings.libraries:
-            if name != "gaussmix" and n * d > LARGEST_FOR_OTHERS:
+            if name != "gaussmix" and shape.n * d > LARGEST_FOR_OTHERS:
                 entry["skipped"][name] = "more than 3.2 million numbers: it would take too long"
                 continue
             entry[name] = seconds_of(settings, name, X, start)

@@ -39,7 +39,8 @@ def float32(settings: Settings) -> list[dict]:
     The log-likelihoods are those of the run that is timed, relative to the float64 one.
     """
     result = []
-    for shape in (settings.shape(shape) for shape in SHAPES if shape.d >= 32):
+    for full_size in (shape for shape in SHAPES if shape.d >= 32):
+        shape = settings.shape(full_size)
         X = rows(shape)
         start = common_start(shape, X)
         data = {"float64": X, "float32": X.astype(np.float32)}

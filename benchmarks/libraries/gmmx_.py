@@ -32,8 +32,8 @@ class Gmmx(Library):
     name = "gmmx"
     differences = (
         "single precision (it refuses any other) and arrays of n x K x d. XLA compiles it for "
-        "every number of iterations, before the clock starts. Diagonal variances are E[x^2] - m^2 about "
-        "the origin. Threads are XLA's, as many as the process may use CPUs."
+        "every number of iterations, before the clock starts. Diagonal variances are E[x^2] - m^2 "
+        "about the origin. Threads are XLA's, as many as the process may use CPUs."
     )
     covariance_types = ("full", "diag")
     precision = "float32"
