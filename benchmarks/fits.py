@@ -10,7 +10,7 @@ from statistics import median
 import numpy as np
 from datasets import STARTS, DataSet, digits
 from libraries import Library
-from measurements import summary, timed
+from measurements import steady, summary, timed
 from shapes import Shape, labelled_rows, rows
 
 N_INIT = 10
@@ -54,7 +54,15 @@ def spread_of(values: list[float]) -> dict:
 def one_seed(settings: Settings, name: str, X: np.ndarray, K: int, seed: int) -> dict[str, float]:
     """A default fit, and its start alone, of one seed."""
     library = settings.libraries[name]
-    taken, model = timed(lambda: library.fit(X, K, "full", seed, settings.n_threads))
+    models: list[object] = []
+
+    def fit() -> float:
+        taken, model = timed(lambda: library.fit(X, K, "full", seed, settings.n_threads))
+        models[:] = [model]
+        return taken
+
+    taken = steady(fit)
+    model = models[0]
     start, _ = timed(lambda: library.initialize(X, K, "full", seed, settings.n_threads))
     quality = float(np.mean(library.score_samples(model, X)))
     iterations = library.iterations(model)

@@ -75,7 +75,7 @@ def speed_columns(record: dict) -> tuple[list[str], Callable[[dict, dict], list[
     peak = record["FMA peak"]["best"]
 
     def columns(shape: dict, entry: dict) -> list[str]:
-        rate = entry[name]["GF/s"]
+        rate = entry[name]["GF/s"] if name in entry else None
         share = f"{100e9 * rate / peak:.0f} %" if peak and rate else "-"
         return [f"{rate:.3g}" if rate else "-", share]
 
@@ -113,6 +113,21 @@ def memory_table(record: dict, task: str, title: str) -> list[str]:
     return table_lines(title, header, body) if body else []
 
 
+def remarks(record: dict) -> list[str]:
+    """What was not measured and why, and whose arithmetic is not the reference's."""
+    lines = [f"- {reason}" for reason in record.get("not installed", {}).values()]
+    for shape in record["shapes"]:
+        title = f"{shape['n']:,}, {shape['d']}, {shape['K']}, {shape['type']}"
+        for name, reason in shape.get("skipped", {}).items():
+            lines.append(f"- {title}: {name} not measured: {reason}")
+        for name, found in shape.get("agreement", {}).items():
+            if not found["agrees"]:
+                lines.append(
+                    f"- {title}: {name} differs: log-likelihood {found['log-likelihood']}"
+                )
+    return [*lines, ""] if lines else []
+
+
 def render(record: dict) -> str:
     """The Markdown tables of one record."""
     facts = record["machine"]
@@ -132,6 +147,7 @@ def render(record: dict) -> str:
     header, body = compared(record, lambda shape: shape.get("iteration"), *speed_columns(record))
     if body:
         lines += table_lines("One EM iteration", header, body)
+    lines += remarks(record)
     for method in METHODS:
         header, body = compared(
             record,

@@ -19,8 +19,8 @@ class Mlpack(Program):
         "its binding cannot be told where to start: it starts from one step of its own k-means, "
         "the same in the long and the short run (seeding works for the first call of a process), "
         "and gaussmix is then run from there to see whether the arithmetic is the same. full "
-        "makes two E-steps an iteration. Nothing is added to the diagonal of a covariance. Threads "
-        "are OpenMP's and its OpenBLAS's; its time is taken without reading the rows."
+        "makes two E-steps an iteration. Nothing is added to the diagonal of a covariance. "
+        "Threads are OpenMP's and its OpenBLAS's; its time is taken without reading the rows."
     )
     covariance_types = ("full", "diag")
     own_start = True
