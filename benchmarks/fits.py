@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import time
 from dataclasses import dataclass
 from statistics import median
 
@@ -101,68 +100,62 @@ def starts(settings: Settings) -> dict:
 
 def restarts(settings: Settings) -> dict:
     """One fit with n_init = 10 against ten fits, of other seeds, whose best is kept."""
-    library = settings.gaussmix
     shape = settings.shape(Shape(200_000, 10, 8, "full", 1))
-    synthetic = rows(shape)
-    result: dict = {}
-    for name, X, K in (("2e5x10", synthetic, shape.K), ("digits", settings.rows(digits()), 10)):
-        together: list[tuple] = []
-        separate: list[tuple] = []
-        for turn in range(settings.repeats):
-            together.append(
-                timed(
-                    lambda X=X, K=K, turn=turn: library.fitted(
-                        X, K, settings.n_threads, n_init=N_INIT, random_state=turn
-                    )
-                )
-            )
-            begin = time.perf_counter()
-            models = [
-                library.fitted(X, K, settings.n_threads, random_state=N_INIT * turn + i)
-                for i in range(N_INIT)
-            ]
-            taken = time.perf_counter() - begin
-            separate.append((taken, max(models, key=lambda model: model.lower_bound_)))
-        result[name] = {"n": len(X), "d": X.shape[1], "K": K}
-        for label, runs in (("n_init=10", together), ("ten fits", separate)):
-            result[name][label] = summary([taken for taken, _ in runs]) | {
-                "mean log-likelihood": spread_of([float(model.score(X)) for _, model in runs])
-            }
+    return {
+        "2e5x10": restarts_on(settings, rows(shape), shape.K),
+        "digits": restarts_on(settings, settings.rows(digits()), 10),
+    }
+
+
+def restarts_on(settings: Settings, X: np.ndarray, K: int) -> dict:
+    def one(**arguments: int) -> object:
+        return settings.gaussmix.fitted(X, K, settings.n_threads, **arguments)
+
+    def best_of(seeds: range) -> object:
+        models = [one(random_state=seed) for seed in seeds]
+        return max(models, key=lambda model: model.lower_bound_)
+
+    runs: dict[str, list[tuple]] = {"n_init=10": [], "ten fits": []}
+    for turn in range(settings.repeats):
+        seeds = range(N_INIT * turn, N_INIT * (turn + 1))
+        together = timed(lambda turn=turn: one(n_init=N_INIT, random_state=turn))
+        runs["n_init=10"].append(together)
+        runs["ten fits"].append(timed(lambda seeds=seeds: best_of(seeds)))
+    result: dict = {"n": len(X), "d": X.shape[1], "K": K}
+    for label, of_label in runs.items():
+        qualities = [float(model.score(X)) for _, model in of_label]
+        result[label] = summary([taken for taken, _ in of_label])
+        result[label]["mean log-likelihood"] = spread_of(qualities)
     return result
 
 
 def acceleration(settings: Settings) -> dict:
     """Plain EM and SQUAREM to tol = 1e-6 from the same starts, on components that overlap."""
-    library = settings.gaussmix
-    if "acceleration" not in inspect.signature(library.mixture).parameters:
+    if "acceleration" not in inspect.signature(settings.gaussmix.mixture).parameters:
         return {"skipped": "this gaussmix has no acceleration"}
-    result: dict = {}
-    for name, (shape, spread) in OVERLAPPING.items():
-        shape = settings.shape(shape)
-        X, _ = labelled_rows(shape, spread=spread)
-        runs: dict[str, list[dict]] = {"plain": [], "squarem": []}
-        for seed in settings.seeds(10):
-            for label, of_label in runs.items():
-                arguments = {"acceleration": "squarem"} if label == "squarem" else {}
-                taken, model = timed(
-                    lambda X=X, K=shape.K, seed=seed, arguments=arguments: library.fitted(
-                        X,
-                        K,
-                        settings.n_threads,
-                        tol=1e-6,
-                        max_iter=10_000,
-                        random_state=seed,
-                        **arguments,
-                    )
-                )
-                quality = float(model.score(X))
-                of_label.append(
-                    {"seconds": taken, "iterations": model.n_iter_, "quality": quality}
-                )
-        result[name] = {"n": len(X), "d": shape.d, "K": shape.K, "spread of means": spread}
+    return {
+        name: accelerated(settings, settings.shape(shape), spread)
+        for name, (shape, spread) in OVERLAPPING.items()
+    }
+
+
+def accelerated(settings: Settings, shape: Shape, spread: float) -> dict:
+    X, _ = labelled_rows(shape, spread=spread)
+
+    def to_convergence(seed: int, arguments: dict) -> object:
+        common = {"tol": 1e-6, "max_iter": 10_000, "random_state": seed}
+        return settings.gaussmix.fitted(X, shape.K, settings.n_threads, **common, **arguments)
+
+    runs: dict[str, list[tuple]] = {"plain": [], "squarem": []}
+    for seed in settings.seeds(10):
         for label, of_label in runs.items():
-            result[name][label] = summary([run["seconds"] for run in of_label]) | {
-                "iterations": [run["iterations"] for run in of_label],
-                "mean log-likelihood": spread_of([run["quality"] for run in of_label]),
-            }
+            arguments = {} if label == "plain" else {"acceleration": label}
+            fit = timed(lambda seed=seed, arguments=arguments: to_convergence(seed, arguments))
+            of_label.append(fit)
+    result: dict = {"n": len(X), "d": shape.d, "K": shape.K, "spread of means": spread}
+    for label, of_label in runs.items():
+        result[label] = summary([taken for taken, _ in of_label]) | {
+            "iterations": [model.n_iter_ for _, model in of_label],
+            "mean log-likelihood": spread_of([float(model.score(X)) for _, model in of_label]),
+        }
     return result
