@@ -195,24 +195,26 @@ class Run:
                 self.write()
 
     def everything(self) -> None:
+        """Measure the shapes, then the studies; end the peers' processes whatever happens."""
         chosen = [SHAPES[number - 1] for number in self.options.shapes]
         if self.options.quick:
             chosen = list(dict.fromkeys(shape.tiny() for shape in chosen))
-        with (
-            tempfile.TemporaryDirectory() as folder,
-            threadpool_limits(self.options.threads),
-        ):
-            peak = FmaPeak(self.options.threads, Path(folder))
-            for shape in chosen:
-                peak.measure()
-                self.record["FMA peak"] = {"best": peak.best, "all": peak.measured}
-                self.shape(shape)
+        try:
+            with tempfile.TemporaryDirectory() as folder, threadpool_limits(self.options.threads):
+                self.shapes(chosen, FmaPeak(self.options.threads, Path(folder)))
+                self.studies()
+        finally:
+            for peer in self.peers.values():
+                peer.close()
+        self.write()
+
+    def shapes(self, chosen: list[Shape], peak: FmaPeak) -> None:
+        for shape in chosen:
             peak.measure()
             self.record["FMA peak"] = {"best": peak.best, "all": peak.measured}
-            self.studies()
-        for peer in self.peers.values():
-            peer.close()
-        self.write()
+            self.shape(shape)
+        peak.measure()
+        self.record["FMA peak"] = {"best": peak.best, "all": peak.measured}
 
     def write(self) -> None:
         """Replace the file by the record as it is now."""
