@@ -43,7 +43,7 @@ class Armadillo(Program):
         "taken in the program, without reading the rows."
     )
     covariance_types = ("full", "diag")
-    agreement = 1e-5
+    agreement = 1e-4
 
     def versions(self) -> dict[str, str]:
         return {"Armadillo": run([binary()]).split(" (")[0].strip()}

@@ -37,7 +37,7 @@ class Gmmx(Library):
     )
     covariance_types = ("full", "diag")
     precision = "float32"
-    agreement = 1e-4
+    agreement = 1e-3
 
     def versions(self) -> dict[str, str]:
         return {"gmmx": version("gmmx"), "jax": jax.__version__}

@@ -32,7 +32,7 @@ class Mclust(Program):
         "Fortran on one thread, with an array of n x K. Nothing is added to the diagonal of a "
         "covariance. Its time is taken in R, without reading the rows, to the millisecond."
     )
-    agreement = 1e-5
+    agreement = 1e-4
 
     def versions(self) -> dict[str, str]:
         return VERSIONS

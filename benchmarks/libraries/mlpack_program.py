@@ -22,6 +22,8 @@ def main(covariance_type: str, rows_file: str, n: str, d: str, K: str, n_iter: s
         input_=X,
         gaussians=int(K),
         diagonal_covariance=covariance_type == "diag",
+        # Otherwise eigenvalues below 1e-5 of a covariance's largest are raised to that.
+        no_force_positive=True,
         max_iterations=int(n_iter),
         kmeans_max_iterations=1,
         tolerance=0.0,

@@ -19,7 +19,7 @@ class OneDAL(Library):
         "Threads are TBB's."
     )
     covariance_types = ("full", "diag")
-    agreement = 1e-5
+    agreement = 1e-4
 
     def versions(self) -> dict[str, str]:
         return {"oneDAL": version("daal"), "scikit-learn-intelex": version("scikit-learn-intelex")}

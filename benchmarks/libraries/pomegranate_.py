@@ -21,7 +21,7 @@ class Pomegranate(Library):
     )
     covariance_types = ("full", "diag")
     precision = "float32"
-    agreement = 1e-4
+    agreement = 1e-3
 
     def versions(self) -> dict[str, str]:
         return {"pomegranate": version("pomegranate"), "torch": torch.__version__}
