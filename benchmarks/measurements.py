@@ -6,13 +6,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from types import ModuleType
 
 import numpy as np
+from agreement import agreement, as_start
+from libraries import Library
+from peers import EMRun, Peer, Stopped, TooSlow, em_run
 from shapes import Shape, Start, minimum_flops
 from tables import METHODS
 
@@ -20,24 +22,41 @@ from tables import METHODS
 # by its noise.
 LEAST_SECONDS = 0.25
 
+# A library that takes more than so many seconds for an iteration gets fewer turns: as many as end
+# within the second number, at least one.
+SLOW_SECONDS = 2.0
+SLOW_BUDGET = 30.0
+
 # score_samples of one row is timed over so many calls.
 SINGLE_ROW_CALLS = 200
 
 
 @dataclass(frozen=True)
 class Case:
-    """One shape, its rows and start, and who is to be measured on it with how many threads."""
+    """One shape, its rows and start, and who is to be measured on it with how many threads.
 
-    libraries: dict[str, ModuleType]
+    ``libraries`` run in this process, ``peers`` in their own and only in ``iteration``, no call
+    longer than ``limit`` seconds.
+    """
+
+    libraries: dict[str, Library]
     shape: Shape
     X: np.ndarray
     start: Start
     n_threads: int
     repeats: int
     fit_repeats: int
+    peers: dict[str, Peer] = field(default_factory=dict)
+    limit: float = 60.0
 
     def em(self, name: str, n_iter: int) -> object:
         return self.libraries[name].em(self.X, self.start, n_iter, self.n_threads)
+
+    def run(self, name: str, n_iter: int) -> EMRun:
+        """Run EM and time it, wherever the library lives."""
+        if name in self.peers:
+            return self.peers[name].em(n_iter, self.limit)
+        return em_run(self.libraries[name], self.X, self.start, n_iter, self.n_threads)
 
     def fit(self, name: str, seed: int) -> object:
         shape = self.shape
@@ -60,10 +79,10 @@ def steady(measure: Callable[[], float]) -> float:
     return median(values)
 
 
-def in_turns(case: Case, measure: Callable[[str], float]) -> dict[str, dict]:
-    """``measure(name)`` for the libraries in turn, A B A B ...; a summary for each."""
-    values: dict[str, list[float]] = {name: [] for name in case.libraries}
-    for _ in range(case.repeats):
+def in_turns(names: Iterable[str], repeats: int, measure: Callable[[str], float]) -> dict:
+    """``measure(name)`` for each name in turn, A B A B ...; a summary for each."""
+    values: dict[str, list[float]] = {name: [] for name in names}
+    for _ in range(repeats):
         for name, of_library in values.items():
             of_library.append(steady(lambda name=name: measure(name)))
     return {name: summary(of_library) for name, of_library in values.items()}
@@ -73,27 +92,110 @@ def summary(values: list[float]) -> dict:
     return {"median": median(values), "min": min(values), "max": max(values), "all": values}
 
 
+class IterationTimer:
+    """Seconds of one EM iteration of one library: a run of 1 + m iterations less a run of one."""
+
+    def __init__(self, case: Case, name: str) -> None:
+        self.case = case
+        self.name = name
+        self.turns = case.repeats
+        self.values: list[float] = []
+        self.short: EMRun
+        self.long: EMRun
+
+    def difference(self) -> float:
+        """Seconds of an iteration, of as many as the library really made."""
+        m = self.case.shape.iterations
+        waited, self.short = timed(lambda: self.case.run(self.name, 1))
+        try:
+            self.long = self.case.run(self.name, 1 + m)
+        except TooSlow as error:
+            bound = (self.case.limit - waited) / m
+            raise TooSlow(f"more than {bound:.2g} s an iteration ({error})") from None
+        return (self.long.seconds - self.short.seconds) / (
+            self.long.iterations - self.short.iterations
+        )
+
+    def turn(self) -> None:
+        """Measure once more, unless there have been enough turns."""
+        if len(self.values) >= self.turns:
+            return
+        taken, value = timed(lambda: steady(self.difference))
+        if not self.values and value > SLOW_SECONDS and self.name in self.case.peers:
+            self.turns = min(self.turns, max(1, int(SLOW_BUDGET / taken)))
+        self.values.append(value)
+
+    def entry(self) -> dict:
+        result = summary(self.values)
+        flops = minimum_flops(self.case.shape)
+        result["GF/s"] = flops / result["median"] / 1e9 if result["median"] > 0 else None
+        result["mean log-likelihood"] = self.long.lower_bound
+        result["turns"] = len(self.values)
+        return result
+
+
 def iteration(case: Case) -> dict:
-    """Seconds of one EM iteration: a run of 1 + m iterations less a run of one, over m."""
-    m = case.shape.iterations
-    bounds = {}
+    """Seconds of one EM iteration of every library that can do the shape.
 
-    def measure(name: str) -> float:
-        short, _ = timed(lambda: case.em(name, 1))
-        long, model = timed(lambda: case.em(name, 1 + m))
-        bounds[name] = case.libraries[name].lower_bound(model)
-        return (long - short) / m
+    Returns what the record holds of a shape: "iteration", "skipped" with the reason for each of
+    the other libraries, and "agreement", how far the parameters of each are from the reference's.
+    """
+    timers: dict[str, IterationTimer] = {}
+    skipped: dict[str, str] = {}
 
-    for name in case.libraries:
-        case.em(name, 1)
-    result = in_turns(case, measure)
-    flops = minimum_flops(case.shape)
-    for name, entry in result.items():
-        entry["GF/s"] = flops / entry["median"] / 1e9 if entry["median"] > 0 else None
-        entry["mean log-likelihood"] = bounds[name]
-    spread = max(bounds.values()) - min(bounds.values())
-    if not spread <= 1e-9 * max(1.0, *(abs(bound) for bound in bounds.values())):
-        raise SystemExit(f"{case.shape.name}: after {1 + m} iterations libraries differ: {bounds}")
+    def attempt(name: str, action: Callable[[], object]) -> None:
+        try:
+            action()
+        except Stopped as error:
+            skipped[name] = str(error)
+            timers.pop(name, None)
+
+    def warm_up(name: str) -> None:
+        everyone = case.libraries | case.peers
+        reason = everyone[name].cannot(case.shape)
+        if reason:
+            raise Stopped(reason)
+        timers[name] = IterationTimer(case, name)
+        if name in case.peers:
+            case.peers[name].rows(rows_file, start_file)
+        case.run(name, 1)
+
+    with tempfile.TemporaryDirectory() as folder:
+        rows_file, start_file = Path(folder) / "rows.npy", Path(folder) / "start.npz"
+        np.save(rows_file, case.X)
+        case.start.save(start_file)
+        for name in [*case.libraries, *case.peers]:
+            attempt(name, lambda name=name: warm_up(name))
+        for _ in range(case.repeats):
+            for name in list(timers):
+                attempt(name, timers[name].turn)
+    return {
+        "iteration": {name: timer.entry() for name, timer in timers.items()},
+        "skipped": skipped,
+        "agreement": agreements(case, timers),
+    }
+
+
+def agreements(case: Case, timers: dict[str, IterationTimer]) -> dict[str, dict]:
+    """How far each library's parameters are from those of gaussmix, else of the first library."""
+    if not case.libraries or not timers:
+        return {}
+    base = "gaussmix" if "gaussmix" in case.libraries else next(iter(case.libraries))
+    family = case.shape.covariance_type
+    result = {}
+    for name, timer in timers.items():
+        if name == base:
+            continue
+        described = case.peers[name].description if name in case.peers else case.libraries[name]
+        if described.own_start:
+            start = as_start(timer.short.parameters, family)
+            made = timer.long.iterations - timer.short.iterations
+            library = case.libraries[base]
+            reference = library.parameters(library.em(case.X, start, made, case.n_threads))
+        else:
+            reference = timers[base].long.parameters
+        found = timer.long.parameters
+        result[name] = agreement(found, reference, family, case.X, described.agreement)
     return result
 
 
@@ -106,7 +208,9 @@ def scoring(case: Case) -> dict:
             lambda: getattr(case.libraries[name], method)(models[name], case.X)
         )[0]
 
-    return {method: in_turns(case, measurement(method)) for method in METHODS}
+    return {
+        method: in_turns(case.libraries, case.repeats, measurement(method)) for method in METHODS
+    }
 
 
 def single_row(case: Case) -> dict:
@@ -119,7 +223,7 @@ def single_row(case: Case) -> dict:
         taken, _ = timed(lambda: [score(model, row) for _ in range(SINGLE_ROW_CALLS)])
         return taken / SINGLE_ROW_CALLS
 
-    return in_turns(case, measure)
+    return in_turns(case.libraries, case.repeats, measure)
 
 
 def default_fit(case: Case) -> dict:

@@ -1,13 +1,14 @@
-"""gaussmix beside its peers: one EM iteration, scoring, a default fit, and peak memory.
+"""gaussmix beside its peers: EM iterations, scoring, fits, peak memory, and studies of gaussmix.
 
-    python benchmarks/run.py                       all eight shapes, half an hour on two cores
+    python benchmarks/run.py                       everything: about an hour on two cores
     python benchmarks/run.py --quick               tiny shapes: does everything run?
     python benchmarks/run.py --shapes 1 3 --skip fit memory
+    python benchmarks/run.py --libraries gaussmix scikit-learn oneDAL
     python benchmarks/run.py table results/x.json  the Markdown tables of an earlier run
 
 Every library gets the same rows, the same start and the same number of threads in every pool;
-libraries take turns (A B A B ...), and medians are reported. See README.md beside this file for
-what is measured and how.
+libraries take turns (A B A B ...), and medians are reported. The record is written after every
+shape and study. See README.md beside this file for what is measured and how.
 """
 
 from __future__ import annotations
@@ -22,16 +23,36 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
-from libraries import LIBRARIES, load
+from fits import Settings, acceleration, restarts, starts
+from libraries import LIBRARIES, Library, load_installed
 from measurements import Case, default_fit, iteration, memory, scoring, single_row
+from peers import Peer, describe, open_peers
+from pycave import pycave
 from shapes import SHAPES, Shape, common_start, minimum_flops, rows
 from tables import render
 from threadpoolctl import threadpool_limits
+from variants import float32, instruction_sets, sparse, thousand_rows
 
 HERE = Path(__file__).resolve().parent
-PARTS = {"iteration": iteration, "scoring": scoring, "fit": default_fit, "memory": memory}
+
+# Run in this process, with all parts; the others in their own, with the iteration alone.
+INSIDE = ("scikit-learn", "gaussmix")
+
+# What is measured of every shape, beside the iteration.
+PARTS = {"scoring": scoring, "fit": default_fit, "memory": memory}
+
+# What is measured once, beside "row".
+STUDIES = {
+    "float32": float32,
+    "sparse": sparse,
+    "restarts": restarts,
+    "acceleration": acceleration,
+    "starts": starts,
+    "instruction sets": instruction_sets,
+    "thousand rows": thousand_rows,
+    "pycave": pycave,
+}
 
 # The shape of which one row is scored.
 SINGLE_ROW = Shape(5_000, 16, 16, "full", 1)
@@ -96,52 +117,125 @@ def machine(n_threads: int) -> dict:
 # --- the run -------------------------------------------------------------------------------------
 
 
-def prepare(shape: Shape, libraries: dict[str, ModuleType], options: argparse.Namespace) -> Case:
-    """Make a shape's rows and start."""
-    X = rows(shape)
-    start = common_start(shape, X)
-    return Case(libraries, shape, X, start, options.threads, options.repeats, options.fit_repeats)
+class Run:
+    """Measures what is asked for, and writes the record after each part of it."""
 
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        self.libraries: dict[str, Library]
+        self.peers: dict[str, Peer]
+        inside = [name for name in options.libraries if name in INSIDE]
+        outside = [name for name in options.libraries if name not in INSIDE]
+        self.libraries, missing = load_installed(inside)
+        self.peers, elsewhere = open_peers(outside, options.threads)
+        for reason in (missing | elsewhere).values():
+            say(reason)
+        everyone = {name: describe(library) for name, library in self.libraries.items()}
+        everyone |= {name: peer.description for name, peer in self.peers.items()}
+        self.record: dict = {
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": machine(options.threads),
+            "versions": {name: library.versions for name, library in everyone.items()},
+            "differences": {name: library.differences for name, library in everyone.items()},
+            "precision": {name: library.precision for name, library in everyone.items()},
+            "not installed": missing | elsewhere,
+            "repeats": options.repeats,
+            "quick": options.quick,
+            "shapes": [],
+        }
+        self.output = options.output or HERE / "results" / self.default_name()
 
-def run(options: argparse.Namespace) -> dict:
-    """Measure everything asked for; the record that is written as JSON."""
-    libraries = {name: load(name) for name in options.libraries}
-    chosen = [SHAPES[number - 1] for number in options.shapes]
-    if options.quick:
-        chosen = [shape.smaller(500) for shape in chosen]
-    record: dict = {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "machine": machine(options.threads),
-        "versions": {name: library.versions() for name, library in libraries.items()},
-        "differences": {name: library.DIFFERENCES for name, library in libraries.items()},
-        "repeats": options.repeats,
-        "quick": options.quick,
-        "shapes": [],
-    }
-    with tempfile.TemporaryDirectory() as folder, threadpool_limits(options.threads):
-        peak = FmaPeak(options.threads, Path(folder))
-        for shape in chosen:
-            case = prepare(shape, libraries, options)
-            peak.measure()
-            entry = {
-                "n": shape.n,
-                "d": shape.d,
-                "K": shape.K,
-                "type": shape.covariance_type,
-                "iterations": shape.iterations,
-                "minimum flops": minimum_flops(shape),
-            }
-            for part, measure in PARTS.items():
-                if part not in options.skip:
-                    print(f"{shape.name}: {part}", file=sys.stderr, flush=True)
-                    entry[part] = measure(case)
-            record["shapes"].append(entry)
-            del case
-        peak.measure()
+    def default_name(self) -> str:
+        stamp = self.record["date"].replace(":", "").replace("+0000", "Z")
+        return f"{'quick-' if self.options.quick else ''}{stamp}.json"
+
+    def case(self, shape: Shape) -> Case:
+        """Make a shape's rows and start."""
+        options = self.options
+        X = rows(shape)
+        start = common_start(shape, X)
+        turns = (options.repeats, options.fit_repeats)
+        return Case(
+            self.libraries, shape, X, start, options.threads, *turns, self.peers, options.limit
+        )
+
+    def shape(self, shape: Shape) -> None:
+        """Add what is measured of a shape to the record."""
+        case = self.case(shape)
+        entry = {
+            "n": shape.n,
+            "d": shape.d,
+            "K": shape.K,
+            "type": shape.covariance_type,
+            "iterations": shape.iterations,
+            "minimum flops": minimum_flops(shape),
+        }
+        self.record["shapes"].append(entry)
+        if "iteration" not in self.options.skip:
+            say(f"{shape.name}: iteration")
+            entry |= iteration(case)
+        for part, measure in PARTS.items():
+            if part not in self.options.skip:
+                say(f"{shape.name}: {part}")
+                entry[part] = measure(case)
+        self.write()
+
+    def studies(self) -> None:
+        """Add the studies to the record."""
+        options = self.options
         if "row" not in options.skip:
-            record["single row"] = single_row(prepare(SINGLE_ROW, libraries, options))
-    record["FMA peak"] = {"best": peak.best, "all": peak.measured}
-    return record
+            self.record["single row"] = single_row(self.case(SINGLE_ROW))
+        settings = Settings(
+            self.libraries, options.threads, options.repeats, options.fit_repeats, options.quick
+        )
+        for name, study in STUDIES.items():
+            if name not in options.skip and "gaussmix" in self.libraries:
+                say(name)
+                self.record[name] = study(settings)
+                self.write()
+
+    def everything(self) -> None:
+        """Measure the shapes, then the studies; end the peers' processes whatever happens."""
+        chosen = [SHAPES[number - 1] for number in self.options.shapes]
+        if self.options.quick:
+            chosen = list(dict.fromkeys(shape.tiny() for shape in chosen))
+        try:
+            with tempfile.TemporaryDirectory() as folder, threadpool_limits(self.options.threads):
+                self.shapes(chosen, FmaPeak(self.options.threads, Path(folder)))
+                self.studies()
+        finally:
+            for peer in self.peers.values():
+                peer.close()
+        self.write()
+
+    def shapes(self, chosen: list[Shape], peak: FmaPeak) -> None:
+        for shape in chosen:
+            peak.measure()
+            self.record["FMA peak"] = {"best": peak.best, "all": peak.measured}
+            self.shape(shape)
+        peak.measure()
+        self.record["FMA peak"] = {"best": peak.best, "all": peak.measured}
+
+    def write(self) -> None:
+        """Replace the file by the record as it is now."""
+        self.output.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = self.output.with_suffix(".part")
+        unfinished.write_text(json.dumps(self.record, indent=1) + "\n", encoding="utf-8")
+        unfinished.replace(self.output)
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def disagreements(record: dict) -> list[str]:
+    """The libraries whose parameters are further from the reference's than they may be."""
+    return [
+        f"{shape['n']}x{shape['d']}-{shape['K']}-{shape['type']}: {name} is {entry} off"
+        for shape in record["shapes"]
+        for name, entry in shape.get("agreement", {}).items()
+        if not entry["agrees"]
+    ]
 
 
 # --- command line --------------------------------------------------------------------------------
@@ -166,7 +260,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
         help=listing,
     )
     parser.add_argument("--libraries", nargs="+", choices=list(LIBRARIES), default=list(LIBRARIES))
-    parser.add_argument("--skip", nargs="+", choices=[*PARTS, "row"], default=[])
+    parser.add_argument(
+        "--skip", nargs="+", choices=["iteration", *PARTS, "row", *STUDIES], default=[]
+    )
     parser.add_argument(
         "--threads", type=int, default=default_threads, help="of every pool (default: usable CPUs)"
     )
@@ -174,7 +270,13 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--fit-repeats", type=int, default=3, help="default fits, a seed each (default 3)"
     )
-    parser.add_argument("--quick", action="store_true", help="500 times fewer rows, two repeats")
+    parser.add_argument(
+        "--limit",
+        type=float,
+        default=60.0,
+        help="seconds after which a run of a peer's EM is stopped (default 60)",
+    )
+    parser.add_argument("--quick", action="store_true", help="tiny shapes, one repeat")
     parser.add_argument(
         "-o", "--output", type=Path, help="JSON file (default: results/<date>.json)"
     )
@@ -182,7 +284,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     if min(options.threads, options.repeats, options.fit_repeats) < 1:
         parser.error("--threads, --repeats and --fit-repeats must be at least 1")
     if options.quick:
-        options.repeats = min(options.repeats, 2)
+        options.repeats = 1
         options.fit_repeats = 1
     return options
 
@@ -196,15 +298,13 @@ def main(argv: list[str]) -> None:
         print(render(json.loads(parser.parse_args(argv[1:]).file.read_text(encoding="utf-8"))))
         return
     options = arguments(argv)
-    record = run(options)
-    output = options.output
-    if output is None:
-        stamp = record["date"].replace(":", "").replace("+0000", "Z")
-        output = HERE / "results" / f"{'quick-' if options.quick else ''}{stamp}.json"
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    print(render(record))
-    print(f"\nwritten to {output}", file=sys.stderr)
+    run = Run(options)
+    run.everything()
+    print(render(run.record))
+    say(f"\nwritten to {run.output}")
+    wrong = disagreements(run.record)
+    if wrong and not options.quick:
+        raise SystemExit("libraries differ:\n" + "\n".join(wrong))
 
 
 if __name__ == "__main__":

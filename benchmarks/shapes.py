@@ -22,10 +22,9 @@ class Shape:
     def name(self) -> str:
         return f"{self.n}x{self.d}-{self.K}-{self.covariance_type}"
 
-    def smaller(self, factor: int) -> Shape:
-        """``factor`` times fewer rows, though enough that no covariance collapses."""
-        enough = self.K * (2 * self.d if self.covariance_type == "full" else 4)
-        return replace(self, n=min(self.n, max(self.n // factor, enough)))
+    def tiny(self) -> Shape:
+        """The same kind of shape, small enough to show only that everything runs."""
+        return replace(self, n=min(self.n, 2000), d=min(self.d, 8), K=min(self.K, 4))
 
 
 SHAPES = (
@@ -49,6 +48,12 @@ class Start:
     means: np.ndarray
     precisions: np.ndarray
 
+    @property
+    def covariances(self) -> np.ndarray:
+        """The inverse of the precisions, in the same shape."""
+        matrices = self.covariance_type in ("full", "tied")
+        return np.linalg.inv(self.precisions) if matrices else 1.0 / self.precisions
+
     def save(self, path: Path) -> None:
         np.savez(path, **asdict(self))
 
@@ -59,14 +64,21 @@ class Start:
 
 
 def rows(shape: Shape, seed: int = 0) -> np.ndarray:
-    """Rows of a random mixture, (n, d) float64.
+    """Rows of a random mixture, (n, d) float64."""
+    return labelled_rows(shape, seed)[0]
 
-    K means N(0, 9 I); a row of component k is N(0, I) times A_k' / sqrt(d) + 0.3 I plus the mean,
-    A_k standard normal; components equally likely. Rows are made a component at a time: no second
-    array of the size of X.
+
+def labelled_rows(
+    shape: Shape, seed: int = 0, spread: float = 3.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a random mixture, (n, d) float64, and the component of each, (n,).
+
+    K means N(0, spread^2 I); a row of component k is N(0, I) times A_k' / sqrt(d) + 0.3 I plus the
+    mean, A_k standard normal; components equally likely. Rows are made a component at a time: no
+    second array of the size of X.
     """
     rng = np.random.default_rng(seed)
-    means = 3.0 * rng.standard_normal((shape.K, shape.d))
+    means = spread * rng.standard_normal((shape.K, shape.d))
     roots = rng.standard_normal((shape.K, shape.d, shape.d)) / np.sqrt(shape.d)
     labels = rng.integers(shape.K, size=shape.n)
     X = np.empty((shape.n, shape.d))
@@ -74,7 +86,7 @@ def rows(shape: Shape, seed: int = 0) -> np.ndarray:
         chosen = np.flatnonzero(labels == k)
         noise = rng.standard_normal((len(chosen), shape.d))
         X[chosen] = noise @ (roots[k].T + 0.3 * np.eye(shape.d)) + means[k]
-    return X
+    return X, labels
 
 
 def common_start(shape: Shape, X: np.ndarray, seed: int = 1) -> Start:

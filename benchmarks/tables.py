@@ -29,8 +29,14 @@ def milliseconds(value: float) -> str:
 
 def ratio(entry: dict, name: str) -> str:
     """How many times as fast as ``name`` gaussmix is, by medians."""
-    ours = entry["gaussmix"]["median"]
-    return f"{entry[name]['median'] / ours:.1f}" if ours > 0 else "-"
+    if name not in entry or "gaussmix" not in entry or entry["gaussmix"]["median"] <= 0:
+        return "-"
+    return f"{entry[name]['median'] / entry['gaussmix']['median']:.1f}"
+
+
+def measured_names(record: dict, entries: list[dict]) -> list[str]:
+    """The libraries that at least one of these entries holds, in the record's order."""
+    return [name for name in record["versions"] if any(name in entry for entry in entries)]
 
 
 def compared(
@@ -40,7 +46,8 @@ def compared(
     more: Callable[[dict, dict], list[str]],
 ) -> tuple:
     """Header and rows of a table: medians in ms, ratios to gaussmix, and further columns."""
-    names = list(record["versions"])
+    parts = [part(shape) for shape in record["shapes"]]
+    names = measured_names(record, [entry for entry in parts if entry])
     peers = [name for name in names if name != "gaussmix"] if "gaussmix" in names else []
     header = [
         "n, d, K, type",
@@ -53,7 +60,9 @@ def compared(
         entry = part(shape)
         if entry is not None:
             title = f"{shape['n']:,}, {shape['d']}, {shape['K']}, {shape['type']}"
-            medians = [milliseconds(entry[name]["median"]) for name in names]
+            medians = [
+                milliseconds(entry[name]["median"]) if name in entry else "-" for name in names
+            ]
             body.append(
                 [title, *medians, *(ratio(entry, peer) for peer in peers), *more(shape, entry)]
             )
@@ -66,7 +75,7 @@ def speed_columns(record: dict) -> tuple[list[str], Callable[[dict, dict], list[
     peak = record["FMA peak"]["best"]
 
     def columns(shape: dict, entry: dict) -> list[str]:
-        rate = entry[name]["GF/s"]
+        rate = entry[name]["GF/s"] if name in entry else None
         share = f"{100e9 * rate / peak:.0f} %" if peak and rate else "-"
         return [f"{rate:.3g}" if rate else "-", share]
 
@@ -74,7 +83,7 @@ def speed_columns(record: dict) -> tuple[list[str], Callable[[dict, dict], list[
 
 
 def fit_columns(record: dict) -> tuple[list[str], Callable[[dict, dict], list[str]]]:
-    names = list(record["versions"])
+    names = measured_names(record, [s["fit"] for s in record["shapes"] if "fit" in s])
 
     def columns(shape: dict, entry: dict) -> list[str]:
         iterations = [f"{median(entry[name]['iterations']):.0f}" for name in names]
@@ -88,7 +97,8 @@ def fit_columns(record: dict) -> tuple[list[str], Callable[[dict, dict], list[st
 
 
 def memory_table(record: dict, task: str, title: str) -> list[str]:
-    names = list(record["versions"])
+    measured = [s["memory"][task] for s in record["shapes"] if "memory" in s]
+    names = measured_names(record, measured)
     header = ["n, d, K, type"]
     body = []
     for shape in record["shapes"]:
@@ -101,6 +111,21 @@ def memory_table(record: dict, task: str, title: str) -> list[str]:
     for name in names:
         header += [f"{name}, n / 4", f"{name}, n"]
     return table_lines(title, header, body) if body else []
+
+
+def remarks(record: dict) -> list[str]:
+    """What was not measured and why, and whose arithmetic is not the reference's."""
+    lines = [f"- {reason}" for reason in record.get("not installed", {}).values()]
+    for shape in record["shapes"]:
+        title = f"{shape['n']:,}, {shape['d']}, {shape['K']}, {shape['type']}"
+        for name, reason in shape.get("skipped", {}).items():
+            lines.append(f"- {title}: {name} not measured: {reason}")
+        for name, found in shape.get("agreement", {}).items():
+            if not found["agrees"]:
+                lines.append(
+                    f"- {title}: {name} differs: log-likelihood {found['log-likelihood']}"
+                )
+    return [*lines, ""] if lines else []
 
 
 def render(record: dict) -> str:
@@ -122,6 +147,7 @@ def render(record: dict) -> str:
     header, body = compared(record, lambda shape: shape.get("iteration"), *speed_columns(record))
     if body:
         lines += table_lines("One EM iteration", header, body)
+    lines += remarks(record)
     for method in METHODS:
         header, body = compared(
             record,
