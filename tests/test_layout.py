@@ -27,6 +27,8 @@ ORDER = [
     "_em",
     "_initialization",
     "_passes",
+    "_scores",
+    "_rows",
     "_statistics",
     "_parameters",
     "_covariance",

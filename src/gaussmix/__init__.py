@@ -9,7 +9,9 @@ below it:
     mixture            GaussianMixture: parameters, fitted attributes, fit, predict, score, sample
     _em                the EM loop: iterate, converge, restart
     _initialization    where EM starts: k-means, k-means++, random, given parameters
-    _passes            one pass over the rows: prepares them, calls the kernels
+    _passes            one pass over the rows: cuts them up, calls the kernels
+    _scores            how the kernels find scores: exact or expanded, double or single precision
+    _rows              the rows of a data matrix: blocks, weights, a centre, a first look
     _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
     _covariance        the covariance families: estimates, regularisation, factorisation

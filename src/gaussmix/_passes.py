@@ -1,8 +1,8 @@
 """Passes over rows: what the kernels do, in the words of mixtures.
 
-`Rows` presents a data matrix of any layout to the kernels; each function below is one pass over
-it.  How rows are cut into tiles, chunks and partial sums is decided here, from the problem alone
-and never from the machine, so results have the same bits for any number of threads.
+Each function below is one pass over the rows. How rows are cut into tiles, chunks and partial sums
+is decided here, from the problem alone and never from the machine, so results have the same bits
+for any number of threads.
 """
 
 from __future__ import annotations
@@ -18,11 +18,23 @@ import numpy as np
 from . import _runtime
 from ._covariance import FAMILIES, CollapsedComponent
 from ._parameters import MixtureParameters
+from ._rows import BLOCK_BYTES, SINGLE, Rows
+from ._scores import (
+    EXPANSION_LIMIT,
+    EXPANSION_LIMIT_SINGLE,
+    NOTHING,
+    Scores,
+    digits_lost,
+    exact_scores,
+    feature_variances,
+    nearest_scores,
+    scores_for_sums,
+    scoring_centre,
+    suits_single,
+)
 from ._statistics import SufficientStatistics
 
-LOG2E = 1.0 / math.log(2.0)
 LN2 = math.log(2.0)
-HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 # A tile and all that is computed from it should stay in the second-level cache beside the
 # parameters; more rows share the cost of loading and storing the sums.
@@ -37,212 +49,25 @@ CHUNK_ROWS = 4096
 PARTIALS = 64
 PARTIALS_BYTES = 32 * 1024 * 1024
 
-# Below this much work per thread starting it costs more than it brings.
-THREAD_WORK = 200_000  # multiply-adds
-
 # Work between two looks for Ctrl-C, about a tenth of a second on one core.
 ROUND_WORK = 1_000_000_000  # multiply-adds
-
-# Rows that need converting (layout, byte order, type) are converted this many bytes at a time;
-# others are read in place, in blocks after which the interpreter can notice Ctrl-C.
-BLOCK_BYTES = 16 * 1024 * 1024
-BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
-
-_SINGLE = np.dtype(np.float32)
-_DOUBLE = np.dtype(np.float64)
-
-# Rows whose column medians are the point about which all sums are formed.
-CENTRE_ROWS = 1001
 
 # A component this many bits below a row's best has no share in the row: 2^-86 of a row would
 # change no digit of a sum; in single precision 2^-50 would not.
 NEGLIGIBLE_BITS = -86.0
 NEGLIGIBLE_BITS_SINGLE = -50.0
 
-# float32 rows of so many features are computed in single precision; below, exponentials and
-# loading take the time, and double precision costs little more.
-SINGLE_FEATURES = 17
-
-# Single precision is for rows and components of ordinary size, and for standardised distances that
-# lose at most three of its seven digits when they are formed from the features.
-SINGLE_LIMIT = 1e3
-SINGLE_RANGE = 1e12
-
-# Up to so many features the products of all pairs of them are formed for each row, so that scores
-# and moments of full covariances too are plain matrix products, which suit small sizes better than
-# triangles do; and from so many rows on, below which preparing the coefficients costs more.
-PRODUCTS_FEATURES = 16
-PRODUCTS_ROWS = 2048
-
 # Sums of products are kept lane by lane while they take at most this much; then the rows need not
 # be laid out a second time.
 LANES_BYTES = 256 * 1024
 
-# Scores and moments expanded about the centre lose about as many digits as this has: the squared
-# distance of a mean from the centre in units of the component's deviation.  Up to here the loss
-# is below 2e-11 of a variance; beyond, moments are taken about the component's own mean.
-EXPANSION_LIMIT = 1e5
-
-# The same ratio after the step, where a component may have shrunk meanwhile: a loss of 2e-8 of a
-# variance, floor included, for one step, as the next will be taken about the means. Of a full
-# covariance that loss would be one of its smallest eigenvalue, and a factor might be lost with it.
+# The ratio that EXPANSION_LIMIT bounds, after the step, where a component may have shrunk
+# meanwhile: a loss of 2e-8 of a variance, floor included, for one step, as the next will be taken
+# about the means. Of a full covariance that loss would be one of its smallest eigenvalue, and a
+# factor might be lost with it.
 CANCELLATION_LIMIT = 1e8
 CANCELLATION_LIMIT_FULL = 1e6
-
-# The same two in single precision.
-EXPANSION_LIMIT_SINGLE = 1e4
 CANCELLATION_LIMIT_SINGLE = 1e5
-
-
-class Scan(NamedTuple):
-    """What a first pass finds: the first non-finite value, and where the columns lie."""
-
-    bad: tuple[int, int] | None
-    mean: np.ndarray
-    variance: np.ndarray
-
-
-class Rows:
-    """The rows of a data matrix, as the kernels read them.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        Any numeric type and any layout. C-contiguous float32 and float64 are read in place,
-        everything else is converted a block at a time; float32 stays, other types become float64.
-    sample_weight : ndarray of shape (n,), float64, or None
-    n_threads : int or None
-        Most threads to use; None for `_runtime.thread_count`'s choice.
-    """
-
-    def __init__(self, X, sample_weight=None, *, n_threads=None):
-        self.X = X
-        self.sample_weight = sample_weight
-        self.n_samples, self.n_features = X.shape
-        dtype = X.dtype
-        self.dtype = _SINGLE if dtype.kind == "f" and dtype.itemsize == 4 else _DOUBLE
-        self._n_threads = n_threads
-        flags = X.flags
-        self._scan: Scan | None = None
-        self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
-
-    @cached_property
-    def n_threads(self) -> int:
-        """Most threads to use; found out when there is enough work for more than one."""
-        return _runtime.thread_count(self._n_threads)
-
-    @property
-    def total_weight(self) -> float:
-        """Sum of the sample weights."""
-        if self.sample_weight is None:
-            return float(self.n_samples)
-        return float(self.sample_weight.sum())
-
-    @cached_property
-    def centre(self) -> np.ndarray:
-        """A point amid the rows, shape (d,): column medians of some rows of positive weight.
-
-        Arithmetic is done on x - centre, so the centre decides which digits of the rows are
-        kept. A mean would follow a single row at 1e20, and nothing would be left of the others.
-        """
-        usable = self.n_samples
-        positive = None
-        if self.sample_weight is not None:
-            positive = np.flatnonzero(self.sample_weight > 0)
-            usable = len(positive)
-        if usable == 0:
-            return np.zeros(self.n_features)
-        chosen = np.linspace(0, usable - 1, min(usable, CENTRE_ROWS)).astype(np.intp)
-        with np.errstate(all="ignore"):
-            some = self.take(chosen if positive is None else positive[chosen]).X
-            centre = np.median(some.astype(np.float64), axis=0)
-        centre[~np.isfinite(centre)] = 0.0
-        # A number of the rows' own type, so that differences from it are formed without loss.
-        return centre.astype(self.dtype).astype(np.float64)
-
-    @cached_property
-    def ordinary(self) -> bool:
-        """Whether squares of the rows about the centre, and the weights, are far from the ends of
-        what single precision can hold.
-        """
-        least, most = self.weight_range
-        if not 1 / SINGLE_RANGE < least <= most < SINGLE_RANGE:
-            return False
-        scan = self.scan()
-        moved = scan.mean - self.centre
-        squares = scan.variance + moved * moved
-        return bool((squares * self.total_weight / least < SINGLE_RANGE**2).all())
-
-    @cached_property
-    def weight_range(self) -> tuple[float, float]:
-        """The least and the greatest positive weight of a row; ones when there are none."""
-        if self.sample_weight is None:
-            return 1.0, 1.0
-        positive = self.sample_weight[self.sample_weight > 0]
-        return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
-
-    @cached_property
-    def scatter(self) -> np.ndarray:
-        """Second moment of all rows about the centre, (d, d): the same in every iteration."""
-        return accumulate_nearest(self, self.centre[None, :], "full").second[0]
-
-    def take(self, indices) -> Rows:
-        """A copy of some rows, with their weights."""
-        weight = None if self.sample_weight is None else self.sample_weight[indices]
-        X = np.ascontiguousarray(self.X[indices], dtype=self.dtype)
-        return Rows(X, weight, n_threads=self.n_threads)
-
-    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
-        row_bytes = self.n_features * self.dtype.itemsize
-        limit = BLOCK_BYTES_IN_PLACE if self.in_place else BLOCK_BYTES
-        size = max(1, limit // (row_bytes * chunk_rows)) * chunk_rows
-        for first in range(0, self.n_samples, size):
-            block = self.X[first : first + size]
-            if not self.in_place:
-                with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
-                    block = np.require(block, self.dtype, ["C", "A"])
-            yield first, block
-
-    def weights(self, first: int, n: int) -> np.ndarray | None:
-        """Sample weights of n rows, or None."""
-        return None if self.sample_weight is None else self.sample_weight[first : first + n]
-
-    def first_nonfinite(self) -> tuple[int, int] | None:
-        """Row and column of the first NaN or infinity, or None."""
-        kernels = _runtime.kernels()
-        for first, block in self.blocks(CHUNK_ROWS):
-            threads = _threads(self, block.size)
-            position = _runtime.run(kernels.first_nonfinite, block, CHUNK_ROWS, threads)
-            if position >= 0:
-                row, column = divmod(position, self.n_features)
-                return first + row, column
-        return None
-
-    def scan(self) -> Scan:
-        """Weighted column means and variances, and the first value that is not finite."""
-        if self._scan is not None:
-            return self._scan
-        d = self.n_features
-        shift = self.centre
-        n_partials = min(PARTIALS, -(-self.n_samples // CHUNK_ROWS))
-        # A row of its own cache lines for each partial sum.
-        partials = np.zeros((n_partials, -(-(1 + 2 * d) // 16) * 16))
-        for first, block in self.blocks(CHUNK_ROWS):
-            weight = self.weights(first, len(block))
-            _runtime.run(
-                _runtime.kernels().column_moments, block, weight, shift, CHUNK_ROWS,
-                first // CHUNK_ROWS, partials, _threads(self, 4 * block.size),
-            )  # fmt: skip
-        sums = np.add.reduce(partials, axis=0)
-        # Rows of weight zero are not in the sums, yet must be finite.
-        complete = self.sample_weight is None and np.isfinite(sums).all()
-        bad = None if complete else self.first_nonfinite()
-        with np.errstate(all="ignore"):
-            move = sums[1 : d + 1] / sums[0]
-            variance = sums[d + 1 : 2 * d + 1] / sums[0] - move * move
-        self._scan = Scan(bad, shift + move, np.maximum(variance, 0.0))
-        return self._scan
 
 
 class _Partition(NamedTuple):
@@ -259,7 +84,7 @@ class _Partition(NamedTuple):
     def threads(self, rows: Rows, n_rows: int) -> int:
         """Threads for so many of the rows."""
         chunks = -(-n_rows // self.chunk_rows)
-        return min(_threads(rows, self.row_work * n_rows), chunks)
+        return min(rows.threads(self.row_work * n_rows), chunks)
 
 
 @lru_cache(maxsize=256)
@@ -275,171 +100,6 @@ def _partition(n_samples: int, tile_scalars: int, row_work: int, kernels) -> _Pa
     tiles = max(1, min(CHUNK_ROWS, CHUNK_WORK // row_work) // tile_rows)
     chunk_rows = tiles * tile_rows
     return _Partition(tile_rows, chunk_rows, row_work)
-
-
-def _threads(rows: Rows, work: int) -> int:
-    """Threads for so many multiply-adds."""
-    worth = work // THREAD_WORK
-    return min(rows.n_threads, worth) if worth > 1 else 1
-
-
-# --- What the kernels need to know of a mixture -------------------------------------------------
-
-
-class _Scores(NamedTuple):
-    """An E-step for the kernels: how scores are computed and from what."""
-
-    estep: str
-    factors: np.ndarray
-    factor_stride: int
-    constants: np.ndarray  # in bits
-    row_work: int
-    features: str = "plain"
-    single: bool = False
-
-
-_NOTHING = np.empty(0)
-
-
-def _centre(parameters: MixtureParameters) -> np.ndarray:
-    """A point from which no digit of a row near a component is lost, for scoring.
-
-    In each column the mean nearest to zero, of the components that are not dead: near the others
-    when all lie far from zero together, and never far away because one of them is. It does not
-    depend on the rows, so a row's score does not depend on the rows beside it.
-    """
-    alive = parameters.weights > 1e-6 * parameters.weights.max()
-    means = parameters.means[alive]
-    return means[np.abs(means).argmin(axis=0), np.arange(means.shape[1])]
-
-
-def _constants(parameters: MixtureParameters) -> np.ndarray:
-    """Logarithm, to base 2, of weight times the density's constant factor, shape (K,)."""
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(parameters.weights)
-    constants = log_weights + parameters.log_determinants
-    return (constants - parameters.n_features * HALF_LOG_2PI) * LOG2E
-
-
-def _exact_scores(parameters: MixtureParameters) -> _Scores:
-    """Scores from differences to the means: right wherever the components lie."""
-    K, d = parameters.means.shape
-    factors = parameters.precisions_cholesky
-    constants = _constants(parameters)
-    if parameters.covariance_type == "full":
-        return _Scores("triangular", factors.ravel(), d * d, constants, K * d * (d + 3) // 2)
-    if parameters.covariance_type == "tied":
-        return _Scores("direct", factors.ravel(), 0, constants, d * (d + 2 * K))
-    if parameters.covariance_type == "spherical":
-        factors = np.repeat(factors, d)
-    return _Scores("direct", factors.ravel(), d, constants, 2 * K * d)
-
-
-def _scores_for_sums(parameters: MixtureParameters, rows: Rows, single: bool) -> _Scores:
-    """The cheapest E-step that loses no digits of the rows."""
-    means = parameters.means - rows.centre
-    limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
-    expand = _EXPANSIONS.get(parameters.covariance_type)
-    if expand is _expand_full and (single or not _products_pay(parameters, rows, means)):
-        expand = None
-    if expand is not None:
-        features, coefficients, distances = expand(means, parameters.precisions_cholesky)
-        if distances.max() <= limit:
-            constants = _constants(parameters) - 0.5 * LOG2E * distances
-            K, width = coefficients.shape
-            factors = (LOG2E * coefficients).ravel()
-            return _Scores("linear", factors, width, constants, K * width, features, single)
-    return _exact_scores(parameters)._replace(single=single)
-
-
-def _suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
-    """Whether single precision will do for float32 rows about this centre: standardised distances
-    keep four digits.
-    """
-    if parameters.n_features < SINGLE_FEATURES or parameters.covariances is None:
-        return False
-    factors = parameters.precisions_cholesky
-    means = np.abs(parameters.means - centre)
-    variances = _variances(parameters)
-    reach = means + 3.0 * np.sqrt(variances)
-    if parameters.covariance_type == "full":
-        squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
-    elif parameters.covariance_type == "tied":
-        squares = (reach * reach) @ (factors * factors)
-    else:
-        squares = reach * reach / variances
-    return bool(
-        squares.max() <= SINGLE_LIMIT**2
-        and reach.max() < SINGLE_RANGE
-        and variances.min() > SINGLE_RANGE**-2
-    )
-
-
-def _variances(parameters: MixtureParameters) -> np.ndarray:
-    """Variances of the features, of a shape that broadcasts with (K, d)."""
-    covariances = parameters.covariances
-    if parameters.covariance_type == "full":
-        return np.diagonal(covariances, axis1=1, axis2=2)
-    if parameters.covariance_type == "tied":
-        return covariances.diagonal()[None, :]
-    return covariances if covariances.ndim == 2 else covariances[:, None]
-
-
-def _products_pay(parameters: MixtureParameters, rows: Rows, means: np.ndarray) -> bool:
-    """Whether products of features are worth their cost and precise enough."""
-    if parameters.n_features > PRODUCTS_FEATURES or rows.n_samples < PRODUCTS_ROWS:
-        return False
-    if parameters.covariances is None:
-        return False
-    variances = np.diagonal(parameters.covariances, axis1=1, axis2=2)
-    return _digits_lost(variances + means * means, parameters.precisions_cholesky) <= (
-        EXPANSION_LIMIT
-    )
-
-
-def _digits_lost(squares: np.ndarray, factors: np.ndarray) -> float:
-    """Largest second moment about the centre, in units of the variance that the other features
-    leave unexplained: (K, d) moments and the (K, d, d) factors of the precisions.
-    """
-    return float((squares * np.einsum("kpr,kpr->kp", factors, factors)).max())
-
-
-def _expand_full(means, factors):
-    precisions = factors @ factors.transpose(0, 2, 1)
-    linear = np.einsum("kpq,kq->kp", precisions, means)
-    distances = np.einsum("kp,kp->k", linear, means)
-    p, q = np.tril_indices(means.shape[1])
-    quadratic = precisions[:, p, q] * np.where(p == q, -0.5, -1.0)
-    return "with_products", np.concatenate([linear, quadratic], axis=1), distances
-
-
-def _expand_tied(means, factor):
-    whitened = means @ factor
-    return "plain", whitened @ factor.T, np.einsum("kj,kj->k", whitened, whitened)
-
-
-def _expand_spherical(means, factors):
-    precisions = factors * factors
-    coefficients = np.column_stack([means * precisions[:, None], -0.5 * precisions])
-    return "with_norm", coefficients, precisions * np.einsum("kj,kj->k", means, means)
-
-
-# Each returns the name of the features, their coefficients (K, width) in nats, and the squared
-# Mahalanobis distances of the means from the centre (K,). For diagonal covariances differences
-# from the means cost no more.
-_EXPANSIONS = {
-    "full": _expand_full,
-    "tied": _expand_tied,
-    "spherical": _expand_spherical,
-}
-
-
-def _nearest_scores(centres: np.ndarray, origin: np.ndarray) -> _Scores:
-    """Scores in the order of closeness: ``2 x'c - c'c``, x and c about the origin."""
-    K, d = centres.shape
-    moved = centres - origin
-    constants = -np.einsum("kj,kj->k", moved, moved)
-    return _Scores("nearest", (2.0 * moved).ravel(), d, constants, K * d)
 
 
 # --- Passes that sum ----------------------------------------------------------------------------
@@ -477,7 +137,7 @@ def _moment_work(mstep: str, K: int, d: int, width: int) -> int:
 
 def _sum(
     rows: Rows,
-    scores: _Scores,
+    scores: Scores,
     mstep: str,
     centre: np.ndarray,
     means: np.ndarray,
@@ -536,13 +196,13 @@ def accumulate(
     `variance_floor` is what the M-step will add to every variance; digits far below it are not
     worth a second pass.
     """
-    single = rows.dtype == _SINGLE and _suits_single(parameters, rows.centre) and rows.ordinary
-    scores = _scores_for_sums(parameters, rows, single)
+    single = rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary
+    scores = scores_for_sums(parameters, rows, single)
     if _centred_moments_hold(parameters, rows, scores, variance_floor):
         statistics = _accumulate_features(parameters, rows, scores)
         if not _has_cancelled(statistics, variance_floor, single):
             return statistics
-    scores = _exact_scores(parameters)._replace(single=single)
+    scores = exact_scores(parameters)._replace(single=single)
     means = parameters.means
     if parameters.covariance_type == "tied":
         K, d = means.shape
@@ -578,7 +238,7 @@ def _centred_moments_hold(parameters, rows, scores, variance_floor) -> bool:
     limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
     if scores.single:
         limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
-    variances = _variances(parameters)
+    variances = feature_variances(parameters)
     squares = np.square(parameters.means - rows.centre)
     if parameters.covariance_type == "spherical":
         squares = squares.mean(axis=1, keepdims=True)
@@ -601,7 +261,7 @@ def _accumulate_features(parameters, rows, scores) -> SufficientStatistics:
     second = sums.first[:, d:]
     log_likelihood = sums.log_likelihood
     if parameters.covariance_type == "tied":
-        second = rows.scatter
+        second = _scatter(rows)
         if scores.estep == "linear":
             # What the scores left out: -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
             factor = parameters.precisions_cholesky
@@ -653,7 +313,7 @@ def _keeps_digits(statistics, variance_floor: float, limit: float) -> bool:
     except CollapsedComponent:
         return False
     squares = np.diagonal(statistics.second, axis1=1, axis2=2) / weight[:, None]
-    return _digits_lost(squares, factors) <= limit
+    return digits_lost(squares, factors) <= limit
 
 
 def _statistics(
@@ -686,8 +346,15 @@ def accumulate_nearest(
 ) -> SufficientStatistics:
     """Statistics when every row belongs wholly to the nearest centre; no log-likelihood."""
     centres = np.ascontiguousarray(centres, dtype=np.float64)
-    scores = _nearest_scores(centres, rows.centre)
+    scores = nearest_scores(centres, rows.centre)
     return _moments(rows, scores, covariance_type, rows.centre, centres)
+
+
+def _scatter(rows: Rows) -> np.ndarray:
+    """Second moment of all rows about the centre, (d, d)."""
+    if rows.scatter is None:
+        rows.scatter = accumulate_nearest(rows, rows.centre[None, :], "full").second[0]
+    return rows.scatter
 
 
 def accumulate_responsibilities(
@@ -708,7 +375,7 @@ def accumulate_responsibilities(
     covariance_type : str
     """
     means = np.tile(rows.centre, (n_components, 1))
-    scores = _Scores("given", _NOTHING, 0, np.zeros(n_components), n_components)
+    scores = Scores("given", NOTHING, 0, np.zeros(n_components), n_components)
     return _moments(rows, scores, covariance_type, rows.centre, means, blocks)
 
 
@@ -728,8 +395,8 @@ class Scorer:
 
     def __init__(self, parameters: MixtureParameters):
         self._parameters = parameters
-        self._scores = _exact_scores(parameters)
-        self._centre = _centre(parameters)
+        self._scores = exact_scores(parameters)
+        self._centre = scoring_centre(parameters)
         self._jobs: dict[bool, object] = {}
         self.n_components, self.n_features = parameters.means.shape
         self._row_work = self._scores.row_work + 20 * self.n_components
@@ -739,7 +406,7 @@ class Scorer:
         # The covariances beside the factors may be what a user has set.
         factors = self._parameters.precisions_cholesky
         covariances = FAMILIES[self._parameters.covariance_type].covariances(factors)
-        return _suits_single(replace(self._parameters, covariances=covariances), self._centre)
+        return suits_single(replace(self._parameters, covariances=covariances), self._centre)
 
     def _job(self, single: bool):
         """The mixture prepared for the kernels of one precision."""
@@ -781,7 +448,7 @@ class Scorer:
         tuple of int or None
             Row and column of the first NaN or infinity; nothing has been written then.
         """
-        single = rows.dtype == _SINGLE and self._suits_single
+        single = rows.dtype == SINGLE and self._suits_single
         kernels, job = _runtime.kernels(single), self._job(single)
         tile_scalars = 2 * self.n_features + self.n_components
         cut = _partition(rows.n_samples, tile_scalars, self._row_work, kernels)
@@ -828,7 +495,7 @@ def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     means : ndarray of shape (K, d)
         Their weighted means; a centre without rows stays where it is.
     """
-    sums = _sum(rows, _nearest_scores(centres, rows.centre), "sums", rows.centre, centres)
+    sums = _sum(rows, nearest_scores(centres, rows.centre), "sums", rows.centre, centres)
     means = centres.copy()
     filled = sums.weight > 0
     means[filled] += sums.first[filled] / sums.weight[filled, None]

@@ -1,0 +1,188 @@
+"""The rows of a data matrix, as the passes over them read them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _runtime
+
+SINGLE = np.dtype(np.float32)
+DOUBLE = np.dtype(np.float64)
+
+# Rows in one piece of a pass that only looks at them.
+SCAN_ROWS = 4096
+
+# Partial sums of a pass that only looks at them.
+SCAN_PARTIALS = 64
+
+# Below this much work per thread starting it costs more than it brings.
+THREAD_WORK = 200_000  # multiply-adds
+
+# Rows that need converting (layout, byte order, type) are converted this many bytes at a time;
+# others are read in place, in blocks after which the interpreter can notice Ctrl-C.
+BLOCK_BYTES = 16 * 1024 * 1024
+BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
+
+# Rows whose column medians are the point about which all sums are formed.
+CENTRE_ROWS = 1001
+
+# What single precision is for: values and weights from the inverse of this to this.
+SINGLE_RANGE = 1e12
+
+
+class Scan(NamedTuple):
+    """What a first pass finds: the first non-finite value, and where the columns lie."""
+
+    bad: tuple[int, int] | None
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+class Rows:
+    """The rows of a data matrix, as the kernels read them.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        Any numeric type and any layout. C-contiguous float32 and float64 are read in place,
+        everything else is converted a block at a time; float32 stays, other types become float64.
+    sample_weight : ndarray of shape (n,), float64, or None
+    n_threads : int or None
+        Most threads to use; None for `_runtime.thread_count`'s choice.
+    """
+
+    def __init__(self, X, sample_weight=None, *, n_threads=None):
+        self.X = X
+        self.sample_weight = sample_weight
+        self.n_samples, self.n_features = X.shape
+        dtype = X.dtype
+        self.dtype = SINGLE if dtype.kind == "f" and dtype.itemsize == 4 else DOUBLE
+        self._n_threads = n_threads
+        flags = X.flags
+        self._scan: Scan | None = None
+        # Second moment of all rows about the centre, (d, d): the same in every iteration, kept
+        # here by the pass that first needs it.
+        self.scatter: np.ndarray | None = None
+        self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
+
+    @cached_property
+    def n_threads(self) -> int:
+        """Most threads to use; found out when there is enough work for more than one."""
+        return _runtime.thread_count(self._n_threads)
+
+    @property
+    def total_weight(self) -> float:
+        """Sum of the sample weights."""
+        if self.sample_weight is None:
+            return float(self.n_samples)
+        return float(self.sample_weight.sum())
+
+    @cached_property
+    def centre(self) -> np.ndarray:
+        """A point amid the rows, shape (d,): column medians of some rows of positive weight.
+
+        Arithmetic is done on x - centre, so the centre decides which digits of the rows are
+        kept. A mean would follow a single row at 1e20, and nothing would be left of the others.
+        """
+        usable = self.n_samples
+        positive = None
+        if self.sample_weight is not None:
+            positive = np.flatnonzero(self.sample_weight > 0)
+            usable = len(positive)
+        if usable == 0:
+            return np.zeros(self.n_features)
+        chosen = np.linspace(0, usable - 1, min(usable, CENTRE_ROWS)).astype(np.intp)
+        with np.errstate(all="ignore"):
+            some = self.take(chosen if positive is None else positive[chosen]).X
+            centre = np.median(some.astype(np.float64), axis=0)
+        centre[~np.isfinite(centre)] = 0.0
+        # A number of the rows' own type, so that differences from it are formed without loss.
+        return centre.astype(self.dtype).astype(np.float64)
+
+    @cached_property
+    def ordinary(self) -> bool:
+        """Whether squares of the rows about the centre, and the weights, are far from the ends of
+        what single precision can hold.
+        """
+        least, most = self.weight_range
+        if not 1 / SINGLE_RANGE < least <= most < SINGLE_RANGE:
+            return False
+        scan = self.scan()
+        moved = scan.mean - self.centre
+        squares = scan.variance + moved * moved
+        return bool((squares * self.total_weight / least < SINGLE_RANGE**2).all())
+
+    @cached_property
+    def weight_range(self) -> tuple[float, float]:
+        """The least and the greatest positive weight of a row; ones when there are none."""
+        if self.sample_weight is None:
+            return 1.0, 1.0
+        positive = self.sample_weight[self.sample_weight > 0]
+        return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
+
+    def take(self, indices) -> Rows:
+        """A copy of some rows, with their weights."""
+        weight = None if self.sample_weight is None else self.sample_weight[indices]
+        X = np.ascontiguousarray(self.X[indices], dtype=self.dtype)
+        return Rows(X, weight, n_threads=self.n_threads)
+
+    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
+        row_bytes = self.n_features * self.dtype.itemsize
+        limit = BLOCK_BYTES_IN_PLACE if self.in_place else BLOCK_BYTES
+        size = max(1, limit // (row_bytes * chunk_rows)) * chunk_rows
+        for first in range(0, self.n_samples, size):
+            block = self.X[first : first + size]
+            if not self.in_place:
+                with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
+                    block = np.require(block, self.dtype, ["C", "A"])
+            yield first, block
+
+    def weights(self, first: int, n: int) -> np.ndarray | None:
+        """Sample weights of n rows, or None."""
+        return None if self.sample_weight is None else self.sample_weight[first : first + n]
+
+    def first_nonfinite(self) -> tuple[int, int] | None:
+        """Row and column of the first NaN or infinity, or None."""
+        kernels = _runtime.kernels()
+        for first, block in self.blocks(SCAN_ROWS):
+            threads = self.threads(block.size)
+            position = _runtime.run(kernels.first_nonfinite, block, SCAN_ROWS, threads)
+            if position >= 0:
+                row, column = divmod(position, self.n_features)
+                return first + row, column
+        return None
+
+    def scan(self) -> Scan:
+        """Weighted column means and variances, and the first value that is not finite."""
+        if self._scan is not None:
+            return self._scan
+        d = self.n_features
+        shift = self.centre
+        n_partials = min(SCAN_PARTIALS, -(-self.n_samples // SCAN_ROWS))
+        # A row of its own cache lines for each partial sum.
+        partials = np.zeros((n_partials, -(-(1 + 2 * d) // 16) * 16))
+        for first, block in self.blocks(SCAN_ROWS):
+            weight = self.weights(first, len(block))
+            _runtime.run(
+                _runtime.kernels().column_moments, block, weight, shift, SCAN_ROWS,
+                first // SCAN_ROWS, partials, self.threads(4 * block.size),
+            )  # fmt: skip
+        sums = np.add.reduce(partials, axis=0)
+        # Rows of weight zero are not in the sums, yet must be finite.
+        complete = self.sample_weight is None and np.isfinite(sums).all()
+        bad = None if complete else self.first_nonfinite()
+        with np.errstate(all="ignore"):
+            move = sums[1 : d + 1] / sums[0]
+            variance = sums[d + 1 : 2 * d + 1] / sums[0] - move * move
+        self._scan = Scan(bad, shift + move, np.maximum(variance, 0.0))
+        return self._scan
+
+    def threads(self, work: int) -> int:
+        """Threads for so many multiply-adds."""
+        worth = work // THREAD_WORK
+        return min(self.n_threads, worth) if worth > 1 else 1

@@ -1,0 +1,195 @@
+"""How the kernels find scores: the logarithm of weight times density, for each component.
+
+There is an exact way for each covariance family, from differences to the means, and cheaper ones
+that expand the square about a centre and so lose digits where components lie far from it. Which
+ones hold for a mixture, and whether single precision does, is decided here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from ._parameters import MixtureParameters
+from ._rows import SINGLE_RANGE, Rows
+
+LOG2E = 1.0 / math.log(2.0)
+HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
+
+# float32 rows of so many features are computed in single precision; below, exponentials and
+# loading take the time, and double precision costs little more.
+SINGLE_FEATURES = 17
+
+# Single precision is for components of ordinary size, and for standardised distances that lose at
+# most three of its seven digits when they are formed from the features.
+SINGLE_LIMIT = 1e3
+
+# Up to so many features the products of all pairs of them are formed for each row, so that scores
+# and moments of full covariances too are plain matrix products, which suit small sizes better than
+# triangles do; and from so many rows on, below which preparing the coefficients costs more.
+PRODUCTS_FEATURES = 16
+PRODUCTS_ROWS = 2048
+
+# Scores and moments expanded about the centre lose about as many digits as this has: the squared
+# distance of a mean from the centre in units of the component's deviation.  Up to here the loss
+# is below 2e-11 of a variance; beyond, moments are taken about the component's own mean.
+EXPANSION_LIMIT = 1e5
+EXPANSION_LIMIT_SINGLE = 1e4
+
+
+class Scores(NamedTuple):
+    """An E-step for the kernels: how scores are computed and from what."""
+
+    estep: str
+    factors: np.ndarray
+    factor_stride: int
+    constants: np.ndarray  # in bits
+    row_work: int
+    features: str = "plain"
+    single: bool = False
+
+
+NOTHING = np.empty(0)
+
+
+def scoring_centre(parameters: MixtureParameters) -> np.ndarray:
+    """A point from which no digit of a row near a component is lost, for scoring.
+
+    In each column the mean nearest to zero, of the components that are not dead: near the others
+    when all lie far from zero together, and never far away because one of them is. It does not
+    depend on the rows, so a row's score does not depend on the rows beside it.
+    """
+    alive = parameters.weights > 1e-6 * parameters.weights.max()
+    means = parameters.means[alive]
+    return means[np.abs(means).argmin(axis=0), np.arange(means.shape[1])]
+
+
+def _constants(parameters: MixtureParameters) -> np.ndarray:
+    """Logarithm, to base 2, of weight times the density's constant factor, shape (K,)."""
+    with np.errstate(divide="ignore"):
+        log_weights = np.log(parameters.weights)
+    constants = log_weights + parameters.log_determinants
+    return (constants - parameters.n_features * HALF_LOG_2PI) * LOG2E
+
+
+def exact_scores(parameters: MixtureParameters) -> Scores:
+    """Scores from differences to the means: right wherever the components lie."""
+    K, d = parameters.means.shape
+    factors = parameters.precisions_cholesky
+    constants = _constants(parameters)
+    if parameters.covariance_type == "full":
+        return Scores("triangular", factors.ravel(), d * d, constants, K * d * (d + 3) // 2)
+    if parameters.covariance_type == "tied":
+        return Scores("direct", factors.ravel(), 0, constants, d * (d + 2 * K))
+    if parameters.covariance_type == "spherical":
+        factors = np.repeat(factors, d)
+    return Scores("direct", factors.ravel(), d, constants, 2 * K * d)
+
+
+def scores_for_sums(parameters: MixtureParameters, rows: Rows, single: bool) -> Scores:
+    """The cheapest E-step that loses no digits of the rows."""
+    means = parameters.means - rows.centre
+    limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
+    expand = _EXPANSIONS.get(parameters.covariance_type)
+    if expand is _expand_full and (single or not _products_pay(parameters, rows, means)):
+        expand = None
+    if expand is not None:
+        features, coefficients, distances = expand(means, parameters.precisions_cholesky)
+        if distances.max() <= limit:
+            constants = _constants(parameters) - 0.5 * LOG2E * distances
+            K, width = coefficients.shape
+            factors = (LOG2E * coefficients).ravel()
+            return Scores("linear", factors, width, constants, K * width, features, single)
+    return exact_scores(parameters)._replace(single=single)
+
+
+def suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
+    """Whether single precision will do for float32 rows about this centre: standardised distances
+    keep four digits.
+    """
+    if parameters.n_features < SINGLE_FEATURES or parameters.covariances is None:
+        return False
+    factors = parameters.precisions_cholesky
+    means = np.abs(parameters.means - centre)
+    variances = feature_variances(parameters)
+    reach = means + 3.0 * np.sqrt(variances)
+    if parameters.covariance_type == "full":
+        squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
+    elif parameters.covariance_type == "tied":
+        squares = (reach * reach) @ (factors * factors)
+    else:
+        squares = reach * reach / variances
+    return bool(
+        squares.max() <= SINGLE_LIMIT**2
+        and reach.max() < SINGLE_RANGE
+        and variances.min() > SINGLE_RANGE**-2
+    )
+
+
+def feature_variances(parameters: MixtureParameters) -> np.ndarray:
+    """Variances of the features, of a shape that broadcasts with (K, d)."""
+    covariances = parameters.covariances
+    if parameters.covariance_type == "full":
+        return np.diagonal(covariances, axis1=1, axis2=2)
+    if parameters.covariance_type == "tied":
+        return covariances.diagonal()[None, :]
+    return covariances if covariances.ndim == 2 else covariances[:, None]
+
+
+def _products_pay(parameters: MixtureParameters, rows: Rows, means: np.ndarray) -> bool:
+    """Whether products of features are worth their cost and precise enough."""
+    if parameters.n_features > PRODUCTS_FEATURES or rows.n_samples < PRODUCTS_ROWS:
+        return False
+    if parameters.covariances is None:
+        return False
+    variances = np.diagonal(parameters.covariances, axis1=1, axis2=2)
+    return digits_lost(variances + means * means, parameters.precisions_cholesky) <= (
+        EXPANSION_LIMIT
+    )
+
+
+def digits_lost(squares: np.ndarray, factors: np.ndarray) -> float:
+    """Largest second moment about the centre, in units of the variance that the other features
+    leave unexplained: (K, d) moments and the (K, d, d) factors of the precisions.
+    """
+    return float((squares * np.einsum("kpr,kpr->kp", factors, factors)).max())
+
+
+def _expand_full(means, factors):
+    precisions = factors @ factors.transpose(0, 2, 1)
+    linear = np.einsum("kpq,kq->kp", precisions, means)
+    distances = np.einsum("kp,kp->k", linear, means)
+    p, q = np.tril_indices(means.shape[1])
+    quadratic = precisions[:, p, q] * np.where(p == q, -0.5, -1.0)
+    return "with_products", np.concatenate([linear, quadratic], axis=1), distances
+
+
+def _expand_tied(means, factor):
+    whitened = means @ factor
+    return "plain", whitened @ factor.T, np.einsum("kj,kj->k", whitened, whitened)
+
+
+def _expand_spherical(means, factors):
+    precisions = factors * factors
+    coefficients = np.column_stack([means * precisions[:, None], -0.5 * precisions])
+    return "with_norm", coefficients, precisions * np.einsum("kj,kj->k", means, means)
+
+
+# Each returns the name of the features, their coefficients (K, width) in nats, and the squared
+# Mahalanobis distances of the means from the centre (K,). For diagonal covariances differences
+# from the means cost no more.
+_EXPANSIONS = {
+    "full": _expand_full,
+    "tied": _expand_tied,
+    "spherical": _expand_spherical,
+}
+
+
+def nearest_scores(centres: np.ndarray, origin: np.ndarray) -> Scores:
+    """Scores in the order of closeness: ``2 x'c - c'c``, x and c about the origin."""
+    K, d = centres.shape
+    moved = centres - origin
+    constants = -np.einsum("kj,kj->k", moved, moved)
+    return Scores("nearest", (2.0 * moved).ravel(), d, constants, K * d)
