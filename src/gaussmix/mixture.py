@@ -8,6 +8,7 @@ import numbers
 import numpy as np
 
 from . import _em, _passes, _persistence, _progress, _sklearn, _validation
+from ._acceleration import Squarem
 from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
 from ._initialization import initial_parameters
@@ -80,6 +81,11 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     n_threads : int, optional
         Number of threads; by default the environment variables GAUSSMIX_NUM_THREADS and
         OMP_NUM_THREADS, then the CPUs available. Results do not depend on it.
+    acceleration : {None, "squarem"}, default=None
+        How iterations are shortened. "squarem" extrapolates every third one (Varadhan & Roland
+        2008), to reach the same optimum in fewer where components overlap and `tol` is small.
+        Where components are far apart it gains nothing, and where there are many optima it may
+        reach another than without.
 
     Attributes
     ----------
@@ -99,7 +105,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     lower_bound_ : float
         Mean log-likelihood of a row, in nats, at the start of the last iteration.
     lower_bounds_ : list of float
-        The same for every iteration of the best start.
+        The same for every iteration of the best start. With `acceleration` an iteration that is
+        taken back, as it would have lowered the bound, repeats the last value.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only when X had column names, all strings.
@@ -142,6 +149,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         verbose=0,
         verbose_interval=10,
         n_threads=None,
+        acceleration=None,
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -158,6 +166,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self.verbose = verbose
         self.verbose_interval = verbose_interval
         self.n_threads = n_threads
+        self.acceleration = acceleration
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -282,6 +291,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                     tol=self.tol,
                     max_iter=self.max_iter,
                     previous_lower_bound=self.lower_bound_ if continued else -np.inf,
+                    accelerate=None if self.acceleration is None else Squarem(),
                     on_iteration=None if report is None else report.iteration,
                 )
                 if report is not None:
