@@ -11,7 +11,7 @@ from . import _em, _passes, _persistence, _progress, _sklearn, _validation
 from ._acceleration import Squarem
 from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
-from ._initialization import initial_parameters
+from ._initialization import DistinctStarts, initial_parameters
 from ._parameters import MixtureParameters, maximize
 from ._statistics import SufficientStatistics
 
@@ -60,7 +60,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     max_iter : int, default=100
         Largest number of iterations. With 0 the model is the start, without a warning.
     n_init : int, default=1
-        Number of starts; the best result is kept.
+        Number of starts; the best result is kept. A start that repeats an earlier one, in whatever
+        order of the components, is not run again.
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}, default="kmeans"
         How a start is found: k-means, its seeds only, random responsibilities, or random rows.
     weights_init : array-like of shape (K,), optional
@@ -281,13 +282,19 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             )
 
         def runs():
+            starts = DistinctStarts(scan)
             for init in range(n_init):
                 if report is not None:
                     report.start(init)
+                parameters = start()
+                if n_init > 1 and starts.repeats(parameters):
+                    if report is not None:
+                        report.repeated()
+                    continue
                 result = _em.run(
                     lambda parameters: _passes.accumulate(parameters, rows, self.reg_covar),
                     lambda statistics, previous: maximize(statistics, self.reg_covar, previous),
-                    start(),
+                    parameters,
                     tol=self.tol,
                     max_iter=self.max_iter,
                     previous_lower_bound=self.lower_bound_ if continued else -np.inf,
