@@ -12,7 +12,7 @@ from reference import COVARIANCE_TYPES
 
 from gaussmix import ConvergenceWarning, _initialization
 from gaussmix._initialization import DistinctStarts, initial_parameters, plus_plus
-from gaussmix._parameters import maximize
+from gaussmix._parameters import MixtureParameters, maximize
 from gaussmix._passes import Rows
 
 INIT_PARAMS = ["kmeans", "k-means++", "random", "random_from_data"]
@@ -116,6 +116,16 @@ def test_the_same_clusters_in_another_order_are_the_same_start(covariance_type):
     other = np.flatnonzero(label != label[0])[0]
     swapped[[0, other]] = label[[other, 0]]
     assert not starts.repeats(from_labels(swapped))
+
+
+def test_components_whose_coordinates_are_paired_otherwise_are_another_start():
+    X = np.array([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
+    starts = DistinctStarts(Rows(X).scan())
+    for means in (X[:2], X[2:]):
+        parameters = MixtureParameters.from_covariances(
+            "spherical", np.full(2, 0.5), means, np.ones(2)
+        )
+        assert not starts.repeats(parameters)
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

@@ -30,8 +30,8 @@ LLOYD_READS = 4
 LLOYD_PASSES = 300
 LLOYD_TOLERANCE = 1e-4
 
-# Starts are the same when weights, means in deviations of the columns, and logarithms of the
-# determinants agree to this, each sorted: far more than rounding, and far less than one row in
+# Starts are the same when the weights of their components, means in deviations of the columns, and
+# logarithms of determinants agree to this: far more than rounding, and far less than one row in
 # another cluster would make.
 SAME_START = 1e-11
 
@@ -127,7 +127,8 @@ class DistinctStarts:
                 parameters.means / self._unit,
             ]
         )
-        marks.sort(axis=0)
+        # An order that depends on the components alone: by a combination of all their marks.
+        marks = marks[np.argsort(marks @ np.cos(np.arange(marks.shape[1])))]
         if any(np.abs(marks - other).max() <= SAME_START for other in self._seen):
             return True
         self._seen.append(marks)
