@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from gaussmix._covariance import CollapsedComponent
 from gaussmix._em import EMResult, best_of, run
 
 
@@ -88,6 +89,67 @@ def test_maximize_gets_the_parameters_before_the_step():
 
     run(scripted([-3.0, -2.0, -1.0])[0], maximize, 0, tol=0.0, max_iter=3)
     assert seen == [0, 1, 2]
+
+
+class Jump:
+    """Goes `by` steps ahead after the step with number `at`."""
+
+    def __init__(self, at, by):
+        self.at, self.by, self.rejections = at, by, 0
+
+    def __call__(self, before, after, gain):
+        return after + self.by if after == self.at else after
+
+    def rejected(self):
+        self.rejections += 1
+
+
+def test_an_extrapolated_point_is_taken_when_the_bound_does_not_fall():
+    jump = Jump(at=2, by=3)
+    bounds = [-9.0, -8.0, np.nan, np.nan, np.nan, -4.0, -3.9]
+    result = run(*scripted(bounds), 0, tol=0.5, max_iter=9, accelerate=jump)
+    assert (result.lower_bounds, result.converged) == ([-9.0, -8.0, -4.0, -3.9], True)
+    assert (result.parameters, jump.rejections) == (7, 0)
+
+
+@pytest.mark.parametrize("worse", [-8.5, -np.inf, np.inf, np.nan])
+def test_a_worse_point_is_taken_back(worse):
+    jump = Jump(at=2, by=3)
+    bounds = [-9.0, -8.0, -7.0, -6.9, np.nan, worse]
+    result = run(*scripted(bounds), 0, tol=0.5, max_iter=9, accelerate=jump)
+    assert (result.lower_bounds, result.converged) == ([-9.0, -8.0, -8.0, -7.0, -6.9], True)
+    assert (result.n_iter, jump.rejections) == (5, 1)
+
+
+def test_a_small_gain_at_an_extrapolated_point_is_not_convergence():
+    jump = Jump(at=2, by=1)
+    bounds = [-9.0, -8.0, np.nan, -7.9, -6.0, -5.9]
+    result = run(*scripted(bounds), 0, tol=0.5, max_iter=9, accelerate=jump)
+    assert result.lower_bounds == [-9.0, -8.0, -7.9, -6.0, -5.9]
+    assert result.converged
+
+
+@pytest.mark.parametrize("worse", [True, False])
+def test_a_point_that_collapses_is_taken_back_and_a_step_that_does_is_an_error(worse):
+    jump = Jump(at=2, by=3)
+    accumulate, _ = scripted([-9.0, -8.0, -7.0, -6.9, np.nan, -5.0])
+
+    def maximize(statistics, parameters):
+        if parameters == (5 if worse else 1):
+            raise CollapsedComponent(0, [])
+        return parameters + 1
+
+    if worse:
+        result = run(accumulate, maximize, 0, tol=0.5, max_iter=9, accelerate=jump)
+        assert (result.lower_bounds[2], jump.rejections) == (-8.0, 1)
+    else:
+        with pytest.raises(CollapsedComponent):
+            run(accumulate, maximize, 0, tol=0.5, max_iter=9, accelerate=jump)
+
+
+def test_the_point_after_the_last_iteration_is_where_a_plain_step_led():
+    result = run(*scripted([-9.0, -8.0]), 0, tol=0.5, max_iter=2, accelerate=Jump(at=2, by=3))
+    assert result.parameters == 2
 
 
 def ended(*lower_bounds):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 
 import numpy as np
@@ -10,7 +11,8 @@ import reference
 from reference import COVARIANCE_TYPES
 
 from gaussmix import ConvergenceWarning, _initialization
-from gaussmix._initialization import initial_parameters, plus_plus
+from gaussmix._initialization import DistinctStarts, initial_parameters, plus_plus
+from gaussmix._parameters import MixtureParameters, maximize
 from gaussmix._passes import Rows
 
 INIT_PARAMS = ["kmeans", "k-means++", "random", "random_from_data"]
@@ -87,6 +89,43 @@ def test_seeds_are_rows_and_claim_the_rows_nearest_to_them(init_params, covarian
     np.testing.assert_allclose(parameters.weights, expected.weights, rtol=1e-12)
     np.testing.assert_allclose(parameters.means, expected.means, rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(parameters.covariances, expected.covariances, rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_the_same_clusters_in_another_order_are_the_same_start(covariance_type):
+    rng = np.random.default_rng()
+    X = rng.normal(size=(300, 2)) * [1e-4, 1e4]
+    label = rng.integers(0, 3, 300)
+
+    def from_labels(label):
+        shares = np.eye(3)[label]
+        sums = _initialization._passes.accumulate_responsibilities(
+            Rows(X), lambda a, b: shares[a:b], 3, covariance_type
+        )
+        return maximize(sums, 0.0)
+
+    starts = DistinctStarts(Rows(X).scan())
+    assert not starts.repeats(from_labels(label))
+    for order in itertools.permutations(range(3)):
+        assert starts.repeats(from_labels(np.array(order)[label]))
+    # One row in another cluster, or two that have changed places, make another start.
+    moved = label.copy()
+    moved[0] = (label[0] + 1) % 3
+    assert not starts.repeats(from_labels(moved))
+    swapped = label.copy()
+    other = np.flatnonzero(label != label[0])[0]
+    swapped[[0, other]] = label[[other, 0]]
+    assert not starts.repeats(from_labels(swapped))
+
+
+def test_components_whose_coordinates_are_paired_otherwise_are_another_start():
+    X = np.array([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
+    starts = DistinctStarts(Rows(X).scan())
+    for means in (X[:2], X[2:]):
+        parameters = MixtureParameters.from_covariances(
+            "spherical", np.full(2, 0.5), means, np.ones(2)
+        )
+        assert not starts.repeats(parameters)
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

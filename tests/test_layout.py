@@ -25,6 +25,7 @@ ORDER = [
     "__init__",  # the public names
     "mixture",
     "_em",
+    "_acceleration",
     "_initialization",
     "_passes",
     "_scores",

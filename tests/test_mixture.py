@@ -25,6 +25,7 @@ from gaussmix import (
     InvalidParameterError,
     NotFittedError,
     SufficientStatistics,
+    _em,
 )
 
 FITTED_ARRAYS = ["weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_"]
@@ -186,6 +187,41 @@ def test_the_best_of_several_starts_is_kept(old_faithful):
     best = GaussianMixture(4, random_state=7, n_init=6, **options).fit(old_faithful)
     assert len(set(bounds)) > 1
     assert best.lower_bound_ == max(bounds)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_a_start_that_repeats_an_earlier_one_is_not_run_again(covariance_type, monkeypatch):
+    rng = np.random.default_rng()
+    X = np.repeat(np.diag([9.0, 9.0, 9.0]), 50, axis=0) + rng.normal(size=(150, 3))
+    runs = []
+    run = _em.run
+    monkeypatch.setattr(_em, "run", lambda *args, **kw: runs.append(run(*args, **kw)) or runs[-1])
+    options = {"covariance_type": covariance_type, "tol": 1e-6, "max_iter": 500}
+    model = GaussianMixture(3, n_init=8, random_state=2, **options).fit(X)
+    assert len(runs) == 1
+    stream = np.random.RandomState(2)
+    separate = [GaussianMixture(3, random_state=stream, **options).fit(X) for _ in range(8)]
+    best = max(fit.lower_bound_ for fit in separate)
+    assert model.lower_bound_ == pytest.approx(best, rel=1e-13)
+    # The generator stands where it stands after as many separate fits.
+    used = np.random.RandomState(2)
+    GaussianMixture(3, n_init=8, random_state=used, **options).fit(X)
+    assert used.randint(1 << 30) == stream.randint(1 << 30)
+
+
+def test_a_given_start_is_run_once(monkeypatch, old_faithful):
+    given = GaussianMixture(2, random_state=0, max_iter=0).fit(old_faithful)
+    runs = []
+    run = _em.run
+    monkeypatch.setattr(_em, "run", lambda *args, **kw: runs.append(run(*args, **kw)) or runs[-1])
+    GaussianMixture(
+        2,
+        n_init=4,
+        weights_init=given.weights_,
+        means_init=given.means_,
+        precisions_init=given.precisions_,
+    ).fit(old_faithful)
+    assert len(runs) == 1
 
 
 def test_warm_start_goes_on_where_the_last_fit_ended(covariance_type, old_faithful):
@@ -767,7 +803,7 @@ def test_a_subclass_has_its_own_parameters():
 
 
 def test_verbose_lines(capsys, old_faithful):
-    make = {"random_state": 0, "n_init": 2, "verbose_interval": 2}
+    make = {"random_state": 0, "n_init": 2, "verbose_interval": 2, "init_params": "random"}
     GaussianMixture(2, verbose=0, **make).fit(old_faithful)
     assert capsys.readouterr().out == ""
     model = GaussianMixture(2, verbose=1, **make).fit(old_faithful)
@@ -786,10 +822,20 @@ def test_verbose_lines(capsys, old_faithful):
     assert "Initialization did not converge." in capsys.readouterr().out
 
 
-def test_progress_bar_on_a_terminal(monkeypatch, capsys, old_faithful):
+def test_a_start_that_is_not_run_is_reported(capsys, old_faithful):
+    GaussianMixture(2, verbose=1, random_state=0, n_init=2).fit(old_faithful)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["Initialization 1", "Initialization dropped: it repeats an earlier one."]
+    assert lines.count("Initialization converged.") == 1
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "random"])
+def test_progress_bar_on_a_terminal(monkeypatch, capsys, old_faithful, init_params):
     pytest.importorskip("tqdm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    model = GaussianMixture(2, verbose=1, random_state=0, n_init=2).fit(old_faithful)
+    model = GaussianMixture(2, verbose=1, random_state=0, n_init=2, init_params=init_params).fit(
+        old_faithful
+    )
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "200/200" in captured.err

@@ -36,6 +36,7 @@ PARAMETERS = {
     "verbose": 0,
     "verbose_interval": 10,
     "n_threads": None,
+    "acceleration": None,
 }
 COVARIANCES = {
     "full": [[[2.0, 0.5], [0.5, 1.0]], [[1.0, -0.25], [-0.25, 3.0]]],
@@ -232,6 +233,7 @@ BROKEN_PARAMETERS = [
     ("random_state", -1),
     ("warm_start", 1),
     ("n_threads", 0),
+    ("acceleration", "squared"),
 ]
 
 
@@ -403,22 +405,44 @@ def test_a_file_of_a_later_format_is_recognised(path, other):
     rewrite_metadata(
         path,
         lambda text: json.dumps(
-            {"format_version": 2, "library_version": "7.5", **({"x": 1} if other else {})}
+            {"format_version": 3, "library_version": "7.5", **({"x": 1} if other else {})}
         ),
     )
     reason = refused(path, path.read_bytes())
-    assert "format version 2, written by gaussmix 7.5" in reason
-    assert "reads versions up to 1" in reason
+    assert "format version 3, written by gaussmix 7.5" in reason
+    assert "reads versions up to 2" in reason
     assert "Install a newer gaussmix" in reason
+
+
+def as_first_format(text, drop=("acceleration",)):
+    metadata = json.loads(text)
+    metadata["format_version"] = 1
+    for name in drop:
+        del metadata["parameters"][name]
+    return json.dumps(metadata, sort_keys=True, separators=(",", ":"))
+
+
+def test_a_file_of_the_first_format_is_read(path):
+    save(path, model())
+    rewrite_metadata(path, as_first_format)
+    loaded = load(path)
+    assert loaded["format_version"] == 1
+    assert loaded["parameters"] == PARAMETERS
+
+
+def test_a_file_of_the_first_format_holds_nothing_newer(path):
+    save(path, model())
+    rewrite_metadata(path, lambda text: as_first_format(text, drop=()))
+    assert "unknown to its format version" in refused(path, path.read_bytes())
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda text: text.replace('"format_version":1', '"format_version":0'),
-        lambda text: text.replace('"format_version":1', '"format_version":true'),
-        lambda text: text.replace('"format_version":1', '"format_version":1.0'),
-        lambda text: text.replace('"format_version":1', '"format_version":"1"'),
+        lambda text: text.replace('"format_version":2', '"format_version":0'),
+        lambda text: text.replace('"format_version":2', '"format_version":true'),
+        lambda text: text.replace('"format_version":2', '"format_version":1.0'),
+        lambda text: text.replace('"format_version":2', '"format_version":"1"'),
         lambda text: text.replace('"n_iter":12', '"n_iter":12,"n_iter":12'),
         lambda text: text.replace('"n_iter":12', '"n_iter":NaN'),
         lambda text: text.replace('"n_iter":12', '"n_iter": 12'),

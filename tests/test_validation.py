@@ -102,6 +102,7 @@ DEFAULTS = {
     "verbose": 0,
     "verbose_interval": 10,
     "n_threads": None,
+    "acceleration": None,
 }
 
 GOOD = [
@@ -121,6 +122,7 @@ GOOD = [
     *(("verbose", v) for v in (True, 0, 2)),
     ("verbose_interval", 1),
     *(("n_threads", v) for v in (1, np.int64(64), None)),
+    *(("acceleration", v) for v in (None, "squarem")),
 ]
 
 BAD = [
@@ -139,6 +141,7 @@ BAD = [
     *(("verbose", v) for v in (-1, 0.5, None, "progress")),
     *(("verbose_interval", v) for v in (0, 2.0, True)),
     *(("n_threads", v) for v in (0, -2, 1.0, True, "2")),
+    *(("acceleration", v) for v in ("SQUAREM", True, "", ["squarem"], np.array(["squarem"]))),
 ]
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ._covariance import CollapsedComponent
+
 
 @dataclass(frozen=True, eq=False)
 class EMResult:
@@ -48,6 +50,7 @@ def run(
     tol: float,
     max_iter: int,
     previous_lower_bound: float = -np.inf,
+    accelerate=None,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> EMResult:
     """Run EM from a start until the lower bound moves by less than `tol`.
@@ -70,6 +73,12 @@ def run(
         Largest number of iterations; 0 returns the start.
     previous_lower_bound : float, default=-inf
         Lower bound before the first iteration, for a run that continues another.
+    accelerate : callable, optional
+        ``accelerate(before, after, gain) -> parameters`` chooses where to go on after the step
+        from `before` to `after`: there, or at an extrapolated point. Where the lower bound at
+        such a point is below the last one, or a covariance collapses, its method `rejected` is
+        called and the run goes back to `after`; that pass counts as an iteration whose lower bound
+        is the last one again. Convergence is looked for only where a plain step led.
     on_iteration : callable, optional
         Called after each iteration with its number, from 1, and the change of the lower bound.
 
@@ -78,21 +87,36 @@ def run(
     EMResult
         A lower bound that is NaN or plus infinity ends the run: no further step can mend it.
     """
-    parameters, lower_bound = start, previous_lower_bound
+    parameters = target = start  # `target` is where a plain step led
+    lower_bound = previous_lower_bound
     lower_bounds: list[float] = []
     converged = False
     while len(lower_bounds) < max_iter and not converged:
         statistics = accumulate(parameters)
-        parameters = maximize(statistics, parameters)
         previous = lower_bound
         lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
+        plain = parameters is target
+        step = None
+        if plain or previous <= lower_bound < np.inf:
+            try:
+                step = maximize(statistics, parameters)
+            except CollapsedComponent:
+                if plain:
+                    raise
+        if step is None:
+            accelerate.rejected()
+            parameters, lower_bound = target, previous
+        else:
+            converged = plain and abs(lower_bound - previous) < tol
+            before, parameters, target = parameters, step, step
+            if accelerate is not None:
+                parameters = accelerate(before, target, lower_bound - previous)
         lower_bounds.append(lower_bound)
         if on_iteration is not None:
             on_iteration(len(lower_bounds), lower_bound - previous)
         if not lower_bound < np.inf:
             break
-        converged = abs(lower_bound - previous) < tol
-    return EMResult(parameters, lower_bounds, len(lower_bounds), converged)
+    return EMResult(target, lower_bounds, len(lower_bounds), converged)
 
 
 def best_of(results: Iterable[EMResult]) -> EMResult | None:

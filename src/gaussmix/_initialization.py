@@ -30,6 +30,11 @@ LLOYD_READS = 4
 LLOYD_PASSES = 300
 LLOYD_TOLERANCE = 1e-4
 
+# Starts are the same when the weights of their components, means in deviations of the columns, and
+# logarithms of determinants agree to this: far more than rounding, and far less than one row in
+# another cluster would make.
+SAME_START = 1e-11
+
 # Drawing distinct rows by a permutation takes eight bytes a row; above this many rows one row is
 # drawn from each of K equal strips of the data instead, which takes none.
 PERMUTATION_ROWS = 1 << 20
@@ -97,6 +102,39 @@ def initial_parameters(
     return MixtureParameters.from_covariances(covariance_type, weights, means, covariances)
 
 
+class DistinctStarts:
+    """Remembers starts, to notice one that repeats an earlier one.
+
+    On small or well separated data most searches end in the same clusters, in another order. EM
+    would repeat itself from there to the last digits.
+
+    Parameters
+    ----------
+    scan : Scan
+        Of the rows; the columns' variances are the units in which means are compared.
+    """
+
+    def __init__(self, scan):
+        self._unit = np.sqrt(np.where(scan.variance > 0, scan.variance, 1.0))
+        self._seen: list[np.ndarray] = []
+
+    def repeats(self, parameters: MixtureParameters) -> bool:
+        """Whether an earlier start was the same but for the order of the components."""
+        marks = np.column_stack(
+            [
+                parameters.weights,
+                parameters.log_determinants,
+                parameters.means / self._unit,
+            ]
+        )
+        # An order that depends on the components alone: by a combination of all their marks.
+        marks = marks[np.argsort(marks @ np.cos(np.arange(marks.shape[1])))]
+        if any(np.abs(marks - other).max() <= SAME_START for other in self._seen):
+            return True
+        self._seen.append(marks)
+        return False
+
+
 def _with_precisions(covariance_type, weights, means, precisions) -> MixtureParameters:
     factors, covariances = FAMILIES[covariance_type].from_precisions(precisions)
     return MixtureParameters(covariance_type, weights, means, covariances, factors)
@@ -157,7 +195,7 @@ _SEARCHES = {"kmeans": _kmeans, "k-means++": _seeds, "random_from_data": _random
 
 def _values(rows, indices) -> np.ndarray:
     """The rows with these indices as a float64 array."""
-    return np.ascontiguousarray(rows.take(indices).X, dtype=np.float64)
+    return np.ascontiguousarray(rows.X[indices], dtype=np.float64)
 
 
 def _one_per_strip(n: int, size: int, random_state) -> np.ndarray:

@@ -43,7 +43,10 @@ import numpy as np
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+
+# Constructor parameters that a format version brought, with what earlier files mean.
+_NEW_PARAMETERS = {2: {"acceleration": None}}
 
 # In the order in which they stand in the file. The last three are there when the parameter was
 # given.
@@ -238,6 +241,7 @@ _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "verbose": lambda value: type(value) is bool or _is_int(value, 0),
     "verbose_interval": lambda value: _is_int(value, 1),
     "n_threads": lambda value: value is None or _is_int(value, 1),
+    "acceleration": lambda value: value in (None, "squarem"),
 }
 
 
@@ -610,14 +614,25 @@ def _read_metadata(file: BinaryIO, member: _Member) -> dict[str, Any]:
                 f"{metadata.get('library_version')}; this gaussmix reads versions up to "
                 f"{FORMAT_VERSION}. Install a newer gaussmix"
             )
-        is_sound = _is_int(version, FORMAT_VERSION) and set(metadata) == set(_METADATA_KEYS)
+        is_sound = _is_int(version, 1) and set(metadata) == set(_METADATA_KEYS)
         # Equal only without duplicate keys, NaN, spare spaces and numbers written in other ways.
         is_sound = is_sound and _metadata_bytes(metadata) == text
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _Refusal(f"its metadata cannot be read: {_first_line(error)}") from error
     if not is_sound:
         raise _Refusal("its metadata is not as gaussmix writes it")
-    return metadata
+    return _brought_up_to_date(metadata)
+
+
+def _brought_up_to_date(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Metadata of any format version with the parameters of this one."""
+    parameters = metadata["parameters"]
+    for version, new in _NEW_PARAMETERS.items():
+        if metadata["format_version"] < version and type(parameters) is dict:
+            if not new.keys().isdisjoint(parameters):
+                raise _Refusal(f"it has {sorted(new)}, unknown to its format version")
+            parameters = {**parameters, **new}
+    return {**metadata, "parameters": parameters}
 
 
 def _first_line(error: Exception) -> str:

@@ -56,6 +56,10 @@ class _Lines:
             self._printed = now
         print(line)
 
+    def repeated(self) -> None:
+        """Report a restart that is not run, as its start is that of an earlier one."""
+        print("Initialization dropped: it repeats an earlier one.")
+
     def end(self, lower_bound: float, converged: bool) -> None:
         """Report the end of a restart."""
         line = f"Initialization {'converged' if converged else 'did not converge'}."
@@ -69,7 +73,7 @@ class _Lines:
 
 
 class _Bar:
-    """A bar over all iterations of all restarts; a restart that converges early jumps ahead."""
+    """A bar over all iterations of all restarts; one that ends early jumps ahead."""
 
     def __init__(self, tqdm, n_init: int, max_iter: int):
         self._max_iter = max_iter
@@ -87,6 +91,14 @@ class _Bar:
 
     def end(self, lower_bound: float, converged: bool) -> None:
         self._bar.set_postfix(lower_bound=f"{lower_bound:.5f}", converged=converged)
+        self._jump()
+
+    def repeated(self) -> None:
+        self._bar.set_postfix(dropped="repeats an earlier start")
+        self._jump()
+
+    def _jump(self) -> None:
+        """Go to where the next restart begins."""
         self._bar.update((self._init + 1) * self._max_iter - self._bar.n)
 
     def close(self) -> None:

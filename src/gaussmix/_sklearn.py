@@ -155,13 +155,14 @@ class EstimatorMixin:
     def to_sklearn(self):
         """A fitted `sklearn.mixture.GaussianMixture` with the same parameters and results.
 
-        Needs scikit-learn. Arrays are copied; `n_threads`, which it does not have, is left out.
+        Needs scikit-learn. Arrays are copied; `n_threads` and `acceleration`, which it does not
+        have, are left out.
         """
         from sklearn.mixture import GaussianMixture
 
         parameters = self._parameters()
         params = self.get_params()
-        params.pop("n_threads")
+        del params["n_threads"], params["acceleration"]
         theirs = GaussianMixture(**params)
         fitted = {
             "covariances_": parameters.definite_covariances(),

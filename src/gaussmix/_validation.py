@@ -45,6 +45,7 @@ __all__ = [
 ]
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
+ACCELERATIONS = ("squarem",)
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
 _ESTIMATOR = "GaussianMixture"
@@ -314,6 +315,11 @@ def _one_of(options: tuple[str, ...]) -> tuple:
     return lambda value: isinstance(value, str) and value in options, f"a str among {{{listed}}}"
 
 
+def _one_of_or_none(options: tuple[str, ...]) -> tuple:
+    is_valid, description = _one_of(options)
+    return lambda value: value is None or is_valid(value), f"{description} or None"
+
+
 _NON_NEGATIVE = (_is_float, "a float in the range [0.0, inf)")
 _ARRAY_OR_NONE = (_is_array_or_none, "an array-like or None")
 
@@ -345,6 +351,7 @@ _CONSTRAINTS = {
         lambda value: value is None or _is_int(value, 1),
         "an int in the range [1, inf) or None",
     ),
+    "acceleration": _one_of_or_none(ACCELERATIONS),
 }
 
 

@@ -1,0 +1,143 @@
+"""SQUAREM: EM with fewer passes, by squared extrapolation of its iterates.
+
+Near an optimum EM shrinks the error by a fixed factor along each of a few directions, and along
+the slowest the factor is close to one. From two successive steps SQUAREM (Varadhan & Roland 2008)
+estimates how far that direction still leads and goes there at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from ._parameters import MixtureParameters
+
+# Gain of a plain step, in nats per unit of weight, from which on steps are extrapolated. Earlier
+# ones still choose among optima, and to choose like EM they are left alone.
+LARGEST_GAIN = 1e-2
+
+# Factor by which the longest step grows when it was reached and shrinks when it led down.
+GROWTH = 4.0
+
+
+class Squarem:
+    """Where to evaluate next, for one run of EM.
+
+    Every third pass is made at an extrapolated point; `_em.run` returns to the plain iterate when
+    the log-likelihood there is lower, which the pass tells for nothing.
+    """
+
+    def __init__(self):
+        self._path: list[MixtureParameters] = []
+        self._proposal: MixtureParameters | None = None
+        self._longest = 1.0
+        self._was_longest = False
+
+    def __call__(self, before: MixtureParameters, after: MixtureParameters, gain: float):
+        """The point to go on from: `after`, or an extrapolated one.
+
+        Parameters
+        ----------
+        before, after : MixtureParameters
+            Before and after a step of EM.
+        gain : float
+            Change of the lower bound that led to `before`.
+        """
+        if before is self._proposal:
+            # Directions in which EM is fast are out of line at an extrapolated point; the step
+            # from it mends them, and measuring begins after it.
+            if self._was_longest:
+                self._longest *= GROWTH
+            self._proposal = None
+            self._path = [after]
+            return after
+        self._path = [*(self._path or [before]), after]
+        if len(self._path) == 3:
+            self._proposal = self._extrapolated(*self._path) if gain < LARGEST_GAIN else None
+            self._path = []
+        return after if self._proposal is None else self._proposal
+
+    def rejected(self) -> None:
+        """Note that the last extrapolated point was worse than where it came from."""
+        self._proposal = None
+        self._longest = max(1.0, self._longest / GROWTH)
+
+    def _extrapolated(self, zeroth, first, second) -> MixtureParameters | None:
+        """``x0 + 2 a r + a^2 v`` from three iterates, with ``a = |r| / |v|``; or None."""
+        x = [_coordinates(parameters) for parameters in (zeroth, first, second)]
+        step = x[1] - x[0]
+        bend = x[2] - x[1] - step
+        length = _norm(step, first) / _norm(bend, first)
+        self._was_longest = not length < self._longest
+        length = min(length, self._longest)
+        if not length > 1.0:
+            if self._was_longest:
+                self._longest *= GROWTH
+            return None
+        return _at(x[0] + (2 * length) * step + (length * length) * bend, first)
+
+
+def _coordinates(parameters: MixtureParameters) -> np.ndarray:
+    """Coordinates in which every point is a valid mixture.
+
+    Logarithms of the weights, means, and the precision factors with the logarithms of their
+    diagonals.
+    """
+    factors = parameters.precisions_cholesky.copy()
+    pivots = _pivots(factors, parameters)
+    np.log(pivots, out=pivots)
+    return np.concatenate([np.log(parameters.weights), parameters.means.ravel(), factors.ravel()])
+
+
+def _at(coordinates: np.ndarray, like: MixtureParameters) -> MixtureParameters | None:
+    """The mixture with these coordinates; None where they overflow."""
+    log_weights, means, factors = _parts(coordinates, like)
+    weights = np.exp(log_weights - log_weights.max())
+    factors = factors.copy()
+    pivots = _pivots(factors, like)
+    np.exp(pivots, out=pivots)
+    if not (np.isfinite(coordinates).all() and np.isfinite(pivots).all() and pivots.all()):
+        return None
+    return replace(
+        like,
+        weights=weights / weights.sum(),
+        means=means.copy(),
+        covariances=None,
+        precisions_cholesky=factors,
+    )
+
+
+def _norm(difference: np.ndarray, at: MixtureParameters) -> float:
+    """Length of a difference of coordinates, whatever the units of the columns.
+
+    Means count in deviations of their component and everything by the component's weight, as in
+    the Fisher information; what a factor has beside its diagonal does not count.
+    """
+    log_weights, means, factors = _parts(difference, at)
+    U = at.precisions_cholesky
+    if at.covariance_type == "full":
+        means = np.einsum("kj,kjr->kr", means, U)
+    elif at.covariance_type == "tied":
+        means = means @ U
+    else:
+        means = means * U.reshape(len(U), -1)
+    pivots = _pivots(factors, at)
+    pivots = np.broadcast_to(pivots.reshape(len(pivots), -1), means.shape)
+    squares = log_weights**2 + (means * means).sum(axis=1) + 2 * (pivots * pivots).sum(axis=1)
+    return float(np.sqrt(at.weights @ squares))
+
+
+def _parts(coordinates, like):
+    """Views of the coordinates: logarithms of weights, means, factors."""
+    K, d = like.means.shape
+    log_weights, means, factors = np.split(coordinates, [K, K + K * d])
+    return log_weights, means.reshape(K, d), factors.reshape(like.precisions_cholesky.shape)
+
+
+def _pivots(factors: np.ndarray, like: MixtureParameters) -> np.ndarray:
+    """A writable view of the positive entries: diagonals of triangles, or all; (K or 1, ...)."""
+    if like.covariance_type in ("full", "tied"):
+        d = like.n_features
+        return factors.reshape(-1, d * d)[:, :: d + 1]
+    return factors
