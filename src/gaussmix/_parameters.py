@@ -61,6 +61,19 @@ class MixtureParameters:
         with np.errstate(over="ignore", under="ignore"):
             return FAMILIES[self.covariance_type].precisions(self.precisions_cholesky)
 
+    @cached_property
+    def variances(self) -> np.ndarray:
+        """Variances of the features, of a shape that broadcasts with (K, d)."""
+        covariances = self.covariances
+        if covariances is None:
+            with np.errstate(all="ignore"):
+                covariances = FAMILIES[self.covariance_type].covariances(self.precisions_cholesky)
+        if self.covariance_type == "full":
+            return np.diagonal(covariances, axis1=1, axis2=2)
+        if self.covariance_type == "tied":
+            return covariances.diagonal()[None, :]
+        return covariances if covariances.ndim == 2 else covariances[:, None]
+
     def definite_covariances(self) -> np.ndarray:
         """The covariances, or those of the factors where there are none or none definite.
 

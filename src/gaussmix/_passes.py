@@ -26,7 +26,6 @@ from ._scores import (
     Scores,
     digits_lost,
     exact_scores,
-    feature_variances,
     nearest_scores,
     scores_for_sums,
     scoring_centre,
@@ -233,12 +232,10 @@ def _centred_moments_hold(parameters, rows, scores, variance_floor) -> bool:
     """
     if parameters.covariance_type == "full":
         return scores.estep == "linear"
-    if parameters.covariances is None:
-        return False
     limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
     if scores.single:
         limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
-    variances = feature_variances(parameters)
+    variances = parameters.variances
     squares = np.square(parameters.means - rows.centre)
     if parameters.covariance_type == "spherical":
         squares = squares.mean(axis=1, keepdims=True)
@@ -404,9 +401,8 @@ class Scorer:
     @cached_property
     def _suits_single(self) -> bool:
         # The covariances beside the factors may be what a user has set.
-        factors = self._parameters.precisions_cholesky
-        covariances = FAMILIES[self._parameters.covariance_type].covariances(factors)
-        return suits_single(replace(self._parameters, covariances=covariances), self._centre)
+        own = replace(self._parameters, covariances=None)
+        return suits_single(own, self._centre)
 
     def _job(self, single: bool):
         """The mixture prepared for the kernels of one precision."""

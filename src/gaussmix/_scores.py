@@ -109,11 +109,11 @@ def suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
     """Whether single precision will do for float32 rows about this centre: standardised distances
     keep four digits.
     """
-    if parameters.n_features < SINGLE_FEATURES or parameters.covariances is None:
+    if parameters.n_features < SINGLE_FEATURES:
         return False
     factors = parameters.precisions_cholesky
     means = np.abs(parameters.means - centre)
-    variances = feature_variances(parameters)
+    variances = parameters.variances
     reach = means + 3.0 * np.sqrt(variances)
     if parameters.covariance_type == "full":
         squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
@@ -128,24 +128,11 @@ def suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
     )
 
 
-def feature_variances(parameters: MixtureParameters) -> np.ndarray:
-    """Variances of the features, of a shape that broadcasts with (K, d)."""
-    covariances = parameters.covariances
-    if parameters.covariance_type == "full":
-        return np.diagonal(covariances, axis1=1, axis2=2)
-    if parameters.covariance_type == "tied":
-        return covariances.diagonal()[None, :]
-    return covariances if covariances.ndim == 2 else covariances[:, None]
-
-
 def _products_pay(parameters: MixtureParameters, rows: Rows, means: np.ndarray) -> bool:
     """Whether products of features are worth their cost and precise enough."""
     if parameters.n_features > PRODUCTS_FEATURES or rows.n_samples < PRODUCTS_ROWS:
         return False
-    if parameters.covariances is None:
-        return False
-    variances = np.diagonal(parameters.covariances, axis1=1, axis2=2)
-    return digits_lost(variances + means * means, parameters.precisions_cholesky) <= (
+    return digits_lost(parameters.variances + means * means, parameters.precisions_cholesky) <= (
         EXPANSION_LIMIT
     )
 
