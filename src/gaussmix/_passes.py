@@ -201,7 +201,8 @@ def accumulate(
         statistics = _accumulate_features(parameters, rows, scores)
         if not _has_cancelled(statistics, variance_floor, single):
             return statistics
-    scores = exact_scores(parameters)._replace(single=single)
+    if scores.estep == "linear":
+        scores = exact_scores(parameters)._replace(single=single)
     means = parameters.means
     if parameters.covariance_type == "tied":
         K, d = means.shape
