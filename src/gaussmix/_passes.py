@@ -134,6 +134,30 @@ def _moment_work(mstep: str, K: int, d: int, width: int) -> int:
     return 2 * K * width
 
 
+class _Plan(NamedTuple):
+    """How a pass that sums is cut up, and what its sums look like."""
+
+    cut: _Partition
+    codes: tuple[int, int, int]  # of E-step, M-step and features
+    width: int  # features
+    size: int  # doubles in a partial sum
+    n_partials: int
+    second_shape: tuple[int, ...]
+
+
+@lru_cache(maxsize=256)
+def _plan(n_samples, estep, row_work, mstep, features, K, d, kernels) -> _Plan:
+    width = _width(features, d)
+    codes = kernels.ESTEPS[estep], kernels.MSTEPS[mstep], kernels.FEATURE_SETS[features]
+    sharers = 1 if estep == "nearest" else K  # components that a row is added to
+    work = row_work + _moment_work(mstep, sharers, d, width)
+    cut = _partition(n_samples, _COPIES[mstep] * width + K, work, kernels)
+    size = kernels.partial_size(codes[1], codes[2], K, d)
+    n_chunks = -(-n_samples // cut.chunk_rows)
+    n_partials = max(1, min(PARTIALS, n_chunks, max(2, PARTIALS_BYTES // (8 * size))))
+    return _Plan(cut, codes, width, size, n_partials, _second_shape(mstep, K, d))
+
+
 def _sum(
     rows: Rows,
     scores: Scores,
@@ -145,22 +169,14 @@ def _sum(
     """One pass that sums; `blocks` gives the responsibilities of the "given" E-step."""
     kernels = _runtime.kernels(scores.single)
     K, d = means.shape
-    width = _width(scores.features, d)
+    plan = _plan(
+        rows.n_samples, scores.estep, scores.row_work, mstep, scores.features, K, d, kernels
+    )
+    cut, codes, n_partials = plan.cut, plan.codes, plan.n_partials
     least, most = rows.weight_range
     negligible = NEGLIGIBLE_BITS_SINGLE if scores.single else NEGLIGIBLE_BITS
     negligible -= math.log2(most / least)
-    codes = (
-        kernels.ESTEPS[scores.estep],
-        kernels.MSTEPS[mstep],
-        kernels.FEATURE_SETS[scores.features],
-    )
-    sharers = 1 if scores.estep == "nearest" else K  # components that a row is added to
-    work = scores.row_work + _moment_work(mstep, sharers, d, width)
-    cut = _partition(rows.n_samples, _COPIES[mstep] * width + K, work, kernels)
-    size = kernels.partial_size(codes[1], codes[2], K, d)
-    n_chunks = -(-rows.n_samples // cut.chunk_rows)
-    n_partials = max(1, min(PARTIALS, n_chunks, max(2, PARTIALS_BYTES // (8 * size))))
-    partials = np.zeros((n_partials, size))
+    partials = np.zeros((n_partials, plan.size))
     for first, block in rows.blocks(cut.chunk_rows):
         for start, stop in _pieces(len(block), cut.chunk_rows, K if blocks else 0):
             given = None if blocks is None else blocks(first + start, first + stop)
@@ -171,7 +187,7 @@ def _sum(
                 (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
                 min(cut.threads(rows, stop - start), n_partials),
             )  # fmt: skip
-    sums = _Sums(0.0, np.empty(K), np.empty((K, width)), np.empty(_second_shape(mstep, K, d)))
+    sums = _Sums(0.0, np.empty(K), np.empty((K, plan.width)), np.empty(plan.second_shape))
     log_likelihood = kernels.reduce_partials(
         partials, codes[1], codes[2], centre, means, sums.weight, sums.first, sums.second.ravel()
     )

@@ -20,7 +20,7 @@ HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
 
 # float32 rows of so many features are computed in single precision; below, exponentials and
 # loading take the time, and double precision costs little more.
-SINGLE_FEATURES = 17
+SINGLE_FEATURES = 19
 
 # Single precision is for components of ordinary size, and for standardised distances that lose at
 # most three of its seven digits when they are formed from the features.
@@ -29,7 +29,7 @@ SINGLE_LIMIT = 1e3
 # Up to so many features the products of all pairs of them are formed for each row, so that scores
 # and moments of full covariances too are plain matrix products, which suit small sizes better than
 # triangles do; and from so many rows on, below which preparing the coefficients costs more.
-PRODUCTS_FEATURES = 16
+PRODUCTS_FEATURES = 18
 PRODUCTS_ROWS = 2048
 
 # Scores and moments expanded about the centre lose about as many digits as this has: the squared
