@@ -202,3 +202,38 @@ def test_nearly_singular_but_definite_is_accepted():
     factor = FAMILIES["tied"].factorise(covariance)
     unexplained = 2e-14
     np.testing.assert_allclose(factor[1, 1], 1 / np.sqrt(unexplained), rtol=0.05)
+
+
+@pytest.mark.parametrize("d", [1, 2, 3, 5, 8, 9, 16, 31, 100, 256, 257])
+def test_factors_of_any_size(d):
+    """Sizes up to 256 are factorised by a kernel, larger ones by LAPACK."""
+    rng = np.random.default_rng(d)
+    K = 1 + d % 4
+    roots = rng.normal(size=(K, d, d)) / np.sqrt(d) + 0.5 * np.eye(d)
+    covariances = roots @ roots.transpose(0, 2, 1) + 0.01 * np.eye(d)
+    before = covariances.copy()
+    factors = FAMILIES["full"].factorise(covariances)
+    np.testing.assert_array_equal(covariances, before)
+    np.testing.assert_array_equal(factors, np.triu(factors))
+    for covariance, factor in zip(covariances, factors, strict=True):
+        expected = np.linalg.inv(np.linalg.cholesky(covariance)).T
+        error = np.linalg.cond(covariance) * 1e-15 * np.abs(expected).max()
+        np.testing.assert_allclose(factor, expected, rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("d", [1, 4, 17])
+@pytest.mark.parametrize("fault", ["indefinite", "singular", "nan", "infinite"])
+def test_what_has_no_factor(d, fault):
+    rng = np.random.default_rng(d)
+    root = rng.normal(size=(d, d)) + 3 * np.eye(d)
+    covariances = np.stack([root @ root.T, root @ root.T])
+    spoilt = covariances[1]
+    if fault == "indefinite":
+        spoilt[-1, -1] *= -1
+    elif fault == "singular":
+        spoilt[:, -1] = spoilt[-1, :] = 0.0
+    else:
+        spoilt[d // 2, d // 2] = np.nan if fault == "nan" else np.inf
+    with pytest.raises(CollapsedComponent) as raised:
+        FAMILIES["full"].factorise(covariances)
+    assert raised.value.component == 1
