@@ -443,6 +443,7 @@ class Scorer:
         log_density: np.ndarray | None = None,
         responsibilities: np.ndarray | None = None,
         labels: np.ndarray | None = None,
+        spare: bool = True,
     ) -> tuple[int, int] | None:
         """Fill the given C-contiguous arrays, if all rows are finite.
 
@@ -455,11 +456,14 @@ class Scorer:
             Posterior probabilities of the components; each row sums to one.
         labels : ndarray of shape (n,), intp, optional
             Component of the largest responsibility.
+        spare : bool, default=True
+            Look for values that are not finite before anything is written. Otherwise they are
+            noticed on the way, which costs no look of its own.
 
         Returns
         -------
         tuple of int or None
-            Row and column of the first NaN or infinity; nothing has been written then.
+            Row and column of the first NaN or infinity; what has been written means nothing then.
         """
         single = rows.dtype == SINGLE and self._suits_single
         kernels, job = _runtime.kernels(single), self._job(single)
@@ -471,13 +475,14 @@ class Scorer:
                 block, job, cut.tile_rows, log_density, responsibilities, labels
             )
             return None if position < 0 else divmod(position, self.n_features)
-        bad = rows.first_nonfinite()
+        bad = rows.first_nonfinite() if spare else None
         if bad is not None:
             return bad
+        finite = True
         for first, block in rows.blocks(cut.chunk_rows):
             part = slice(first, first + len(block))
             threads = cut.threads(rows, len(block))
-            _runtime.run(
+            finite &= _runtime.run(
                 kernels.evaluate, block, job, cut.tile_rows, cut.chunk_rows,
                 cut.round_chunks(threads),
                 None if log_density is None else log_density[part],
@@ -485,7 +490,8 @@ class Scorer:
                 None if labels is None else labels[part],
                 threads,
             )  # fmt: skip
-        return None
+        # Finite rows can be infinite less the centre: only the second look tells.
+        return None if finite or spare else rows.first_nonfinite()
 
 
 def evaluate(
