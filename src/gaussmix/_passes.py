@@ -44,9 +44,10 @@ TILE_ROWS = (384, 192, 96, 48, 24)
 CHUNK_WORK = 2_000_000  # multiply-adds
 CHUNK_ROWS = 4096
 
-# Partial sums: enough that many threads find work, in bounded memory.
+# Partial sums: enough that many threads find work, in bounded memory, and a power of two, so that
+# few threads share few of them evenly.
 PARTIALS = 64
-PARTIALS_BYTES = 32 * 1024 * 1024
+PARTIALS_BYTES = 36 * 1024 * 1024
 
 # Work between two looks for Ctrl-C, about a tenth of a second on one core.
 ROUND_WORK = 1_000_000_000  # multiply-adds
@@ -154,7 +155,8 @@ def _plan(n_samples, estep, row_work, mstep, features, K, d, kernels) -> _Plan:
     cut = _partition(n_samples, _COPIES[mstep] * width + K, work, kernels)
     size = kernels.partial_size(codes[1], codes[2], K, d)
     n_chunks = -(-n_samples // cut.chunk_rows)
-    n_partials = max(1, min(PARTIALS, n_chunks, max(2, PARTIALS_BYTES // (8 * size))))
+    most = max(2, min(PARTIALS, PARTIALS_BYTES // (8 * size)))
+    n_partials = max(1, min(n_chunks, 1 << (most.bit_length() - 1)))
     return _Plan(cut, codes, width, size, n_partials, _second_shape(mstep, K, d))
 
 

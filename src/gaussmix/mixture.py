@@ -593,9 +593,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             proba = None
             if completed:
                 proba = np.empty((block.n_samples, scorer.n_components), dtype=block.dtype)
-            bad = scorer.evaluate(
-                block, log_density=density, responsibilities=proba, spare=False
-            )
+            bad = scorer.evaluate(block, log_density=density, responsibilities=proba, spare=False)
             self._check_scored(X, bad, start)
             with np.errstate(over="ignore"):
                 sums.append(float(density.sum(dtype=np.float64)))
