@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import parameters_of
 from reference import COVARIANCE_TYPES
 
 from gaussmix import GaussianMixture, _passes, _rows, _scores
-from gaussmix._parameters import MixtureParameters
+from gaussmix._parameters import maximize
 
 # (rows, features, components); features around the vectors and panels of every instruction set.
 SIZES = ((3000, 19, 2), (1000, 31, 5), (999, 32, 3), (1537, 33, 7), (700, 48, 1), (2400, 49, 4))
@@ -20,15 +21,6 @@ def mixture_and_rows(covariance_type: str, n: int, d: int, K: int):
     mixture = reference.random_mixture(rng, covariance_type, K, d)
     X = reference.draw(rng, mixture, n).astype(np.float32)
     return parameters_of(mixture), X
-
-
-def parameters_of(mixture) -> MixtureParameters:
-    return MixtureParameters.from_covariances(
-        mixture.covariance_type,
-        mixture.weights,
-        mixture.means,
-        np.ascontiguousarray(mixture.covariances),
-    )
 
 
 def both(parameters, X, sample_weight=None, n_threads=1):
@@ -125,8 +117,6 @@ def test_what_single_precision_cannot_hold_is_computed_in_double(covariance_type
         return half[start:stop]
 
     statistics = _passes.accumulate_responsibilities(rows64, blocks, 2, covariance_type)
-    from gaussmix._parameters import maximize
-
     floor = 1e-9 * float(X.astype(np.float64).var(axis=0).min())
     parameters = maximize(statistics, floor)
     single = _passes.accumulate(parameters, rows, floor)

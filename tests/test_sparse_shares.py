@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import parameters_of
 from reference import COVARIANCE_TYPES, Mixture
 
 from gaussmix import GaussianMixture, _passes, _rows
-from gaussmix._parameters import MixtureParameters
 
 # (rows, features, components), by products, by triangles, and with many components.
 SIZES = ((5000, 6, 5), (3000, 21, 6), (2500, 3, 40))
@@ -25,15 +25,6 @@ def separated(covariance_type: str, n: int, d: int, K: int):
     X = reference.draw(rng, mixture, n)
     labels = reference.weighted_log_densities(mixture, X).argmax(axis=1)
     return mixture, X[np.argsort(labels, kind="stable")]
-
-
-def parameters_of(mixture) -> MixtureParameters:
-    return MixtureParameters.from_covariances(
-        mixture.covariance_type,
-        mixture.weights,
-        mixture.means,
-        np.ascontiguousarray(mixture.covariances),
-    )
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
