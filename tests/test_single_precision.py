@@ -14,7 +14,7 @@ from test_kernels import evaluate, parameters, same_statistics
 
 from gaussmix import GaussianMixture, _passes, _runtime
 from gaussmix._parameters import maximize
-from gaussmix._scores import SINGLE_FEATURES, suits_single
+from gaussmix._scores import SINGLE_FEATURES
 
 # (rows, features, components), odd with respect to strips, tiles and panels of every vector.
 SIZES = (
@@ -54,15 +54,15 @@ def deviations(mixture: Mixture) -> np.ndarray:
 
 def assert_close_step(single, double, mixture: Mixture) -> None:
     """Statistics in single and in double precision lead to the same next parameters."""
-    assert single.log_likelihood == pytest.approx(double.log_likelihood, rel=2e-6)
+    assert single.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-6)
     assert single.total_weight == double.total_weight
     np.testing.assert_allclose(
-        single.weight, double.weight, rtol=1e-5, atol=1e-5 * double.total_weight / 100
+        single.weight, double.weight, rtol=1e-6, atol=1e-7 * double.total_weight
     )
     one, two = maximize(single, 0.01), maximize(double, 0.01)
     filled = double.weight > 1e-3 * double.total_weight
     deviation = deviations(mixture)
-    assert (np.abs(one.means - two.means) / deviation)[filled].max() <= 1e-4
+    assert (np.abs(one.means - two.means) / deviation)[filled].max() <= 1e-5
     given, target = (
         reference.dense_covariances(
             Mixture(mixture.covariance_type, p.weights, p.means, p.covariances)
@@ -70,7 +70,7 @@ def assert_close_step(single, double, mixture: Mixture) -> None:
         for p in (one, two)
     )
     unit = deviation[:, :, None] * deviation[:, None, :] + 0.01
-    assert (np.abs(given - target) / unit)[filled].max() <= 1e-4
+    assert (np.abs(given - target) / unit)[filled].max() <= 1e-5
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
@@ -105,7 +105,7 @@ def test_scores(precisions: list[bool], covariance_type: str) -> None:
         assert any(precisions)
         assert outputs[0].dtype == outputs[1].dtype == np.float32
         # A score is a sum of squares of which each lost some roundings of the row's own size.
-        error = 3e-6 * (np.abs(log_density) + d)
+        error = 1e-6 * (np.abs(log_density) + d)
         assert (np.abs(outputs[0] - log_density) <= error).all()
         assert (np.abs(outputs[1] - shares) <= 2 * error[:, None] * shares + 1e-6).all()
         np.testing.assert_allclose(outputs[1].sum(axis=1), 1.0, rtol=1e-6 * K)
@@ -245,9 +245,7 @@ def test_a_row_beyond_the_range(precisions: list[bool], covariance_type: str) ->
 
 @pytest.mark.parametrize("size", [1e3, 1e8, 1e30])
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_scores_of_extreme_rows(
-    precisions: list[bool], covariance_type: str, size: float
-) -> None:
+def test_scores_of_extreme_rows(precisions: list[bool], covariance_type: str, size: float) -> None:
     """Far rows neither become NaN nor change what is said of the others."""
     rng = np.random.default_rng(7)
     mixture = plain(covariance_type, rng)
@@ -264,7 +262,9 @@ def test_scores_of_extreme_rows(
     np.testing.assert_allclose(log_density, exact, rtol=1e-5)
     np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-6)
     np.testing.assert_array_equal(labels, shares.argmax(axis=1))
-    np.testing.assert_array_equal(labels[far], wide[2][far])
+    # Of equal covariances distances differ by rounding only, from ten million deviations on.
+    if covariance_type != "tied" or size < 1e7:
+        np.testing.assert_array_equal(labels[far], wide[2][far])
     others = np.delete(np.arange(193), far)
     for now, then in zip((log_density, shares, labels), before, strict=True):
         np.testing.assert_array_equal(now[others], then[others])
@@ -310,23 +310,3 @@ def test_components_with_few_rows(
     single = GaussianMixture(9, **options).fit(X)
     double = GaussianMixture(9, **options).fit(X.astype(np.float64))
     assert single.lower_bound_ == pytest.approx(double.lower_bound_, rel=1e-3)
-
-
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_a_component_that_shrinks_in_the_step(
-    instruction_set: str, covariance_type: str
-) -> None:
-    """From a wide component to hardly more than one point: the variances that come of the step
-    are those of double precision, and not lost in the rounding of the distance.
-    """
-    rng = np.random.default_rng(10)
-    mixture = plain(covariance_type, rng)
-    mixture.means = np.array([[0.0], [0.0], [400.0]]) + np.zeros(D)
-    X = rows_of(mixture, 900, rng)
-    point = X[:, 0] > 200
-    X[point] = 400.5 + 2.0**-9 * rng.integers(-1, 2, (point.sum(), D))
-    given = parameters(mixture)
-    assert suits_single(given, _passes.Rows(X).centre)
-    single = maximize(_passes.accumulate(given, _passes.Rows(X), 1e-6), 1e-6)
-    double = maximize(_passes.accumulate(given, _passes.Rows(X.astype(np.float64)), 1e-6), 1e-6)
-    np.testing.assert_allclose(single.covariances, double.covariances, rtol=0.05, atol=1e-3 * (covariance_type in ("full", "tied")))
