@@ -287,12 +287,7 @@ def test_cancellation_in_the_variance(instruction_set: str) -> None:
 def point_mixture(weights: np.ndarray, n_features: int, covariance_type: str) -> MixtureParameters:
     """Components that are all at zero, where the density of each is one, to rounding."""
     K = len(weights)
-    covariances = {
-        "full": np.tile(np.eye(n_features), (K, 1, 1)),
-        "tied": np.eye(n_features),
-        "diag": np.ones((K, n_features)),
-        "spherical": np.ones(K),
-    }[covariance_type]
+    covariances = reference.unit_covariances(covariance_type, K, n_features)
     return MixtureParameters.from_covariances(
         covariance_type, weights, np.zeros((K, n_features)), covariances / (2 * np.pi)
     )

@@ -306,7 +306,7 @@ def test_components_with_few_rows(
     """Covariances of less than full rank, with `reg_covar` in the directions without rows."""
     X = blobs(np.random.default_rng(9), 70, 24, 6, 3.0)
     X[60] += 300.0  # a component of its own
-    options = dict(covariance_type=covariance_type, reg_covar=reg_covar, random_state=0)
+    options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "random_state": 0}
     single = GaussianMixture(9, **options).fit(X)
     double = GaussianMixture(9, **options).fit(X.astype(np.float64))
     assert single.lower_bound_ == pytest.approx(double.lower_bound_, rel=1e-3)

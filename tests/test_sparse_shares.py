@@ -88,12 +88,7 @@ def test_what_is_said_of_a_row_depends_on_no_other(
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_tiny_probabilities(instruction_set: str, covariance_type: str, d: int) -> None:
     """They are relative to the odds, down to the smallest normal number."""
-    covariances = {
-        "full": np.tile(np.eye(d), (2, 1, 1)),
-        "tied": np.eye(d),
-        "diag": np.ones((2, d)),
-        "spherical": np.ones(2),
-    }[covariance_type]
+    covariances = reference.unit_covariances(covariance_type, 2, d)
     means = np.zeros((2, d))
     means[:, -1] = [-16.0, 16.0]
     model = GaussianMixture.from_parameters(
@@ -122,12 +117,7 @@ def test_small_shares_of_heavy_rows_count_beside_light_rows(
     """A component whose only own row weighs 1e-12 of the others gets as much of its weight from
     the others as they give, though each gives less than a rounding of itself.
     """
-    covariances = {
-        "full": np.tile(np.eye(d), (2, 1, 1)),
-        "tied": np.eye(d),
-        "diag": np.ones((2, d)),
-        "spherical": np.ones(2),
-    }[covariance_type]
+    covariances = reference.unit_covariances(covariance_type, 2, d)
     means = np.zeros((2, d))
     means[1, -1] = 10.95  # exp(-10.95^2 / 2) is 2^-86.5
     mixture = Mixture(covariance_type, np.full(2, 0.5), means, covariances)
