@@ -24,6 +24,18 @@ def one_blas_thread() -> Iterator[None]:
         yield
 
 
+def parameters_of(mixture):
+    """A reference mixture as the library's parameters, with the factors the library computes."""
+    from gaussmix._parameters import MixtureParameters
+
+    return MixtureParameters.from_covariances(
+        mixture.covariance_type,
+        mixture.weights,
+        mixture.means,
+        np.ascontiguousarray(mixture.covariances),
+    )
+
+
 def read_columns(name: str, n_columns: int) -> np.ndarray:
     """The first ``n_columns`` columns of ``tests/data/<name>.csv``, (n, n_columns) float64."""
     with open(DATA / f"{name}.csv", newline="", encoding="utf-8") as file:

@@ -204,6 +204,24 @@ def test_nearly_singular_but_definite_is_accepted():
     np.testing.assert_allclose(factor[1, 1], 1 / np.sqrt(unexplained), rtol=0.05)
 
 
+@pytest.mark.parametrize("d", [1, 4, 17])
+@pytest.mark.parametrize("fault", ["indefinite", "singular", "nan", "infinite"])
+def test_what_has_no_factor(d, fault):
+    rng = np.random.default_rng(d)
+    root = rng.normal(size=(d, d)) + 3 * np.eye(d)
+    covariances = np.stack([root @ root.T, root @ root.T])
+    spoilt = covariances[1]
+    if fault == "indefinite":
+        spoilt[-1, -1] *= -1
+    elif fault == "singular":
+        spoilt[:, -1] = spoilt[-1, :] = 0.0
+    else:
+        spoilt[d // 2, d // 2] = np.nan if fault == "nan" else np.inf
+    with pytest.raises(CollapsedComponent) as raised:
+        FAMILIES["full"].factorise(covariances)
+    assert raised.value.component == 1
+
+
 # -------------------------------------------------------------------------------------------------
 # The kernel that factorises
 

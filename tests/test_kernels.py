@@ -14,6 +14,7 @@ from functools import cache, cached_property
 import numpy as np
 import pytest
 import reference
+from conftest import parameters_of as parameters
 from numpy.lib.stride_tricks import as_strided
 from reference import COVARIANCE_TYPES, Mixture
 
@@ -54,16 +55,6 @@ SIZES = (
     (4099, 10, 13),
     (4099, 33, 3),
 )
-
-
-def parameters(mixture: Mixture) -> MixtureParameters:
-    """The library's parameters, with the factors the library itself computes."""
-    return MixtureParameters.from_covariances(
-        mixture.covariance_type,
-        mixture.weights,
-        mixture.means,
-        np.ascontiguousarray(mixture.covariances),
-    )
 
 
 class Problem:

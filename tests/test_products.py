@@ -11,8 +11,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import parameters_of as parameters
 from reference import Mixture
-from test_kernels import assert_statistics, parameters, problem, same_statistics
+from test_kernels import assert_statistics, problem, same_statistics
 
 from gaussmix import GaussianMixture, _passes, _scores
 from gaussmix._parameters import maximize

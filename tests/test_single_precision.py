@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import parameters_of as parameters
 from reference import COVARIANCE_TYPES, Mixture
-from test_kernels import evaluate, parameters, same_statistics
+from test_kernels import evaluate, same_statistics
 
 from gaussmix import GaussianMixture, _passes, _runtime
 from gaussmix._parameters import maximize
@@ -268,6 +269,51 @@ def test_scores_of_extreme_rows(precisions: list[bool], covariance_type: str, si
     others = np.delete(np.arange(193), far)
     for now, then in zip((log_density, shares, labels), before, strict=True):
         np.testing.assert_array_equal(now[others], then[others])
+
+
+def correlated(X):
+    X[:, 1] = X[:, 0] + 1e-5 * X[:, 1]
+
+
+def shifted_component(X):
+    X[: len(X) // 2] += 1e6
+
+
+def huge(X):
+    X *= 1e20
+
+
+def tiny(X):
+    X *= 1e-20
+
+
+def outlier(X):
+    X[7, 3] = 3e30
+
+
+@pytest.mark.parametrize("spoil", [correlated, shifted_component, huge, tiny, outlier])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_what_single_precision_cannot_hold_is_computed_in_double(covariance_type, spoil):
+    rng = np.random.default_rng(0)
+    X = rng.standard_normal((600, 20)).astype(np.float32)
+    spoil(X)
+    rows, rows64 = _passes.Rows(X), _passes.Rows(X.astype(np.float64))
+    half = np.repeat([[1.0, 0.0], [0.0, 1.0]], 300, axis=0)
+
+    def blocks(start, stop):
+        return half[start:stop]
+
+    statistics = _passes.accumulate_responsibilities(rows64, blocks, 2, covariance_type)
+    floor = 1e-9 * float(X.astype(np.float64).var(axis=0).min())
+    parameters = maximize(statistics, floor)
+    single = _passes.accumulate(parameters, rows, floor)
+    double = _passes.accumulate(parameters, rows64, floor).shifted(single.shift)
+    assert single.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-5)
+    found, expected = maximize(single, floor), maximize(double, floor)
+    np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-3)
+    deviations = np.sqrt(expected.variances)
+    np.testing.assert_allclose(found.variances, expected.variances, rtol=1e-2)
+    assert (np.abs(found.means - expected.means) < 1e-2 * deviations).all()
 
 
 # -------------------------------------------------------------------------------------------------

@@ -11,9 +11,10 @@ import mpmath
 import numpy as np
 import pytest
 import reference
+from conftest import parameters_of as parameters
 from mpmath import mp
 from reference import COVARIANCE_TYPES, Mixture
-from test_kernels import assert_statistics, evaluate, parameters, same_statistics
+from test_kernels import assert_statistics, evaluate, same_statistics
 
 from gaussmix import GaussianMixture, _passes
 

@@ -44,9 +44,10 @@ TILE_ROWS = (384, 192, 96, 48, 24)
 CHUNK_WORK = 2_000_000  # multiply-adds
 CHUNK_ROWS = 4096
 
-# Partial sums: enough that many threads find work, in bounded memory.
+# Partial sums: enough that many threads find work, in bounded memory, and a power of two, so that
+# few threads share few of them evenly.
 PARTIALS = 64
-PARTIALS_BYTES = 32 * 1024 * 1024
+PARTIALS_BYTES = 36 * 1024 * 1024
 
 # Work between two looks for Ctrl-C, about a tenth of a second on one core.
 ROUND_WORK = 1_000_000_000  # multiply-adds
@@ -154,7 +155,8 @@ def _plan(n_samples, estep, row_work, mstep, features, K, d, kernels) -> _Plan:
     cut = _partition(n_samples, _COPIES[mstep] * width + K, work, kernels)
     size = kernels.partial_size(codes[1], codes[2], K, d)
     n_chunks = -(-n_samples // cut.chunk_rows)
-    n_partials = max(1, min(PARTIALS, n_chunks, max(2, PARTIALS_BYTES // (8 * size))))
+    most = max(2, min(PARTIALS, PARTIALS_BYTES // (8 * size)))
+    n_partials = max(1, min(n_chunks, 1 << (most.bit_length() - 1)))
     return _Plan(cut, codes, width, size, n_partials, _second_shape(mstep, K, d))
 
 
@@ -443,6 +445,7 @@ class Scorer:
         log_density: np.ndarray | None = None,
         responsibilities: np.ndarray | None = None,
         labels: np.ndarray | None = None,
+        spare: bool = True,
     ) -> tuple[int, int] | None:
         """Fill the given C-contiguous arrays, if all rows are finite.
 
@@ -455,11 +458,14 @@ class Scorer:
             Posterior probabilities of the components; each row sums to one.
         labels : ndarray of shape (n,), intp, optional
             Component of the largest responsibility.
+        spare : bool, default=True
+            Look for values that are not finite before anything is written. Otherwise they are
+            noticed on the way, which costs no look of its own.
 
         Returns
         -------
         tuple of int or None
-            Row and column of the first NaN or infinity; nothing has been written then.
+            Row and column of the first NaN or infinity; what has been written means nothing then.
         """
         single = rows.dtype == SINGLE and self._suits_single
         kernels, job = _runtime.kernels(single), self._job(single)
@@ -471,13 +477,14 @@ class Scorer:
                 block, job, cut.tile_rows, log_density, responsibilities, labels
             )
             return None if position < 0 else divmod(position, self.n_features)
-        bad = rows.first_nonfinite()
+        bad = rows.first_nonfinite() if spare else None
         if bad is not None:
             return bad
+        finite = True
         for first, block in rows.blocks(cut.chunk_rows):
             part = slice(first, first + len(block))
             threads = cut.threads(rows, len(block))
-            _runtime.run(
+            finite &= _runtime.run(
                 kernels.evaluate, block, job, cut.tile_rows, cut.chunk_rows,
                 cut.round_chunks(threads),
                 None if log_density is None else log_density[part],
@@ -485,7 +492,8 @@ class Scorer:
                 None if labels is None else labels[part],
                 threads,
             )  # fmt: skip
-        return None
+        # Finite rows can be infinite less the centre: only the second look tells.
+        return None if finite or spare else rows.first_nonfinite()
 
 
 def evaluate(

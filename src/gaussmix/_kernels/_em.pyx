@@ -352,8 +352,12 @@ def evaluate(
     Py_ssize_t[::1] labels,                 # OUT (n,) or None
     int n_threads,
 ):
-    """Log-density, responsibilities and labels of rows, whichever are asked for."""
+    """Log-density, responsibilities and labels of rows, whichever are asked for.
+
+    Returns whether all rows are finite, less the centre; if not, what was written means nothing.
+    """
     cdef Job job = prepared.job
+    cdef bint spoilt = False
     cdef Py_ssize_t c, begin, end, n_chunks, stride
     cdef double[::1] scratch
     cdef real *density_out = NULL
@@ -380,8 +384,10 @@ def evaluate(
             evaluate_chunk(
                 &job, c * chunk_rows, min((c + 1) * chunk_rows, job.n),
                 &scratch[threadid() * stride], density_out, responsibilities_out, labels_out,
+                &spoilt,
             )
         PyErr_CheckSignals()
+    return not spoilt
 
 
 def evaluate_few(
@@ -398,6 +404,7 @@ def evaluate_few(
     written, or -1.
     """
     cdef Job job = prepared.job
+    cdef bint spoilt = False
     cdef Py_ssize_t bad
     cdef double *scratch
     attach(&job, &X[0, 0], X.shape[0], real is float, None)
@@ -415,6 +422,7 @@ def evaluate_few(
                 &log_density[0] if log_density is not None else NULL,
                 &responsibilities[0, 0] if responsibilities is not None else NULL,
                 &labels[0] if labels is not None else NULL,
+                &spoilt,
             )
         free(scratch)
     return bad
@@ -428,12 +436,15 @@ cdef void evaluate_chunk(
     real *log_density,
     real *responsibilities,
     Py_ssize_t *labels,
+    bint *spoilt,               # set where a row is not finite
 ) noexcept nogil:
-    cdef Py_ssize_t i, k
+    cdef Py_ssize_t i
     cdef Tile tile
     lay_out_tile(job, scratch, &tile)
     while first < last:
         load_tile(job, first, min(job.tile_rows, last - first), &tile)
+        if not is_finite(job, &tile):
+            spoilt[0] = True
         score_tile(job, &tile)
         if labels != NULL:
             pick_best(job, &tile, tile.weighted)
@@ -445,12 +456,34 @@ cdef void evaluate_chunk(
             for i in range(tile.n):
                 log_density[first + i] = <real> ((tile.density[i] + job.reference) * LN2)
         if responsibilities != NULL:
-            for i in range(tile.n):
-                for k in range(job.K):
-                    responsibilities[(first + i) * job.K + k] = (
-                        <real> tile.scores[k * tile.capacity + i]
-                    )
+            write_responsibilities(job, &tile, responsibilities + first * job.K)
         first += job.tile_rows
+
+
+cdef void write_responsibilities(const Job *job, const Tile *tile, real *out) noexcept nogil:
+    """Responsibilities (n, K) from the tile's (K, capacity), by transposition where it can be."""
+    cdef Py_ssize_t i, k, stride = tile.capacity, n = 0, m = 0
+    if sizeof(real) == sizeof(scalar):
+        n = tile.n - tile.n % VL
+        m = job.K - job.K % VL
+    for i from 0 <= i < n by VL:
+        for k from 0 <= k < m by VL:
+            write_block(tile.scores + k * stride + i, stride, <scalar *> out + i * job.K + k, job.K)
+    for i in range(tile.n):
+        for k in range(m if i < n else 0, job.K):
+            out[i * job.K + k] = <real> tile.scores[k * stride + i]
+
+
+cdef inline void write_block(
+    const scalar *a, Py_ssize_t a_stride, scalar *out, Py_ssize_t out_stride
+) noexcept nogil:
+    cdef Py_ssize_t j
+    cdef vec block[16]
+    for j in range(VL):
+        block[j] = vload(a + j * a_stride)
+    transpose(VL, block)
+    for j in range(VL):
+        vstore(out + j * out_stride, block[j])
 
 
 cdef class Snapshot:

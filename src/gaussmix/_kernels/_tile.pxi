@@ -272,8 +272,9 @@ cdef inline scalar *lane_of(const Job *job, const Tile *tile, Py_ssize_t i) noex
 
 
 cdef inline scalar centred(scalar x, double centre) noexcept nogil:
+    """The difference, or zero; NaN stays."""
     x = x - <scalar> centre
-    return x if x > negligible() or x < -negligible() else 0.0
+    return 0.0 if -negligible() < x < negligible() else x
 
 
 cdef void load_row(const real *row, const Job *job, scalar *lane) noexcept nogil:
@@ -370,7 +371,23 @@ cdef inline void store_centred(
     cdef vec x
     for j in range(m):
         x = block[j] - vset1(<scalar> centre[j])
-        vstore(lane + j * STRIP, vselect_gt(vabs(x), vset1(negligible()), x, vset1(0.0)))
+        vstore(lane + j * STRIP, vselect_gt(vset1(negligible()), vabs(x), vset1(0.0), x))
+
+
+cdef bint is_finite(const Job *job, const Tile *tile) noexcept nogil:
+    """Whether the tile's rows are finite, less the centre; a sum of x * 0, which NaN spoils."""
+    cdef Py_ssize_t s, i
+    cdef const scalar *strip
+    cdef vec total[3]
+    for i in range(NV):
+        total[i] = vset1(0.0)
+    for s in range(tile.capacity // STRIP):
+        strip = tile.strips + s * STRIP * job.f
+        for i from 0 <= i < job.d * STRIP by STRIP:
+            total[0] = total[0] + vload(strip + i) * vset1(0.0)
+            total[1] = total[1] + vload(strip + i + VL) * vset1(0.0)
+            total[2] = total[2] + vload(strip + i + 2 * VL) * vset1(0.0)
+    return vsum(total[0] + total[1] + total[2]) == 0.0
 
 
 cdef void load_weights(const Job *job, Tile *tile) noexcept nogil:
