@@ -214,6 +214,17 @@ def random_mixture(
     return Mixture(covariance_type, weights / weights.sum(), means, covariances)
 
 
+def unit_covariances(covariance_type: str, n_components: int, n_features: int) -> np.ndarray:
+    """Covariances of which every component's is the identity."""
+    K, d = n_components, n_features
+    return {
+        "full": np.tile(np.eye(d), (K, 1, 1)),
+        "tied": np.eye(d),
+        "diag": np.ones((K, d)),
+        "spherical": np.ones(K),
+    }[covariance_type]
+
+
 def draw(rng: np.random.Generator, mixture: Mixture, n_samples: int) -> np.ndarray:
     """Rows of the mixture, (n_samples, d), in random order of components."""
     roots = np.linalg.cholesky(dense_covariances(mixture))

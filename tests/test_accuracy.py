@@ -282,3 +282,55 @@ def test_cancellation_in_the_variance(instruction_set: str) -> None:
             2, covariance_type=covariance_type, reg_covar=0.1, random_state=0
         ).fit(single)
         np.testing.assert_allclose(model.covariances_.ravel(), 0.1, rtol=1e-3)
+
+
+def point_mixture(weights: np.ndarray, n_features: int, covariance_type: str) -> MixtureParameters:
+    """Components that are all at zero, where the density of each is one, to rounding."""
+    K = len(weights)
+    covariances = reference.unit_covariances(covariance_type, K, n_features)
+    return MixtureParameters.from_covariances(
+        covariance_type, weights, np.zeros((K, n_features)), covariances / (2 * np.pi)
+    )
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+@pytest.mark.parametrize(
+    ("n_features", "dtype", "relative"), [(1, np.float64, 2e-15), (24, np.float32, 3e-7)]
+)
+def test_logarithm_of_equal_scores(
+    instruction_set: str, covariance_type: str, n_features: int, dtype: type, relative: float
+) -> None:
+    """At zero, K components of weight one have the density K, and each an equal share."""
+    rows = _passes.Rows(np.zeros((1, n_features), dtype))
+    for K in (*range(1, 34), 63, 64, 65, 127, 128, 129, 255, 256):
+        given = point_mixture(np.ones(K), n_features, covariance_type)
+        # What rounding of 2 pi leaves of the density of one component.
+        rest = float(given.log_determinants[0] - n_features * 0.5 * np.log(2 * np.pi))
+        log_density, shares = np.empty(1, dtype), np.empty((1, K), dtype)
+        _passes.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+        exact = float(mp.log(K)) + rest
+        assert abs(float(log_density[0]) - exact) <= relative * exact + n_features * 2 * EPS
+        np.testing.assert_allclose(shares, 1 / K, rtol=relative)
+
+
+@pytest.mark.parametrize(
+    ("n_features", "dtype", "relative"), [(1, np.float64, 2e-15), (24, np.float32, 3e-7)]
+)
+def test_logarithm_and_power_of_unequal_scores(
+    instruction_set: str, n_features: int, dtype: type, relative: float
+) -> None:
+    """Two components at zero whose weights are far from powers of two."""
+    rng = np.random.default_rng(n_features)
+    rows = _passes.Rows(np.zeros((1, n_features), dtype))
+    for _ in range(400):
+        weights = np.exp2(rng.uniform(-30.0, 30.0, 2))
+        log_density, shares = np.empty(1, dtype), np.empty((1, 2), dtype)
+        given = point_mixture(weights, n_features, "diag")
+        _passes.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+        total = mp.fsum(mpf(weight) for weight in weights.tolist())
+        # Logarithms of the weights, and of the density at zero, have a rounding each.
+        size = 1.0 + max(abs(np.log(weights)))
+        assert abs(float(mpf(float(log_density[0])) - mp.log(total))) <= relative * size
+        for share, weight in zip(shares[0].tolist(), weights.tolist(), strict=True):
+            exact = mpf(weight) / total
+            assert abs(float((mpf(share) - exact) / exact)) <= relative * size

@@ -7,7 +7,7 @@ import pytest
 import reference
 from reference import COVARIANCE_TYPES
 
-from gaussmix import SufficientStatistics
+from gaussmix import SufficientStatistics, _runtime
 from gaussmix._covariance import FAMILIES, CollapsedComponent
 from gaussmix._parameters import MixtureParameters, maximize
 
@@ -204,23 +204,6 @@ def test_nearly_singular_but_definite_is_accepted():
     np.testing.assert_allclose(factor[1, 1], 1 / np.sqrt(unexplained), rtol=0.05)
 
 
-@pytest.mark.parametrize("d", [1, 2, 3, 5, 8, 9, 16, 31, 100, 256, 257])
-def test_factors_of_any_size(d):
-    """Sizes up to 256 are factorised by a kernel, larger ones by LAPACK."""
-    rng = np.random.default_rng(d)
-    K = 1 + d % 4
-    roots = rng.normal(size=(K, d, d)) / np.sqrt(d) + 0.5 * np.eye(d)
-    covariances = roots @ roots.transpose(0, 2, 1) + 0.01 * np.eye(d)
-    before = covariances.copy()
-    factors = FAMILIES["full"].factorise(covariances)
-    np.testing.assert_array_equal(covariances, before)
-    np.testing.assert_array_equal(factors, np.triu(factors))
-    for covariance, factor in zip(covariances, factors, strict=True):
-        expected = np.linalg.inv(np.linalg.cholesky(covariance)).T
-        error = np.linalg.cond(covariance) * 1e-15 * np.abs(expected).max()
-        np.testing.assert_allclose(factor, expected, rtol=0, atol=error)
-
-
 @pytest.mark.parametrize("d", [1, 4, 17])
 @pytest.mark.parametrize("fault", ["indefinite", "singular", "nan", "infinite"])
 def test_what_has_no_factor(d, fault):
@@ -237,3 +220,100 @@ def test_what_has_no_factor(d, fault):
     with pytest.raises(CollapsedComponent) as raised:
         FAMILIES["full"].factorise(covariances)
     assert raised.value.component == 1
+
+
+# -------------------------------------------------------------------------------------------------
+# The kernel that factorises
+
+
+def definite_matrices(rng, K, d, condition=100.0):
+    """Symmetric positive definite matrices with eigenvalues from one to `condition`."""
+    matrices = np.empty((K, d, d))
+    for k in range(K):
+        rotation = np.linalg.qr(rng.standard_normal((d, d)))[0]
+        matrices[k] = rotation * np.geomspace(1.0, condition, d) @ rotation.T
+    return (matrices + matrices.transpose(0, 2, 1)) / 2
+
+
+def inverted(matrices, n_threads=1):
+    """The kernel's factors of the inverses."""
+    factors = matrices.copy()
+    _runtime.kernels().invert_factors(factors, n_threads)
+    return factors
+
+
+def assert_inverse_factors(factors, matrices, condition):
+    """Upper triangular `U` with `U'AU` the identity, and SciPy's, as far as rounding of matrices
+    of this condition and size allows.
+    """
+    d = matrices.shape[-1]
+    error = 4 * d * np.finfo(np.float64).eps * condition
+    np.testing.assert_array_equal(factors, np.triu(factors))
+    assert (np.diagonal(factors, axis1=1, axis2=2) > 0).all()
+    whitened = factors.transpose(0, 2, 1) @ matrices @ factors
+    assert np.abs(whitened - np.eye(d)).max() <= error
+    expected = reference.precision_factors("full", matrices)
+    assert np.abs(factors - expected).max() <= error * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("condition", [10.0, 1e6, 1e11])
+def test_inverse_factors(instruction_set, condition):
+    for d in (*range(1, 41), 100):
+        matrices = definite_matrices(np.random.default_rng([1, d]), 1 + d % 5, d, condition)
+        assert_inverse_factors(inverted(matrices), matrices, condition)
+
+
+@pytest.mark.parametrize("d", [256, 257])
+def test_inverse_factors_by_kernel_and_by_lapack(instruction_set, d, monkeypatch):
+    """The larger size is LAPACK's; both have the same contract."""
+    asked = []
+    kernels = _runtime.kernels
+    monkeypatch.setattr(_runtime, "kernels", lambda: asked.append(d) or kernels())
+    matrices = definite_matrices(np.random.default_rng([2, d]), 2, d)
+    assert_inverse_factors(FAMILIES["full"].factorise(matrices), matrices, 100.0)
+    assert bool(asked) == (d == 256)
+    matrices[1, 7, 7] = -1.0
+    with pytest.raises(CollapsedComponent) as caught:
+        FAMILIES["full"].factorise(matrices)
+    assert caught.value.component == 1
+    assert caught.value.columns == [7]
+
+
+def test_inverse_factors_have_the_same_bits_on_any_number_of_threads(instruction_set):
+    for d in (3, 33, 100):
+        matrices = definite_matrices(np.random.default_rng([3, d]), 5, d)
+        one = inverted(matrices)
+        for n_threads in (2, 3, 8):
+            np.testing.assert_array_equal(inverted(matrices, n_threads), one)
+
+
+def test_inverse_factors_of_matrices_in_any_units(instruction_set):
+    """A power of two in the units changes nothing else, to the ends of the range."""
+    matrices = definite_matrices(np.random.default_rng(4), 2, 9)
+    plain = inverted(matrices)
+    for exponent in (-500, -60, 60, 500):
+        factors = inverted(np.ldexp(matrices, 2 * exponent))
+        np.testing.assert_array_equal(np.ldexp(factors, exponent), plain)
+    units = 2.0 ** np.linspace(-300, 300, 9).round()
+    factors = inverted(matrices * np.outer(units, units))
+    np.testing.assert_array_equal(factors * units[:, None], plain)
+
+
+@pytest.mark.parametrize("d", [1, 2, 5, 8, 33])
+def test_matrices_that_are_not_definite_give_zeros(instruction_set, d):
+    """And only they: their neighbours keep their bits."""
+    matrices = definite_matrices(np.random.default_rng([5, d]), 4, d)
+    plain = inverted(matrices)
+    i, j = d // 2, d - 1
+    spoilt = {"zero": (j, j, 0.0), "negative": (i, i, -1.0), "semidefinite": (0, 0, 0.0)}
+    for name, value in (("nan", np.nan), ("inf", np.inf), ("minus inf", -np.inf)):
+        spoilt |= {f"{name} first": (0, 0, value), f"{name} last": (j, j, value)}
+        spoilt |= {f"{name} beside": (0, j, value), f"{name} amid": (i, j, value)}
+    if d > 1:
+        spoilt["indefinite"] = (0, j, 2.0 * matrices[2].max())
+    for name, (p, q, value) in spoilt.items():
+        given = matrices.copy()
+        given[2, p, q] = given[2, q, p] = value
+        factors = inverted(given)
+        assert not factors[2].any(), name
+        np.testing.assert_array_equal(np.delete(factors, 2, 0), np.delete(plain, 2, 0), name)

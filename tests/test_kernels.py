@@ -8,10 +8,7 @@ it times the sum of its magnitudes.
 
 from __future__ import annotations
 
-import ctypes
 import math
-import mmap
-import sys
 from functools import cache, cached_property
 
 import numpy as np
@@ -685,49 +682,3 @@ def test_a_component_of_weight_zero_gets_nothing(instruction_set: str) -> None:
         )
         shares = evaluate(parameters(dead), _passes.Rows(case.X))[1]
         assert (shares[:, 4] == 0.0).all()
-
-
-# -------------------------------------------------------------------------------------------------
-# Reading rows
-
-
-@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
-def test_rows_of_any_length_are_read_right(instruction_set: str, dtype: type) -> None:
-    """Rows are transposed in blocks of vectors; what is left over is read one by one."""
-    rng = np.random.default_rng(11)
-    for d in range(1, 41):
-        X = rng.normal(size=(61, d)).astype(dtype)
-        for n in (1, 2, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 33, 47, 48, 49, 61):
-            point = X[:1].astype(np.float64)
-            distances = _passes.squared_distances(_passes.Rows(X[:n]), point)[0]
-            expected = np.square(X[:n].astype(np.float64) - point).sum(axis=1)
-            np.testing.assert_allclose(distances, expected, rtol=1e-12, err_msg=f"{n}x{d}")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs mmap and mprotect as on Linux")
-@pytest.mark.parametrize("dtype", DTYPES, ids=lambda dtype: dtype.__name__)
-def test_nothing_behind_the_rows_is_read(instruction_set: str, dtype: type) -> None:
-    """The rows end where readable memory does: one byte further would end the process."""
-    page = mmap.PAGESIZE
-    memory = mmap.mmap(-1, 9 * page)
-    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    assert libc.mprotect(address + 8 * page, page, 0) == 0
-    rng = np.random.default_rng(12)
-    for d in (1, 2, 3, 4, 5, 7, 8, 9, 15, 17, 20, 33):
-        for n in (1, 5, 8, 17, 48):
-            size = n * d * np.dtype(dtype).itemsize
-            X = np.frombuffer(memory, dtype, n * d, 8 * page - size).reshape(n, d)
-            X[...] = rng.normal(size=(n, d))
-            distances = _passes.squared_distances(_passes.Rows(X), np.zeros((1, d)))[0]
-            np.testing.assert_allclose(
-                distances, np.square(X.astype(np.float64)).sum(axis=1), rtol=1e-12
-            )
-            _passes.evaluate(
-                MixtureParameters.from_covariances(
-                    "diag", np.ones(1), np.zeros((1, d)), np.ones((1, d))
-                ),
-                _passes.Rows(X),
-                log_density=np.empty(n, dtype),
-            )

@@ -1,87 +1,274 @@
-"""float32 rows of many features are computed in single precision where that keeps their digits."""
+"""float32 rows of many features, which are computed in single precision where that will do.
+
+Held against double precision of the same rows; where single precision will not do the result must
+be the one of double precision.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import reference
-from conftest import parameters_of
-from reference import COVARIANCE_TYPES
+from conftest import parameters_of as parameters
+from reference import COVARIANCE_TYPES, Mixture
+from test_kernels import evaluate, same_statistics
 
-from gaussmix import GaussianMixture, _passes, _rows, _scores
+from gaussmix import GaussianMixture, _passes, _runtime
 from gaussmix._parameters import maximize
+from gaussmix._scores import SINGLE_FEATURES
 
-# (rows, features, components); features around the vectors and panels of every instruction set.
-SIZES = ((3000, 19, 2), (1000, 31, 5), (999, 32, 3), (1537, 33, 7), (700, 48, 1), (2400, 49, 4))
-
-
-def mixture_and_rows(covariance_type: str, n: int, d: int, K: int):
-    """A mixture and float32 rows of it."""
-    rng = np.random.default_rng(0)
-    mixture = reference.random_mixture(rng, covariance_type, K, d)
-    X = reference.draw(rng, mixture, n).astype(np.float32)
-    return parameters_of(mixture), X
-
-
-def both(parameters, X, sample_weight=None, n_threads=1):
-    """Statistics of float32 rows and of the same rows as float64, about the same point."""
-    single = _passes.accumulate(parameters, _rows.Rows(X, sample_weight, n_threads=n_threads))
-    double = _passes.accumulate(parameters, _rows.Rows(X.astype(np.float64), sample_weight))
-    return single, double.shifted(single.shift)
+# (rows, features, components), odd with respect to strips, tiles and panels of every vector.
+SIZES = (
+    (1, 20, 1),
+    (7, 19, 3),
+    (47, 33, 2),
+    (97, 49, 4),
+    (193, 24, 9),
+    (1001, 31, 5),
+    (1537, 65, 3),
+    (4099, 19, 5),
+)
 
 
-def largest_difference(single, double) -> float:
-    """Of the moments, in units of the root mean square of all entries of their kind."""
-    worst = 0.0
-    for name in ("weight", "first", "second"):
-        a, b = getattr(single, name), getattr(double, name)
-        worst = max(worst, float(np.abs(a - b).max() / np.sqrt(np.mean(b * b))))
-    return worst
+@pytest.fixture
+def precisions(instruction_set: str, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Whether single precision was asked for, each time that kernels were."""
+    asked: list[bool] = []
+    kernels = _runtime.kernels
+
+    def recorded(single: bool = False):
+        asked.append(single)
+        return kernels(single)
+
+    monkeypatch.setattr(_runtime, "kernels", recorded)
+    return asked
 
 
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_statistics_are_those_of_double_precision(instruction_set, covariance_type):
-    for index, (n, d, K) in enumerate(SIZES):
-        parameters, X = mixture_and_rows(covariance_type, n, d, K)
-        assert _scores.suits_single(parameters, _rows.Rows(X).centre)
-        weight = np.random.default_rng(0).uniform(0.1, 3.0, n) if index % 2 else None
-        single, double = both(parameters, X, weight, n_threads=1 + index % 2)
-        assert single.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-5)
-        assert single.log_likelihood != double.log_likelihood
-        assert largest_difference(single, double) < 1e-3
+def rows_of(mixture: Mixture, n: int, rng: np.random.Generator) -> np.ndarray:
+    return reference.draw(rng, mixture, n).astype(np.float32)
 
 
-@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_thread_counts_give_equal_bits(instruction_set, covariance_type):
-    parameters, X = mixture_and_rows(covariance_type, 20_000, 24, 6)
-    one, three = (
-        _passes.accumulate(parameters, _rows.Rows(X, n_threads=threads)) for threads in (1, 3)
+def deviations(mixture: Mixture) -> np.ndarray:
+    """Standard deviation of each feature in each component, (K, d)."""
+    return np.sqrt([np.diag(matrix) for matrix in reference.dense_covariances(mixture)])
+
+
+def assert_close_step(single, double, mixture: Mixture) -> None:
+    """Statistics in single and in double precision lead to the same next parameters."""
+    assert single.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-6)
+    assert single.total_weight == double.total_weight
+    np.testing.assert_allclose(
+        single.weight, double.weight, rtol=1e-6, atol=1e-7 * double.total_weight
     )
-    assert one.log_likelihood == three.log_likelihood
-    for name in ("weight", "first", "second"):
-        np.testing.assert_array_equal(getattr(one, name), getattr(three, name))
+    one, two = maximize(single, 0.01), maximize(double, 0.01)
+    filled = double.weight > 1e-3 * double.total_weight
+    deviation = deviations(mixture)
+    assert (np.abs(one.means - two.means) / deviation)[filled].max() <= 1e-5
+    given, target = (
+        reference.dense_covariances(
+            Mixture(mixture.covariance_type, p.weights, p.means, p.covariances)
+        )
+        for p in (one, two)
+    )
+    unit = deviation[:, :, None] * deviation[:, None, :] + 0.01
+    assert (np.abs(given - target) / unit)[filled].max() <= 1e-5
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_scores_are_those_of_double_precision(instruction_set, covariance_type):
+def test_sums(precisions: list[bool], covariance_type: str) -> None:
+    for index, (n, d, K) in enumerate(SIZES):
+        rng = np.random.default_rng([1, n, d, K])
+        mixture = reference.random_mixture(rng, covariance_type, K, d)
+        X = rows_of(mixture, n, rng)
+        w = rng.uniform(0.1, 2.0, n) * (rng.random(n) > 0.2) + (n == 1) if index % 2 else None
+        given = parameters(mixture)
+        double = _passes.accumulate(given, _passes.Rows(X.astype(np.float64), w), 0.01)
+        assert not any(precisions)
+        single = _passes.accumulate(given, _passes.Rows(X, w, n_threads=1), 0.01)
+        assert any(precisions)
+        assert_close_step(single, double, mixture)
+        for n_threads in (2, 3):
+            again = _passes.accumulate(given, _passes.Rows(X, w, n_threads=n_threads), 0.01)
+            same_statistics(single, again)
+        precisions.clear()
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_scores(precisions: list[bool], covariance_type: str) -> None:
     for n, d, K in SIZES:
-        parameters, X = mixture_and_rows(covariance_type, n, d, K)
-        results = []
-        for rows in (_rows.Rows(X), _rows.Rows(X.astype(np.float64))):
-            log_density = np.empty(n, rows.dtype)
-            shares = np.empty((n, K), rows.dtype)
-            labels = np.empty(n, np.intp)
-            _passes.evaluate(parameters, rows, log_density=log_density, responsibilities=shares)
-            _passes.evaluate(parameters, rows, labels=labels)
-            results.append((log_density, shares, labels))
-        (density, shares, labels), (density64, shares64, labels64) = results
-        assert density.dtype == shares.dtype == np.float32
-        np.testing.assert_allclose(density, density64, rtol=2e-5, atol=1e-4)
-        np.testing.assert_allclose(shares, shares64, atol=1e-3)
-        np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-6)
-        sure = np.abs(np.sort(shares64, axis=1)[:, -1] - 0.5) > 0.01
-        np.testing.assert_array_equal(labels[sure & (shares64.max(axis=1) > 0.51)],
-                                      labels64[sure & (shares64.max(axis=1) > 0.51)])  # fmt: skip
+        rng = np.random.default_rng([2, n, d, K])
+        mixture = reference.random_mixture(rng, covariance_type, K, d)
+        X = rows_of(mixture, n, rng)
+        given = parameters(mixture)
+        log_density, shares, labels = evaluate(given, _passes.Rows(X.astype(np.float64)))
+        assert not any(precisions)
+        outputs = evaluate(given, _passes.Rows(X, n_threads=1))
+        assert any(precisions)
+        assert outputs[0].dtype == outputs[1].dtype == np.float32
+        # A score is a sum of squares of which each lost some roundings of the row's own size.
+        error = 1e-6 * (np.abs(log_density) + d)
+        assert (np.abs(outputs[0] - log_density) <= error).all()
+        assert (np.abs(outputs[1] - shares) <= 2 * error[:, None] * shares + 1e-6).all()
+        np.testing.assert_allclose(outputs[1].sum(axis=1), 1.0, rtol=1e-6 * K)
+        ties = np.abs(np.sort(shares, axis=1)[:, -2:].sum(axis=1) - 1.0) > 1e-3
+        close = np.take_along_axis(shares, outputs[2][:, None], axis=1)[:, 0]
+        assert ((outputs[2] == labels) | ties | (close > 0.49)).all()
+        many = evaluate(given, _passes.Rows(X, n_threads=3))
+        for one, three in zip(outputs, many, strict=True):
+            np.testing.assert_array_equal(one, three)
+        precisions.clear()
+
+
+def test_fewer_features_are_computed_in_double_precision(precisions: list[bool]) -> None:
+    for covariance_type in COVARIANCE_TYPES:
+        for d in (SINGLE_FEATURES - 1, SINGLE_FEATURES):
+            rng = np.random.default_rng([3, d])
+            mixture = reference.random_mixture(rng, covariance_type, 3, d)
+            X = rows_of(mixture, 500, rng)
+            precisions.clear()
+            _passes.accumulate(parameters(mixture), _passes.Rows(X))
+            assert any(precisions) == (d == SINGLE_FEATURES)
+            precisions.clear()
+            evaluate(parameters(mixture), _passes.Rows(X))
+            assert any(precisions) == (d == SINGLE_FEATURES)
+
+
+# -------------------------------------------------------------------------------------------------
+# Where single precision will not do
+
+D = 21
+
+
+def plain(covariance_type: str, rng: np.random.Generator) -> Mixture:
+    return reference.random_mixture(rng, covariance_type, 3, D)
+
+
+def ill_conditioned(covariance_type: str, rng: np.random.Generator) -> Mixture:
+    """One direction of a hundred-thousandth of the others' width, across the columns."""
+    mixture = plain(covariance_type, rng)
+    direction = rng.standard_normal(D)
+    direction /= np.linalg.norm(direction)
+    squeeze = np.eye(D) - (1 - 1e-5) * np.outer(direction, direction)
+    if covariance_type in ("full", "tied"):
+        covariances = squeeze @ mixture.covariances @ squeeze
+        mixture.covariances = (covariances + np.swapaxes(covariances, -1, -2)) / 2
+        mixture.means = mixture.means @ squeeze
+    elif covariance_type == "diag":
+        mixture.covariances[:, 3] *= 1e-10
+    else:
+        mixture.covariances *= 1e-10
+    return mixture
+
+
+def far_off(covariance_type: str, rng: np.random.Generator) -> Mixture:
+    """Components ten thousand deviations from each other."""
+    mixture = plain(covariance_type, rng)
+    mixture.means *= 1e4
+    return mixture
+
+
+def in_units_of(unit: float):
+    def scaled(covariance_type: str, rng: np.random.Generator) -> Mixture:
+        mixture = plain(covariance_type, rng)
+        mixture.means *= unit
+        mixture.covariances *= unit**2
+        return mixture
+
+    return scaled
+
+
+UNSUITED = {
+    "ill-conditioned": ill_conditioned,
+    "far off": far_off,
+    "1e15": in_units_of(1e15),
+    "1e-15": in_units_of(1e-15),
+    "1e30": in_units_of(1e30),
+    "1e-30": in_units_of(1e-30),
+}
+
+
+@pytest.mark.parametrize("kind", UNSUITED)
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_unsuited_mixtures(precisions: list[bool], covariance_type: str, kind: str) -> None:
+    """Sums of them and scores by them are those of double precision."""
+    rng = np.random.default_rng([4, list(UNSUITED).index(kind)])
+    mixture = UNSUITED[kind](covariance_type, rng)
+    X = rows_of(mixture, 601, rng)
+    given = parameters(mixture)
+    narrow = _passes.accumulate(given, _passes.Rows(X))
+    assert not any(precisions)
+    wide = _passes.accumulate(given, _passes.Rows(X.astype(np.float64)))
+    same_statistics(narrow, wide)
+    log_density, shares, labels = evaluate(given, _passes.Rows(X.astype(np.float64)))
+    outputs = evaluate(given, _passes.Rows(X))
+    if any(precisions):  # scoring has a centre of its own, and may suit
+        assert kind == "far off"
+        np.testing.assert_allclose(outputs[0], log_density, rtol=1e-5)
+    else:
+        np.testing.assert_array_equal(outputs[0], log_density.astype(np.float32))
+        np.testing.assert_array_equal(outputs[1], shares.astype(np.float32))
+    np.testing.assert_array_equal(outputs[2], labels)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_weights_beyond_the_range(precisions: list[bool], covariance_type: str) -> None:
+    rng = np.random.default_rng(5)
+    mixture = plain(covariance_type, rng)
+    X = rows_of(mixture, 601, rng)
+    for low, high, suited in ((-3, 3, True), (-30, 0, False), (0, 30, False), (-50, -45, False)):
+        w = 10.0 ** rng.uniform(low, high, len(X))
+        precisions.clear()
+        statistics = _passes.accumulate(parameters(mixture), _passes.Rows(X, w), 0.01)
+        assert any(precisions) == suited
+        double = _passes.accumulate(
+            parameters(mixture), _passes.Rows(X.astype(np.float64), w), 0.01
+        )
+        if suited:
+            assert_close_step(statistics, double, mixture)
+        else:
+            same_statistics(statistics, double)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_a_row_beyond_the_range(precisions: list[bool], covariance_type: str) -> None:
+    """A value whose square overflows single precision."""
+    rng = np.random.default_rng(6)
+    mixture = plain(covariance_type, rng)
+    X = rows_of(mixture, 601, rng)
+    X[300, 5] = 1e25
+    statistics = _passes.accumulate(parameters(mixture), _passes.Rows(X))
+    assert not any(precisions)
+    assert statistics.log_likelihood < -1e45
+    same_statistics(
+        statistics, _passes.accumulate(parameters(mixture), _passes.Rows(X.astype(np.float64)))
+    )
+
+
+@pytest.mark.parametrize("size", [1e3, 1e8, 1e30])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_scores_of_extreme_rows(precisions: list[bool], covariance_type: str, size: float) -> None:
+    """Far rows neither become NaN nor change what is said of the others."""
+    rng = np.random.default_rng(7)
+    mixture = plain(covariance_type, rng)
+    X = rows_of(mixture, 193, rng)
+    given = parameters(mixture)
+    before = evaluate(given, _passes.Rows(X))
+    far = [0, 95, 192]
+    X[far] = size * rng.standard_normal((3, D))
+    log_density, shares, labels = evaluate(given, _passes.Rows(X))
+    assert any(precisions)
+    wide = evaluate(given, _passes.Rows(X.astype(np.float64)))
+    with np.errstate(over="ignore"):
+        exact = wide[0].astype(np.float32)
+    np.testing.assert_allclose(log_density, exact, rtol=1e-5)
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0, rtol=1e-6)
+    np.testing.assert_array_equal(labels, shares.argmax(axis=1))
+    # Of equal covariances distances differ by rounding only, from ten million deviations on.
+    if covariance_type != "tied" or size < 1e7:
+        np.testing.assert_array_equal(labels[far], wide[2][far])
+    others = np.delete(np.arange(193), far)
+    for now, then in zip((log_density, shares, labels), before, strict=True):
+        np.testing.assert_array_equal(now[others], then[others])
 
 
 def correlated(X):
@@ -110,7 +297,7 @@ def test_what_single_precision_cannot_hold_is_computed_in_double(covariance_type
     rng = np.random.default_rng(0)
     X = rng.standard_normal((600, 20)).astype(np.float32)
     spoil(X)
-    rows, rows64 = _rows.Rows(X), _rows.Rows(X.astype(np.float64))
+    rows, rows64 = _passes.Rows(X), _passes.Rows(X.astype(np.float64))
     half = np.repeat([[1.0, 0.0], [0.0, 1.0]], 300, axis=0)
 
     def blocks(start, stop):
@@ -129,43 +316,113 @@ def test_what_single_precision_cannot_hold_is_computed_in_double(covariance_type
     assert (np.abs(found.means - expected.means) < 1e-2 * deviations).all()
 
 
+# -------------------------------------------------------------------------------------------------
+# Whole fits
+
+
+def blobs(rng: np.random.Generator, n: int, d: int, K: int, spread: float) -> np.ndarray:
+    centres = spread * rng.standard_normal((K, d))
+    return (centres[rng.integers(K, size=n)] + rng.standard_normal((n, d))).astype(np.float32)
+
+
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_a_fit_ends_where_double_precision_does(covariance_type):
-    rng = np.random.default_rng(0)
-    centres = 3.0 * rng.standard_normal((4, 24))
-    labels = rng.integers(4, size=3000)
-    X = (centres[labels] + rng.standard_normal((3000, 24))).astype(np.float32)
-    start = {"means_init": centres, "weights_init": np.full(4, 0.25)}
-    models = [
-        GaussianMixture(4, covariance_type=covariance_type, random_state=0, **start).fit(rows)
-        for rows in (X, X.astype(np.float64))
-    ]
-    single, double = models
-    assert single.means_.dtype == np.float32
+def test_a_fit_converges_to_that_of_double_precision(
+    precisions: list[bool], covariance_type: str
+) -> None:
+    X = blobs(np.random.default_rng(8), 3001, 24, 4, 1.0)
+    single = GaussianMixture(4, covariance_type=covariance_type, tol=1e-4, random_state=1).fit(X)
+    assert any(precisions)
+    double = GaussianMixture(4, covariance_type=covariance_type, tol=1e-4, random_state=1).fit(
+        X.astype(np.float64)
+    )
+    assert single.converged_
+    bounds = np.array(single.lower_bounds_)
+    assert np.diff(bounds).min() >= -1e-6 * np.abs(bounds).max()
     assert single.lower_bound_ == pytest.approx(double.lower_bound_, rel=1e-5)
-    assert np.diff(single.lower_bounds_).min(initial=0.0) > -1e-5 * abs(single.lower_bound_)
-    np.testing.assert_allclose(single.means_, double.means_, atol=2e-3)
-    np.testing.assert_allclose(single.covariances_, double.covariances_, atol=5e-3)
+    np.testing.assert_allclose(single.means_, double.means_, atol=1e-2)
+    np.testing.assert_allclose(single.weights_, double.weights_, atol=1e-3)
+    assert (single.predict(X) == double.predict(X)).mean() > 0.999
 
 
-def test_a_component_with_fewer_rows_than_features_is_as_in_double():
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((2000, 24))
-    X[:5] += 30.0
-    means = np.array([X[5:].mean(axis=0), X[:5].mean(axis=0)])
-    start = {"means_init": means, "weights_init": [0.9, 0.1], "max_iter": 5, "tol": 0.0}
-    with pytest.warns(UserWarning, match="did not converge"):
-        single = GaussianMixture(2, **start).fit(X.astype(np.float32))
-    with pytest.warns(UserWarning, match="did not converge"):
-        double = GaussianMixture(2, **start).fit(X)
-    assert single.lower_bound_ == pytest.approx(double.lower_bound_, rel=1e-4)
+@pytest.mark.parametrize("reg_covar", [1e-6, 1e-3])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_components_with_few_rows(
+    instruction_set: str, covariance_type: str, reg_covar: float
+) -> None:
+    """Covariances of less than full rank, with `reg_covar` in the directions without rows."""
+    X = blobs(np.random.default_rng(9), 70, 24, 6, 3.0)
+    X[60] += 300.0  # a component of its own
+    options = {"covariance_type": covariance_type, "reg_covar": reg_covar, "random_state": 0}
+    single = GaussianMixture(9, **options).fit(X)
+    double = GaussianMixture(9, **options).fit(X.astype(np.float64))
+    assert single.lower_bound_ == pytest.approx(double.lower_bound_, rel=1e-3)
 
 
-@pytest.mark.parametrize("factor", [1.0, 1e30])
-def test_weights_over_a_wide_range(factor):
-    rng = np.random.default_rng(0)
-    X = rng.standard_normal((500, 20)).astype(np.float32)
-    weight = factor * 10.0 ** rng.uniform(-8, 8, 500)
-    model = GaussianMixture(1).fit(X, sample_weight=weight)
-    expected = np.average(X.astype(np.float64), axis=0, weights=weight)
-    np.testing.assert_allclose(model.means_[0], expected, rtol=1e-4, atol=1e-4)
+# -------------------------------------------------------------------------------------------------
+# Where it turns out only afterwards that single precision will not do
+
+NOT_YET = pytest.mark.xfail(strict=True, reason="sums in single precision are not looked at")
+
+
+def failing(*names: str) -> list:
+    """The covariance types, with those marked that single precision fails for now."""
+    return [
+        pytest.param(name, marks=NOT_YET) if name in names else name for name in COVARIANCE_TYPES
+    ]
+
+
+def point_far_off(covariance_type: str, seed: int) -> tuple[Mixture, np.ndarray]:
+    """Two components of unit variances; the rows of one are a thousandth as wide, and lie 0.3
+    beside its mean, far from most of the rows.
+    """
+    rng = np.random.default_rng([10, seed])
+    means = np.zeros((2, D))
+    means[1] = 900.0
+    covariances = reference.unit_covariances(covariance_type, 2, D)
+    X = rng.standard_normal((900, D))
+    X[600:] = 900.3 + 1e-3 * X[600:]
+    return Mixture(covariance_type, np.array([2.0, 1.0]) / 3, means, covariances), X
+
+
+@pytest.mark.parametrize("covariance_type", failing("diag", "spherical"))
+def test_a_component_that_shrinks_in_the_step(
+    precisions: list[bool], covariance_type: str
+) -> None:
+    """The variances that come of the step are those of double precision, not the rounding of a
+    difference.
+    """
+    mixture, X = point_far_off(covariance_type, 0)
+    X = X.astype(np.float32)
+    given = parameters(mixture)
+    single = _passes.accumulate(given, _passes.Rows(X))
+    assert any(precisions)
+    variances = maximize(single, 1e-30).variances
+    expected = maximize(_passes.accumulate(given, _passes.Rows(X.astype(np.float64))), 1e-30)
+    np.testing.assert_allclose(variances, expected.variances, rtol=1e-2)
+
+
+@pytest.mark.parametrize("covariance_type", failing("diag", "spherical"))
+def test_fits_that_shrink_a_component(instruction_set: str, covariance_type: str) -> None:
+    """They do not fail where those in double precision do not."""
+    for seed in range(8):
+        mixture, X = point_far_off(covariance_type, seed)
+        model = GaussianMixture(
+            2, covariance_type=covariance_type, reg_covar=0.0, means_init=mixture.means,
+            weights_init=mixture.weights, precisions_init=mixture.covariances,
+        )  # fmt: skip
+        expected = model.fit(X.astype(np.float32).astype(np.float64)).lower_bound_
+        single = model.fit(X.astype(np.float32)).lower_bound_
+        assert single == pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.parametrize("covariance_type", failing("full", "diag", "spherical"))
+def test_a_log_likelihood_beyond_the_range(precisions: list[bool], covariance_type: str) -> None:
+    """Of a row whose squared distance overflows single precision, though the row does not."""
+    rng = np.random.default_rng(11)
+    mixture = in_units_of(2.0**-30)(covariance_type, rng)
+    X = rows_of(mixture, 601, rng)
+    X[300, 5] = 1e11
+    statistics = _passes.accumulate(parameters(mixture), _passes.Rows(X))
+    double = _passes.accumulate(parameters(mixture), _passes.Rows(X.astype(np.float64)))
+    assert double.log_likelihood < -1e38
+    assert statistics.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-5)
