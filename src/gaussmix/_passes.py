@@ -213,7 +213,16 @@ def accumulate(
     `variance_floor` is what the M-step will add to every variance; digits far below it are not
     worth a second pass.
     """
-    single = rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary
+    if rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary:
+        statistics = _accumulate(parameters, rows, variance_floor, single=True)
+        # Rows so far out that their distances overflow need the range of doubles as well.
+        if statistics is not None and math.isfinite(statistics.log_likelihood):
+            return statistics
+    return _accumulate(parameters, rows, variance_floor, single=False)
+
+
+def _accumulate(parameters, rows, variance_floor, *, single: bool) -> SufficientStatistics | None:
+    """`accumulate` in one precision; None where single precision loses too many digits."""
     scores = scores_for_sums(parameters, rows, single)
     if _centred_moments_hold(parameters, rows, scores, variance_floor):
         statistics = _accumulate_features(parameters, rows, scores)
@@ -225,24 +234,12 @@ def accumulate(
     if parameters.covariance_type == "tied":
         K, d = means.shape
         scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
-    if single:
-        return _moments_in_single(parameters, rows, scores, variance_floor)
-    return _moments(rows, scores, parameters.covariance_type, rows.centre, means)
-
-
-def _moments_in_single(parameters, rows, scores, variance_floor) -> SufficientStatistics:
-    """Moments in single precision, or in double where a covariance that they give could not be
-    told from a singular one.
-    """
-    # The kernel can represent these means.
-    means = rows.centre + (parameters.means - rows.centre).astype(np.float32)
+    if single:  # means that the kernel can represent
+        means = rows.centre + (means - rows.centre).astype(np.float32)
     statistics = _moments(rows, scores, parameters.covariance_type, rows.centre, means)
-    if statistics.covariance_type != "full" or _keeps_digits(
-        statistics, variance_floor, EXPANSION_LIMIT_SINGLE
-    ):
-        return statistics
-    scores = scores._replace(single=False)
-    return _moments(rows, scores, parameters.covariance_type, rows.centre, parameters.means)
+    if single and not _moments_keep_digits(statistics, rows.centre, variance_floor):
+        return None
+    return statistics
 
 
 def _centred_moments_hold(parameters, rows, scores, variance_floor) -> bool:
@@ -330,6 +327,31 @@ def _keeps_digits(statistics, variance_floor: float, limit: float) -> bool:
         return False
     squares = np.diagonal(statistics.second, axis1=1, axis2=2) / weight[:, None]
     return digits_lost(squares, factors) <= limit
+
+
+def _moments_keep_digits(statistics, centre, variance_floor: float) -> bool:
+    """Whether moments about the means, formed in single precision, leave new variances digits.
+
+    They were sums of products with differences from the centre: of each variance as much is lost
+    as of (mean moved by) * (mean from the centre).
+    """
+    if statistics.covariance_type == "full":
+        return _keeps_digits(statistics, variance_floor, EXPANSION_LIMIT_SINGLE)
+    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
+    move = statistics.first / weight[:, None]
+    reach = np.abs(move) * np.abs(statistics.shift - centre)
+    squares = move * move
+    if statistics.covariance_type == "diag":
+        second = statistics.second / weight[:, None]
+    elif statistics.covariance_type == "spherical":
+        second = statistics.second / weight / move.shape[1]
+        squares, reach = squares.mean(axis=1), reach.mean(axis=1)
+    else:
+        share = weight / weight.sum()
+        second = statistics.second.diagonal() / weight.sum()
+        squares, reach = share @ squares, share @ reach
+    variances = second - squares + variance_floor
+    return bool((np.abs(second) + reach <= EXPANSION_LIMIT_SINGLE * variances).all())
 
 
 def _statistics(
