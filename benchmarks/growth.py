@@ -51,11 +51,12 @@ EXPONENTIAL = 30.0
 FEWEST_ROWS, MOST_ROWS = 16_384, 262_144
 
 # A run of many iterations less a run of one takes about this long, seconds.
+# Less than a few would drown in what every run does beside its iterations.
 SPAN = 0.03
-MOST_ITERATIONS = 40
+LEAST_ITERATIONS, MOST_ITERATIONS = 4, 40
 
 # When a run of one iteration takes longer than this, it is not repeated.
-LONG = 0.25
+LONG = 1.0
 
 # A machine on which so many long runs are not longer than the short ones cannot be measured.
 MOST_REPEATS = 12
@@ -100,7 +101,7 @@ def run_pairs(
 
     short, long, m = [run(1)], [run(2)], 1
     if short[0] < LONG:
-        m = int(np.clip(SPAN / max(long[0] - short[0], 1e-5), 1, MOST_ITERATIONS))
+        m = int(np.clip(SPAN / max(long[0] - short[0], 1e-5), LEAST_ITERATIONS, MOST_ITERATIONS))
         long = [run(1 + m)]
     else:
         repeats = 1

@@ -23,6 +23,7 @@ from ._scores import (
     EXPANSION_LIMIT,
     EXPANSION_LIMIT_SINGLE,
     NOTHING,
+    SINGLE_DIGITS_LOST,
     Scores,
     digits_lost,
     exact_scores,
@@ -336,7 +337,7 @@ def _moments_keep_digits(statistics, centre, variance_floor: float) -> bool:
     as of (mean moved by) * (mean from the centre).
     """
     if statistics.covariance_type == "full":
-        return _keeps_digits(statistics, variance_floor, EXPANSION_LIMIT_SINGLE)
+        return _keeps_digits(statistics, variance_floor, SINGLE_DIGITS_LOST)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     move = statistics.first / weight[:, None]
     reach = np.abs(move) * np.abs(statistics.shift - centre)

@@ -26,6 +26,10 @@ SINGLE_FEATURES = 19
 # most three of its seven digits when they are formed from the features.
 SINGLE_LIMIT = 1e3
 
+# Roundings of a full covariance's moments that may count in the variance which the other features
+# leave unexplained: half a percent of it at worst for one row, and far less for the sum of many.
+SINGLE_DIGITS_LOST = 1e5
+
 # Up to so many features the products of all pairs of them are formed for each row, so that scores
 # and moments of full covariances too are plain matrix products, which suit small sizes better than
 # triangles do; and from so many rows on, below which preparing the coefficients costs more.
@@ -116,6 +120,9 @@ def suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
     variances = parameters.variances
     reach = means + 3.0 * np.sqrt(variances)
     if parameters.covariance_type == "full":
+        # Else the covariances that come of the step would have to be formed again in double.
+        if not digits_lost(variances, factors) <= SINGLE_DIGITS_LOST:
+            return False
         squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
     elif parameters.covariance_type == "tied":
         squares = (reach * reach) @ (factors * factors)
