@@ -468,7 +468,9 @@ cdef void write_responsibilities(const Job *job, const Tile *tile, real *out) no
         m = job.K - job.K % VL
     for i from 0 <= i < n by VL:
         for k from 0 <= k < m by VL:
-            write_block(tile.scores + k * stride + i, stride, <scalar *> out + i * job.K + k, job.K)
+            write_block(
+                tile.scores + k * stride + i, stride, <scalar *> out + i * job.K + k, job.K
+            )
     for i in range(tile.n):
         for k in range(m if i < n else 0, job.K):
             out[i * job.K + k] = <real> tile.scores[k * stride + i]
