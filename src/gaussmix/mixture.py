@@ -244,7 +244,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """
         rows = self._fit(X, sample_weight)
         labels = np.empty(rows.n_samples, dtype=np.intp)
-        _passes.evaluate(self._parameters(), rows, labels=labels)
+        _passes.evaluate(self._parameters(), rows, labels=labels, spare=False)
         return labels
 
     def _fit(self, X, sample_weight):
