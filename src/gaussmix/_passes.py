@@ -424,8 +424,8 @@ def accumulate_responsibilities(
 class Scorer:
     """A mixture made ready to score rows: what depends on its parameters alone is done once.
 
-    The parameters' arrays must stay as they are. Nothing in a scorer changes, so threads may share
-    it.
+    The parameters' arrays must stay as they are. What a scorer adds to itself, a job for each
+    precision it is asked for, is the same whoever adds it, so threads may share it.
 
     Parameters
     ----------

@@ -82,7 +82,6 @@ cdef enum Features:
     WITH_NORM           # x, |x|^2
     WITH_PRODUCTS       # x, and x_p x_q for q <= p
 
-cdef double LOG2E = 1.4426950408889634
 cdef double LN2 = 0.6931471805599453
 
 cdef inline scalar negligible() noexcept nogil:
@@ -189,7 +188,7 @@ cdef Py_ssize_t lay_out_tile(const Job *job, void *memory, Tile *tile) noexcept 
     cdef Py_ssize_t row = round_up(job.tile_rows, STRIP) * sizeof(scalar)
     cdef Py_ssize_t panel_rows = row if needs_panels(job) else 0
     cdef Py_ssize_t outer_rows = row if forms_outer(job) else 0
-    # Where nothing is weighted, pass_to_labels keeps labels and one row there.
+    # Where nothing is weighted, add_to_labels finds room for labels and one row.
     cdef Py_ssize_t weighted = max(
         outer_rows * job.f_padded, row + job.d * <Py_ssize_t> sizeof(scalar)
     )
