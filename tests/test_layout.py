@@ -40,6 +40,7 @@ ORDER = [
 
 #: Beside that order: what each of these imports from the package. Anything above may import them.
 BESIDE = {
+    "_caching": set(),
     "_progress": set(),
     "_sklearn": {"_validation"},
     "_tables": {"_persistence"},
@@ -167,17 +168,26 @@ def test_installed_files_are_the_source_files():
     compiled = {name for name in installed if name.endswith((".so", ".pyd"))}
     kernels = [f"_kernels/_em_{name}" for name in _build_config.INSTRUCTION_SETS]
     kernels += [f"{name}_single" for name in kernels]
-    assert sorted(name.split(".")[0] for name in compiled) == sorted(["_kernels/_cpu", *kernels])
-    read_by_the_build = (".pyx", ".pxi", ".h", ".in", "meson.build")
+    kernels += ["_kernels/_cpu", "_kernels/_threads"]
+    assert sorted(name.split(".")[0] for name in compiled) == sorted(kernels)
+    read_by_the_build = (".pyx", ".pxi", ".pxd", ".h", ".in", "meson.build")
     source = {name for name in files_in(SOURCE) if not name.endswith(read_by_the_build)}
     assert installed - compiled == source | {"_build_config.py"}
 
 
-def test_every_parallel_loop_is_told_its_number_of_threads():
-    """A loop without it would take all CPUs, whatever the caller and the container allow."""
+def test_the_one_parallel_loop_is_told_its_number_of_threads():
+    """Without it, it would take all CPUs, whatever the caller and the container allow."""
     loops = []
     for path in [*SOURCE.glob("_kernels/*.pyx"), *SOURCE.glob("_kernels/*.pxi")]:
         text = path.read_text(encoding="utf-8")
         loops += re.findall(r"\b(?:prange|parallel)\((?:[^()]|\([^()]*\))*\)", text)
-    assert loops
-    assert [loop for loop in loops if "num_threads=" not in loop] == []
+    assert len(loops) == 1
+    assert "num_threads=" in loops[0]
+
+
+def test_no_lock_is_held_that_a_fork_could_leave_locked():
+    """Before Python 3.12 `functools.cached_property` has one, shared by all instances."""
+    for path in SOURCE.glob("*.py"):
+        names = imports_of(path, "gaussmix")
+        assert "functools.cached_property" not in names, path
+        assert not [name for name in names if name.endswith(("Lock", "Condition"))], path

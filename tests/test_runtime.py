@@ -1,46 +1,25 @@
-"""Instruction set, threads, fork, and what show_config says about them."""
+"""Instruction set, number of threads, and what show_config says about them."""
 
 from __future__ import annotations
 
 import importlib
 import os
-import subprocess
-import sys
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from processes import output_of, run_python
 from threadpoolctl import threadpool_limits
 
 import gaussmix
 from gaussmix import _build_config, _runtime
-from gaussmix._kernels import _cpu
+from gaussmix._kernels import _cpu, _threads
 
 BUILT = _runtime.built_instruction_sets()
 USABLE = [name for name in BUILT if name in _runtime.supported_instruction_sets()]
 
 needs_openmp = pytest.mark.skipif(not _build_config.OPENMP, reason="built without OpenMP")
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
-
-
-def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code in a new interpreter whose thread and instruction set variables are only these."""
-    ours = ("GAUSSMIX_ISA", "GAUSSMIX_NUM_THREADS", "OMP_NUM_THREADS")
-    inherited = {name: value for name, value in os.environ.items() if name not in ours}
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        env=inherited | environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-
-
-def output_of(code: str, **environment: str) -> str:
-    done = run_python(code, **environment)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
 
 
 # --- instruction sets ----------------------------------------------------------------------------
@@ -133,12 +112,15 @@ def test_every_built_module_describes_itself():
     widths = []
     for name in USABLE:
         module = importlib.import_module(f"gaussmix._kernels._em_{name}")
-        assert module.openmp_enabled() is _build_config.OPENMP
-        assert (module.openmp_max_threads() >= 1) is _build_config.OPENMP
         assert module.compiler()
         widths.append(module.vector_bytes())
     assert widths == sorted(set(widths))
     assert all(width >= 8 for width in widths)
+
+
+def test_the_threads_are_openmp_s():
+    assert _threads.openmp_enabled() is _build_config.OPENMP
+    assert (_threads.openmp_max_threads() >= 1) is _build_config.OPENMP
 
 
 # --- threads -------------------------------------------------------------------------------------
@@ -153,7 +135,7 @@ def policy(monkeypatch):
 
     def openmp(*, enabled=True, limit=64):
         fake = SimpleNamespace(openmp_enabled=lambda: enabled, openmp_max_threads=lambda: limit)
-        monkeypatch.setattr(_runtime, "_KERNELS", fake)
+        monkeypatch.setattr(_runtime, "_threads", fake)
 
     openmp()
     return openmp
@@ -357,120 +339,35 @@ def test_the_quota_is_read_again_only_after_a_while(monkeypatch):
     assert [_runtime._cached_cpu_quota() for _ in range(3)] == [4.0, 4.0, 4.0]
 
 
-# --- after a fork --------------------------------------------------------------------------------
+# --- forked processes ----------------------------------------------------------------------------
 
 
-def test_run_calls_in_the_same_thread_where_gaussmix_was_imported():
-    code = """
-import threading
-from gaussmix import _runtime
-print(_runtime.run(lambda a, b: (a + b, threading.current_thread().name), 2, 3))
-"""
-    assert output_of(code) == "(5, 'MainThread')"
+@pytest.mark.parametrize(
+    ("stat", "forked"),
+    [
+        ("7 (python) R 1 7 7 0 -1 4194304 100 0", False),
+        ("7 (python) R 1 7 7 0 -1 4194368 100 0", True),  # 0x40: forked, did not execute
+        ("7 (a) b (c) R 1 7 7 0 -1 64 100 0", True),  # a name may contain anything
+        ("7 (python) R 1 7", False),
+        ("7 (python) R 1 7 7 0 -1 flags", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_whether_linux_says_that_a_process_was_forked(tmp_path, stat, forked):
+    if stat is not None:
+        (tmp_path / "proc/self").mkdir(parents=True)
+        (tmp_path / "proc/self/stat").write_text(stat, encoding="utf-8")
+    assert _runtime._was_forked(tmp_path) is forked
 
 
-FORKED = """
-import os, signal, sys, threading, time
-from gaussmix import _runtime
-
-def in_child(check):
-    "Fork, run check in the child, and pass on whether it went well."
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(60)  # a child that hangs ends, and the test fails
-        code = 1
-        try:
-            check()
-            sys.stdout.flush()
-            code = 0
-        finally:
-            os._exit(code)
-    assert os.waitpid(pid, 0)[1] == 0
-"""
-
-
-@needs_fork
-def test_run_calls_from_a_new_thread_in_a_child_and_a_grandchild():
-    code = """
-def check():
-    main = threading.get_ident()
-    result, thread = _runtime.run(lambda a, b: (a + b, threading.get_ident()), 2, 3)
-    assert thread != main
-    assert threading.active_count() == 1
-    print(result)
-
-def check_both():
-    check()
-    in_child(check)
-
-in_child(check_both)
-"""
-    assert output_of(FORKED + code).split() == ["5", "5"]
-
-
-@needs_fork
-def test_run_passes_exceptions_on_in_a_child():
-    code = """
-def check():
-    try:
-        _runtime.run(int, "no number")
-    except ValueError as error:
-        print(error)
-
-in_child(check)
-"""
-    assert output_of(FORKED + code) == "invalid literal for int() with base 10: 'no number'"
-
-
-@needs_fork
-def test_run_ends_the_call_before_an_interrupt_leaves_it():
-    code = """
-def check():
-    written = []
-
-    def slow():
-        os.kill(os.getpid(), signal.SIGINT)
-        time.sleep(0.2)
-        written.append(True)
-
-    try:
-        _runtime.run(slow)
-    except KeyboardInterrupt:
-        print("interrupted", written)
-
-in_child(check)
-"""
-    assert output_of(FORKED + code) == "interrupted [True]"
-
-
-@needs_fork
-@needs_openmp
-def test_a_parallel_fit_works_in_a_forked_process():
-    """Without `run` the child would wait for ever for the parent's OpenMP threads."""
-    code = """
-import numpy as np
-from gaussmix import GaussianMixture
-
-rows = np.random.default_rng(0).normal(size=(200_000, 3))
-model = GaussianMixture(3, max_iter=3, tol=0.0, init_params="random_from_data", random_state=0)
-model.set_params(n_threads=2)
-
-def fit():
-    import warnings
+def test_a_refused_thread_is_reported_once(monkeypatch):
+    monkeypatch.setattr(_runtime, "_refusal_reported", False)
+    with pytest.warns(RuntimeWarning, match="refused to start a thread"):
+        _runtime._report_refusal()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return model.fit(rows).means_
-
-in_parent = fit()
-
-def check():
-    assert np.array_equal(fit(), in_parent)
-    print("equal")
-
-in_child(check)
-"""
-    assert output_of(FORKED + code) == "equal"
+        warnings.simplefilter("error")
+        _runtime._report_refusal()
 
 
 # --- what is in use ------------------------------------------------------------------------------
@@ -499,13 +396,8 @@ def test_config_names_the_loaded_openmp_runtime():
 
 
 def test_show_config_says_that_a_build_is_serial(monkeypatch, capsys):
-    serial = SimpleNamespace(
-        openmp_enabled=lambda: False,
-        openmp_max_threads=lambda: 0,
-        compiler=lambda: "cc",
-        vector_bytes=lambda: 16,
-    )
-    monkeypatch.setattr(_runtime, "_KERNELS", serial)
+    serial = SimpleNamespace(openmp_enabled=lambda: False, openmp_max_threads=lambda: 0)
+    monkeypatch.setattr(_runtime, "_threads", serial)
     gaussmix.show_config()
     printed = capsys.readouterr().out
     assert "no: built without it, everything runs on one thread" in printed

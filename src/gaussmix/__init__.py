@@ -25,6 +25,7 @@ Beside that order, for any of the above to use:
     _validation        checks of user input and the messages about it; the exceptions
     _persistence       files that are written whole or not at all; model files
     _sklearn           what scikit-learn expects of an estimator, without importing it
+    _caching           properties that are computed once
     _progress          what a fit reports while it runs
     _tables            tables of numbers in files, read and written a block at a time
 

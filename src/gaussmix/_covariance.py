@@ -67,7 +67,7 @@ def _inverse_factors(matrices: np.ndarray) -> np.ndarray:
     K, d, _ = factors.shape
     if d <= _OWN_FACTORS:
         threads = min(K, _runtime.thread_count()) if K * d**3 > _SERIAL_WORK else 1
-        _runtime.run(_runtime.kernels().invert_factors, factors, threads)
+        _runtime.kernels().invert_factors(factors, threads)
         return factors
     for factor in factors:
         # The transpose of a C-ordered array is what LAPACK calls column-major: nothing is copied,

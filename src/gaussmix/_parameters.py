@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
 
 # Added to the weight of every component, in units of the mean weight of a row, as scikit-learn

@@ -10,12 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from . import _runtime
+from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
 from ._parameters import MixtureParameters
 from ._rows import BLOCK_BYTES, SINGLE, Rows
@@ -183,8 +184,8 @@ def _sum(
     for first, block in rows.blocks(cut.chunk_rows):
         for start, stop in _pieces(len(block), cut.chunk_rows, K if blocks else 0):
             given = None if blocks is None else blocks(first + start, first + stop)
-            _runtime.run(
-                kernels.accumulate, block[start:stop], rows.weights(first + start, stop - start),
+            kernels.accumulate(
+                block[start:stop], rows.weights(first + start, stop - start),
                 given, *codes, centre, means, scores.factors, scores.factor_stride,
                 scores.constants, negligible, cut.tile_rows, cut.chunk_rows,
                 (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
@@ -507,8 +508,8 @@ class Scorer:
         for first, block in rows.blocks(cut.chunk_rows):
             part = slice(first, first + len(block))
             threads = cut.threads(rows, len(block))
-            finite &= _runtime.run(
-                kernels.evaluate, block, job, cut.tile_rows, cut.chunk_rows,
+            finite &= kernels.evaluate(
+                block, job, cut.tile_rows, cut.chunk_rows,
                 cut.round_chunks(threads),
                 None if log_density is None else log_density[part],
                 None if responsibilities is None else responsibilities[part],
@@ -553,8 +554,8 @@ def squared_distances(rows: Rows, points: np.ndarray, out: np.ndarray | None = N
     kernels = _runtime.kernels()
     cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d, kernels)
     for first, block in rows.blocks(cut.chunk_rows):
-        _runtime.run(
-            kernels.squared_distances, block, rows.centre, points, np.zeros(L),
+        kernels.squared_distances(
+            block, rows.centre, points, np.zeros(L),
             distances[:, first : first + len(block)], cut.tile_rows, cut.chunk_rows,
             cut.threads(rows, len(block)),
         )  # fmt: skip

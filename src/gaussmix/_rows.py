@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
 from . import _runtime
+from ._caching import cached_property
 
 SINGLE = np.dtype(np.float32)
 DOUBLE = np.dtype(np.float64)
@@ -23,9 +23,9 @@ SCAN_PARTIALS = 64
 THREAD_WORK = 200_000  # multiply-adds
 
 # Rows that need converting (layout, byte order, type) are converted this many bytes at a time;
-# others are read in place, in blocks after which the interpreter can notice Ctrl-C.
+# others are read in place, in blocks after which Ctrl-C can be noticed.
 BLOCK_BYTES = 16 * 1024 * 1024
-BLOCK_BYTES_IN_PLACE = 512 * 1024 * 1024
+BLOCK_BYTES_IN_PLACE = 128 * 1024 * 1024
 
 # Rows whose column medians are the point about which all sums are formed.
 CENTRE_ROWS = 1001
@@ -151,7 +151,7 @@ class Rows:
         kernels = _runtime.kernels()
         for first, block in self.blocks(SCAN_ROWS):
             threads = self.threads(block.size)
-            position = _runtime.run(kernels.first_nonfinite, block, SCAN_ROWS, threads)
+            position = kernels.first_nonfinite(block, SCAN_ROWS, threads)
             if position >= 0:
                 row, column = divmod(position, self.n_features)
                 return first + row, column
@@ -168,8 +168,8 @@ class Rows:
         partials = np.zeros((n_partials, -(-(1 + 2 * d) // 16) * 16))
         for first, block in self.blocks(SCAN_ROWS):
             weight = self.weights(first, len(block))
-            _runtime.run(
-                _runtime.kernels().column_moments, block, weight, shift, SCAN_ROWS,
+            _runtime.kernels().column_moments(
+                block, weight, shift, SCAN_ROWS,
                 first // SCAN_ROWS, partials, self.threads(4 * block.size),
             )  # fmt: skip
         sums = np.add.reduce(partials, axis=0)

@@ -5,7 +5,8 @@ contains and this processor and operating system run, or the one named by the en
 ``GAUSSMIX_ISA``. Different instruction sets agree to rounding; one instruction set gives the same
 bits for any number of threads.
 
-The number of threads is decided at every call, see `thread_count`.
+The number of threads is decided at every call, see `thread_count`; which threads those are, and
+how many remain when others compute already or the system refuses some, in `_kernels/threads.h`.
 """
 
 from __future__ import annotations
@@ -15,19 +16,13 @@ import math
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import Any
 
-from gaussmix import _build_config
-from gaussmix._kernels import _cpu
-
-Result = TypeVar("Result")
-
-# Taken at import, not at the first parallel region: another library that shares the OpenMP runtime
-# may have started its threads before the fork.
-_IMPORT_PID = os.getpid()
+from gaussmix import _build_config, _validation
+from gaussmix._kernels import _cpu, _threads
 
 # A quota can change while the process lives (a container resized in place); reading it takes about
 # 0.1 ms, which a small predict would notice.
@@ -133,7 +128,7 @@ def thread_count(n_threads: int | None = None) -> int:
     ValueError
         If ``GAUSSMIX_NUM_THREADS`` is set and is not a whole number of at least 1.
     """
-    if not _KERNELS.openmp_enabled():
+    if not _threads.openmp_enabled():
         return 1
     if n_threads is not None:
         return n_threads
@@ -141,7 +136,7 @@ def thread_count(n_threads: int | None = None) -> int:
     if own is not None:
         return own
     wanted = _openmp_thread_variable(os.environ.get("OMP_NUM_THREADS", "")) or available_cpus()
-    return min(wanted, _KERNELS.openmp_max_threads())
+    return min(wanted, _threads.openmp_max_threads())
 
 
 def _own_thread_variable(text: str) -> int | None:
@@ -261,51 +256,42 @@ def _read(path: Path) -> str:
         return ""
 
 
-# --- after a fork --------------------------------------------------------------------------------
+# --- the threads themselves ----------------------------------------------------------------------
+
+# Set by Linux for a process that was forked and has not executed another program since.
+_FORKED_NOT_EXECUTED = 0x40
 
 
-def run(function: Callable[..., Result], *args: Any) -> Result:
-    """Return ``function(*args)``, called so that parallel regions also work in a forked process.
+def _was_forked(root: str | os.PathLike[str] = "/") -> bool:
+    """Whether this process is known to be a fork of another, as far as Linux tells.
 
-    In a forked process GNU OpenMP still believes in the worker threads of the parent and would
-    wait for them for ever. That belief belongs to the thread that started them, so in a process
-    other than the one that imported gaussmix the call is made from a new thread.
+    Another library may then have used OpenMP before the fork, and nothing here would have seen it.
     """
-    if os.getpid() == _IMPORT_PID:
-        return function(*args)
-    return _run_in_new_thread(function, args)
+    # "pid (command) state ppid pgrp session tty tpgid flags ...": proc(5)
+    _, _, fields = _read(Path(root) / "proc/self/stat").rpartition(")")
+    flags = fields.split()[6:7]
+    return bool(flags) and flags[0].isdecimal() and bool(int(flags[0]) & _FORKED_NOT_EXECUTED)
 
 
-def _run_in_new_thread(function: Callable[..., Result], args: tuple[Any, ...]) -> Result:
-    results: list[Result] = []
-    errors: list[BaseException] = []
-    claimed = threading.Lock()
-    finished = threading.Event()
+_refusal_reported = False
 
-    def call() -> None:
-        if not claimed.acquire(blocking=False):
-            return
-        try:
-            results.append(function(*args))
-        except BaseException as error:
-            errors.append(error)
-        finally:
-            finished.set()
 
-    thread = threading.Thread(target=call, name="gaussmix")
-    try:
-        thread.start()
-        finished.wait()  # not join(), which takes an interrupted wait for the end of the thread
-    except BaseException:
-        # Ctrl-C, or no thread to be had. If the call has begun, it writes into the caller's
-        # arrays: see it off, it is short. If it has not, taking the claim keeps it from beginning.
-        if not claimed.acquire(blocking=False):
-            finished.wait()
-        raise
-    thread.join()
-    if errors:
-        raise errors.pop()
-    return results[0]
+def _report_refusal() -> None:
+    """Warn, once in a process, that the system refused threads."""
+    global _refusal_reported
+    if not _refusal_reported:
+        _refusal_reported = True
+        _validation.warn(
+            RuntimeWarning(
+                "The system refused to start a thread, so gaussmix computes with fewer: slower, "
+                "with the same results. Raise the limit on processes or memory (ulimit -u, "
+                "ulimit -v, the container's pids limit), or set n_threads or GAUSSMIX_NUM_THREADS "
+                "to what it allows."
+            )
+        )
+
+
+_threads.start(0 if _was_forked() else threading.main_thread().ident or 0, _report_refusal)
 
 
 # --- what is in use ------------------------------------------------------------------------------
@@ -320,7 +306,7 @@ def config() -> dict[str, Any]:
         "vector_bits": 8 * _KERNELS.vector_bytes(),
         "built_instruction_sets": built_instruction_sets(),
         "supported_instruction_sets": supported_instruction_sets(),
-        "openmp": _KERNELS.openmp_enabled(),
+        "openmp": _threads.openmp_enabled(),
         "openmp_libraries": _openmp_libraries(),
         "threads": thread_count(),
         "available_cpus": available_cpus(),

@@ -1,7 +1,8 @@
-"""Entry points of the kernels, and their only parallel regions.
+"""Entry points of the kernels.
 
 Compiled once for each instruction set; `gaussmix._runtime` picks one.  Arguments are checked by
-nobody here: `gaussmix._passes` calls with arrays of the right type, shape and layout.
+nobody here: `gaussmix._passes` calls with arrays of the right type, shape and layout.  Threads
+come from `_threads.parallel_for`, which gets each kind of work as a function of an index.
 
 Rows are cut into chunks of `chunk_rows`, and chunk c belongs to partial sum c modulo the number
 of partial sums.  A partial sum is computed by one thread, in the order of its chunks, and the
@@ -15,11 +16,12 @@ from cpython.buffer cimport (
     PyBuffer_Release,
     PyObject_GetBuffer,
 )
-from cython.parallel cimport prange, threadid
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcmp, strcmp
 
 import numpy
+
+from gaussmix._kernels._threads cimport parallel_for
 
 include "_tile.pxi"
 include "_estep.pxi"
@@ -27,9 +29,6 @@ include "_mstep.pxi"
 include "_kmeans.pxi"
 include "_scan.pxi"
 include "_factor.pxi"
-
-cdef extern from "Python.h":
-    int PyErr_CheckSignals() except -1
 
 ESTEPS = {
     "triangular": <int> TRIANGULAR,
@@ -74,16 +73,6 @@ def scalar_bytes():
 def strip_rows():
     """Rows of a strip, of which tiles are made."""
     return <Py_ssize_t> STRIP
-
-
-def openmp_enabled():
-    """Whether this module was built with OpenMP."""
-    return gaussmix_openmp_max_threads() > 0
-
-
-def openmp_max_threads():
-    """Threads OpenMP would use by itself, after its own limits; 0 when built without."""
-    return gaussmix_openmp_max_threads()
 
 
 # --- Preparing a job ------------------------------------------------------------------------
@@ -186,6 +175,19 @@ def partial_size(int mstep, int features, Py_ssize_t K, Py_ssize_t d):
     return sums_size(&job)
 
 
+cdef struct Round:
+    # Chunks begin..end, whose sums go to the partial sums.
+    const Job *job
+    Py_ssize_t begin, end
+    Py_ssize_t chunk_rows
+    Py_ssize_t first_chunk                  # index of the chunk that starts with the first row
+    double *scratch
+    Py_ssize_t scratch_stride
+    double *partials
+    Py_ssize_t n_partials
+    Py_ssize_t partial_stride
+
+
 def accumulate(
     const real[:, ::1] X,                   # IN (n, d)
     const double[::1] sample_weight,        # IN (n,) or None
@@ -209,7 +211,8 @@ def accumulate(
 ):
     """Add the sums over the rows of X to the partial sums."""
     cdef Job job
-    cdef Py_ssize_t p, begin, end, n_chunks, stride, n_partials = partials.shape[0]
+    cdef Round round
+    cdef Py_ssize_t begin, n_chunks
     cdef double[::1] scratch
     _packed = prepare(
         &job, estep, mstep, features, centre, means, factors, factor_stride, constants, tile_rows
@@ -218,19 +221,30 @@ def accumulate(
     job.floor = <scalar> max(floor, <double> lowest_exponent())
     if responsibilities is not None:
         job.responsibilities = &responsibilities[0, 0]
-    stride = thread_stride(&job)
-    scratch = numpy.empty(stride * n_threads)
+    round.job = &job
+    round.chunk_rows = chunk_rows
+    round.first_chunk = first_chunk
+    round.scratch_stride = thread_stride(&job)
+    scratch = numpy.empty(round.scratch_stride * n_threads)
+    round.scratch = &scratch[0]
+    round.partials = &partials[0, 0]
+    round.n_partials = partials.shape[0]
+    round.partial_stride = partials.shape[1]
     n_chunks = (job.n + chunk_rows - 1) // chunk_rows
     for begin from 0 <= begin < n_chunks by round_chunks:
-        end = min(begin + round_chunks, n_chunks)
-        for p in prange(
-            n_partials, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-        ):
-            accumulate_chunks(
-                &job, begin, end, (p - first_chunk) % n_partials, n_partials, chunk_rows,
-                &scratch[threadid() * stride], &partials[p, 0],
-            )
-        PyErr_CheckSignals()
+        round.begin = begin
+        round.end = min(begin + round_chunks, n_chunks)
+        parallel_for(accumulate_partial, &round, round.n_partials, n_threads)
+
+
+cdef void accumulate_partial(const void *call, Py_ssize_t p, int thread) noexcept nogil:
+    """Add to partial sum p the chunks of the round that belong to it."""
+    cdef const Round *round = <const Round *> call
+    accumulate_chunks(
+        round.job, round.begin, round.end, (p - round.first_chunk) % round.n_partials,
+        round.n_partials, round.chunk_rows, round.scratch + thread * round.scratch_stride,
+        round.partials + p * round.partial_stride,
+    )
 
 
 cdef void accumulate_chunks(
@@ -341,6 +355,19 @@ cdef class ScoringJob:
         self.arrays = (centre, means, factors, constants, packed)
 
 
+cdef struct Scoring:
+    # One call of `evaluate`; outputs are of the type of the rows, NULL where not asked for.
+    Job job
+    Py_ssize_t chunk_rows
+    Py_ssize_t first_chunk
+    double *scratch
+    Py_ssize_t scratch_stride
+    void *log_density
+    void *responsibilities
+    Py_ssize_t *labels
+    int *spoilt                             # (threads,) whether rows were not finite
+
+
 def evaluate(
     const real[:, ::1] X,                   # IN (n, d)
     ScoringJob prepared,                    # IN
@@ -356,38 +383,51 @@ def evaluate(
 
     Returns whether all rows are finite, less the centre; if not, what was written means nothing.
     """
-    cdef Job job = prepared.job
-    cdef bint spoilt = False
-    cdef Py_ssize_t c, begin, end, n_chunks, stride
+    cdef Scoring call
+    cdef Py_ssize_t begin, n_chunks
     cdef double[::1] scratch
-    cdef real *density_out = NULL
-    cdef real *responsibilities_out = NULL
-    cdef Py_ssize_t *labels_out = NULL
-    job.tile_rows = tile_rows
-    attach(&job, &X[0, 0], X.shape[0], real is float, None)
+    cdef int[::1] spoilt
+    call.job = prepared.job
+    call.job.tile_rows = tile_rows
+    attach(&call.job, &X[0, 0], X.shape[0], real is float, None)
+    call.log_density = call.responsibilities = call.labels = NULL
     if log_density is not None:
-        density_out = &log_density[0]
+        call.log_density = &log_density[0]
     if responsibilities is not None:
-        responsibilities_out = &responsibilities[0, 0]
+        call.responsibilities = &responsibilities[0, 0]
     if labels is not None:
-        labels_out = &labels[0]
+        call.labels = &labels[0]
         if log_density is None and responsibilities is None:
-            job.floor = LABEL_FLOOR
-    stride = thread_stride(&job)
-    scratch = numpy.empty(stride * n_threads)
-    n_chunks = (job.n + chunk_rows - 1) // chunk_rows
+            call.job.floor = LABEL_FLOOR
+    spoilt = numpy.zeros(n_threads, dtype=numpy.intc)
+    call.spoilt = &spoilt[0]
+    call.chunk_rows = chunk_rows
+    call.scratch_stride = thread_stride(&call.job)
+    scratch = numpy.empty(call.scratch_stride * n_threads)
+    call.scratch = &scratch[0]
+    n_chunks = (call.job.n + chunk_rows - 1) // chunk_rows
     for begin from 0 <= begin < n_chunks by round_chunks:
-        end = min(begin + round_chunks, n_chunks)
-        for c in prange(
-            begin, end, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-        ):
-            evaluate_chunk(
-                &job, c * chunk_rows, min((c + 1) * chunk_rows, job.n),
-                &scratch[threadid() * stride], density_out, responsibilities_out, labels_out,
-                &spoilt,
-            )
-        PyErr_CheckSignals()
-    return not spoilt
+        call.first_chunk = begin
+        parallel_for(evaluate_item, &call, min(round_chunks, n_chunks - begin), n_threads)
+    return not numpy.any(spoilt)
+
+
+cdef void evaluate_item(const void *argument, Py_ssize_t item, int thread) noexcept nogil:
+    """Score chunk `item` of the round."""
+    cdef const Scoring *call = <const Scoring *> argument
+    cdef Py_ssize_t first = (call.first_chunk + item) * call.chunk_rows
+    cdef Py_ssize_t last = min(first + call.chunk_rows, call.job.n)
+    cdef double *scratch = call.scratch + thread * call.scratch_stride
+    if call.job.single_rows:
+        evaluate_chunk[float](
+            &call.job, first, last, scratch, <float *> call.log_density,
+            <float *> call.responsibilities, call.labels, call.spoilt + thread,
+        )
+    else:
+        evaluate_chunk[double](
+            &call.job, first, last, scratch, <double *> call.log_density,
+            <double *> call.responsibilities, call.labels, call.spoilt + thread,
+        )
 
 
 def evaluate_few(
@@ -404,7 +444,7 @@ def evaluate_few(
     written, or -1.
     """
     cdef Job job = prepared.job
-    cdef bint spoilt = False
+    cdef int spoilt = 0
     cdef Py_ssize_t bad
     cdef double *scratch
     attach(&job, &X[0, 0], X.shape[0], real is float, None)
@@ -436,7 +476,7 @@ cdef void evaluate_chunk(
     real *log_density,
     real *responsibilities,
     Py_ssize_t *labels,
-    bint *spoilt,               # set where a row is not finite
+    int *spoilt,               # set where a row is not finite
 ) noexcept nogil:
     cdef Py_ssize_t i
     cdef Tile tile
@@ -444,7 +484,7 @@ cdef void evaluate_chunk(
     while first < last:
         load_tile(job, first, min(job.tile_rows, last - first), &tile)
         if not is_finite(job, &tile):
-            spoilt[0] = True
+            spoilt[0] = 1
         score_tile(job, &tile)
         if labels != NULL:
             pick_best(job, &tile, tile.weighted)
@@ -536,6 +576,15 @@ cdef bint same_array(const Py_buffer *kept, array) except -1:
 
 # --- k-means and a first look at the rows ---------------------------------------------------
 
+cdef struct Distances:
+    Job job
+    Py_ssize_t chunk_rows
+    double *scratch
+    Py_ssize_t scratch_stride
+    double *out
+    Py_ssize_t out_stride
+
+
 def squared_distances(
     const real[:, ::1] X,                   # IN (n, d)
     const double[::1] centre,               # IN (d,)
@@ -547,22 +596,30 @@ def squared_distances(
     int n_threads,
 ):
     """|x - point|^2 for every point and row."""
-    cdef Job job
-    cdef Py_ssize_t c, n_chunks, scratch_stride
-    cdef Py_ssize_t stride = distances.strides[0] // <Py_ssize_t> sizeof(double)
+    cdef Distances call
     cdef double[::1] scratch
     _packed = prepare(
-        &job, DISTANCES, NO_SUMS, PLAIN, centre, points, constants[:0], 0, constants, tile_rows
+        &call.job, DISTANCES, NO_SUMS, PLAIN, centre, points, constants[:0], 0, constants,
+        tile_rows,
     )
-    attach(&job, &X[0, 0], X.shape[0], real is float, None)
-    scratch_stride = thread_stride(&job)
-    scratch = numpy.empty(scratch_stride * n_threads)
-    n_chunks = (job.n + chunk_rows - 1) // chunk_rows
-    for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
-        distances_of_chunk(
-            &job, c * chunk_rows, min((c + 1) * chunk_rows, job.n),
-            &scratch[threadid() * scratch_stride], &distances[0, 0], stride,
-        )
+    attach(&call.job, &X[0, 0], X.shape[0], real is float, None)
+    call.chunk_rows = chunk_rows
+    call.scratch_stride = thread_stride(&call.job)
+    scratch = numpy.empty(call.scratch_stride * n_threads)
+    call.scratch = &scratch[0]
+    call.out = &distances[0, 0]
+    call.out_stride = distances.strides[0] // <Py_ssize_t> sizeof(double)
+    parallel_for(
+        distances_of_item, &call, (call.job.n + chunk_rows - 1) // chunk_rows, n_threads
+    )
+
+
+cdef void distances_of_item(const void *argument, Py_ssize_t c, int thread) noexcept nogil:
+    cdef const Distances *call = <const Distances *> argument
+    distances_of_chunk(
+        &call.job, c * call.chunk_rows, min((c + 1) * call.chunk_rows, call.job.n),
+        call.scratch + thread * call.scratch_stride, call.out, call.out_stride,
+    )
 
 
 cdef void distances_of_chunk(
@@ -582,26 +639,60 @@ cdef void distances_of_chunk(
         first += job.tile_rows
 
 
+cdef struct Search:
+    const void *values
+    bint single
+    Py_ssize_t size
+    Py_ssize_t chunk
+    Py_ssize_t *found                       # (chunks,) position in the chunk, or -1
+
+
 def first_nonfinite(
     const real[:, ::1] X,                   # IN (n, d)
     Py_ssize_t chunk_rows,
     int n_threads,
 ):
     """Position of the first NaN or infinity in row-major order, or -1."""
-    cdef Py_ssize_t c, n_chunks, chunk, size = X.shape[0] * X.shape[1]
-    cdef const real *x = &X[0, 0]
+    cdef Search call
+    cdef Py_ssize_t c, n_chunks
     cdef Py_ssize_t[::1] found
-    chunk = chunk_rows * X.shape[1]
-    n_chunks = (size + chunk - 1) // chunk
+    call.values = &X[0, 0]
+    call.single = real is float
+    call.size = X.shape[0] * X.shape[1]
+    call.chunk = chunk_rows * X.shape[1]
+    n_chunks = (call.size + call.chunk - 1) // call.chunk
     if n_chunks == 1:
-        return first_nonfinite_value(x, size)
+        return first_nonfinite_value(&X[0, 0], call.size)
     found = numpy.empty(n_chunks, dtype=numpy.intp)
-    for c in prange(n_chunks, nogil=True, num_threads=n_threads, schedule="static"):
-        found[c] = first_nonfinite_value(x + c * chunk, min(chunk, size - c * chunk))
+    call.found = &found[0]
+    parallel_for(search_chunk, &call, n_chunks, n_threads)
     for c in range(n_chunks):
         if found[c] >= 0:
-            return c * chunk + found[c]
+            return c * call.chunk + found[c]
     return -1
+
+
+cdef void search_chunk(const void *argument, Py_ssize_t c, int thread) noexcept nogil:
+    cdef const Search *call = <const Search *> argument
+    cdef Py_ssize_t first = c * call.chunk, size = min(call.chunk, call.size - c * call.chunk)
+    if call.single:
+        call.found[c] = first_nonfinite_value(<const float *> call.values + first, size)
+    else:
+        call.found[c] = first_nonfinite_value(<const double *> call.values + first, size)
+
+
+cdef struct Moments:
+    const void *rows
+    bint single
+    const double *sample_weight
+    Py_ssize_t n
+    Py_ssize_t d
+    const double *shift
+    Py_ssize_t chunk_rows
+    Py_ssize_t first_chunk                  # index of the chunk that starts with the first row
+    double *partials
+    Py_ssize_t n_partials
+    Py_ssize_t partial_stride
 
 
 def column_moments(
@@ -614,46 +705,54 @@ def column_moments(
     int n_threads,
 ):
     """Weight, and first and second moments of the columns about the shift."""
-    cdef Py_ssize_t p, n_chunks, n = X.shape[0], d = X.shape[1]
-    cdef Py_ssize_t n_partials = partials.shape[0]
-    cdef const real *x = &X[0, 0]
-    cdef const double *weight = NULL
+    cdef Moments call
+    call.rows = &X[0, 0]
+    call.single = real is float
+    call.sample_weight = NULL
     if sample_weight is not None:
-        weight = &sample_weight[0]
-    n_chunks = (n + chunk_rows - 1) // chunk_rows
-    for p in prange(
-        n_partials, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1
-    ):
-        moments_of_chunks(
-            x, weight, n, d, &shift[0], (p - first_chunk) % n_partials, n_partials, n_chunks,
-            chunk_rows, &partials[p, 0],
-        )
+        call.sample_weight = &sample_weight[0]
+    call.n = X.shape[0]
+    call.d = X.shape[1]
+    call.shift = &shift[0]
+    call.chunk_rows = chunk_rows
+    call.first_chunk = first_chunk
+    call.partials = &partials[0, 0]
+    call.n_partials = partials.shape[0]
+    call.partial_stride = partials.shape[1]
+    parallel_for(moments_of_partial, &call, call.n_partials, n_threads)
 
 
-cdef void moments_of_chunks(
-    const real *x,
-    const double *weight,
-    Py_ssize_t n,
-    Py_ssize_t d,
-    const double *shift,
-    Py_ssize_t offset,
-    Py_ssize_t step,
-    Py_ssize_t n_chunks,
-    Py_ssize_t chunk_rows,
-    double *sums,
-) noexcept nogil:
+cdef void moments_of_partial(const void *argument, Py_ssize_t p, int thread) noexcept nogil:
+    """Add to partial sum p the chunks that belong to it."""
+    cdef const Moments *call = <const Moments *> argument
+    if call.single:
+        moments_of_chunks(call, <const float *> call.rows, p)
+    else:
+        moments_of_chunks(call, <const double *> call.rows, p)
+
+
+cdef void moments_of_chunks(const Moments *call, const real *x, Py_ssize_t p) noexcept nogil:
+    cdef Py_ssize_t step = call.n_partials, offset = (p - call.first_chunk) % step
+    cdef Py_ssize_t n_chunks = (call.n + call.chunk_rows - 1) // call.chunk_rows
     cdef Py_ssize_t chunk, first
+    cdef const double *weight = call.sample_weight
     if offset < 0:
         offset += step
     for chunk from offset <= chunk < n_chunks by step:
-        first = chunk * chunk_rows
+        first = chunk * call.chunk_rows
         add_moments(
-            x + first * d, weight + first if weight != NULL else NULL,
-            min(chunk_rows, n - first), d, shift, sums,
+            x + first * call.d, weight + first if weight != NULL else NULL,
+            min(call.chunk_rows, call.n - first), call.d, call.shift,
+            call.partials + p * call.partial_stride,
         )
 
 
 # --- Factors for the M-step -----------------------------------------------------------------
+
+cdef struct Factors:
+    double *matrices
+    Py_ssize_t d
+
 
 def invert_factors(
     double[:, :, ::1] matrices,             # INOUT (K, d, d) symmetric; then U with inv(A) = U U',
@@ -661,7 +760,14 @@ def invert_factors(
     int n_threads,
 ):
     """Upper triangular factors of the inverses of positive definite matrices."""
-    cdef Py_ssize_t k, K = matrices.shape[0], d = matrices.shape[1]
-    for k in prange(K, nogil=True, num_threads=n_threads, schedule="dynamic", chunksize=1):
-        if not invert_factor(&matrices[k, 0, 0], d):
-            memset(&matrices[k, 0, 0], 0, d * d * sizeof(double))
+    cdef Factors call
+    call.matrices = &matrices[0, 0, 0]
+    call.d = matrices.shape[1]
+    parallel_for(invert_matrix, &call, matrices.shape[0], n_threads)
+
+
+cdef void invert_matrix(const void *argument, Py_ssize_t k, int thread) noexcept nogil:
+    cdef const Factors *call = <const Factors *> argument
+    cdef double *matrix = call.matrices + k * call.d * call.d
+    if not invert_factor(matrix, call.d):
+        memset(matrix, 0, call.d * call.d * sizeof(double))

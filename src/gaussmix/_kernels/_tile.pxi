@@ -47,7 +47,6 @@ cdef extern from "simd.h" nogil:
     bint vall_gt(vec a, vec b)
     double vsum(vec a)
     void prefetch(const void *p)
-    int gaussmix_openmp_max_threads()
 
 cdef enum:
     NV = 3              # vectors of rows in a strip, and of features in a panel

@@ -229,11 +229,4 @@ static inline scalar vsum(vec a) {
 #define GAUSSMIX_COMPILER "unknown"
 #endif
 
-#ifdef _OPENMP
-#include <omp.h>
-static inline int gaussmix_openmp_max_threads(void) { return omp_get_max_threads(); }
-#else
-static inline int gaussmix_openmp_max_threads(void) { return 0; }
-#endif
-
 #endif

@@ -1,0 +1,25 @@
+"""Properties that are computed once."""
+
+from __future__ import annotations
+
+
+class cached_property:
+    """A property whose value stays in the instance's ``__dict__`` once it is computed.
+
+    Without a lock, unlike that of `functools` before Python 3.12, where one lock serves all
+    instances: threads would wait for each other, and a process forked meanwhile for ever.
+    Threads that ask at once may both compute; the values are the same.
+    """
+
+    def __init__(self, compute):
+        self._compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner, name):
+        self._name = name
+
+    def __get__(self, instance, owner=None):
+        if instance is None:
+            return self
+        value = instance.__dict__[self._name] = self._compute(instance)
+        return value
