@@ -19,12 +19,7 @@ from pathlib import Path
 import pytest
 from processes import environment, output_of
 
-from gaussmix import _build_config
-
-pytestmark = [
-    pytest.mark.skipif(not _build_config.OPENMP, reason="built without OpenMP"),
-    pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform"),
-]
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 needs_tasks = pytest.mark.skipif(
     not Path("/proc/self/task").exists(), reason="counts threads in /proc"
 )
@@ -82,7 +77,7 @@ in_parent = fit()
 
 def check():
     assert fit() == in_parent
-    assert threads().count("gaussmix") == 2  # the helper and a worker
+    assert threads().count("gaussmix") == 1  # a worker of its own
     print("equal")
 
 def check_both():
@@ -139,7 +134,7 @@ thread.join()
 
 
 def test_fork_after_kmeans_of_scikit_learn():
-    """Its parallel regions leave threads behind as well, in the same OpenMP runtime or another."""
+    """Its parallel loops leave threads behind in the parent as well."""
     code = """
 from sklearn.cluster import KMeans
 KMeans(3, n_init=1).fit(rows)
@@ -155,7 +150,7 @@ in_child(check)
 
 
 def test_fork_before_the_import():
-    """A parent whose OpenMP threads another library started; gaussmix comes only in the child."""
+    """Another library has used threads in the parent; gaussmix comes only in the child."""
     code = """
 import numpy as np
 from sklearn.cluster import KMeans
@@ -166,8 +161,6 @@ if pid == 0:
     code = 1
     try:
         exec(MODEL)
-        from gaussmix._kernels import _threads
-        assert _threads.uses_helper() == (sys.platform == "linux")
         fit()
         code = 0
     finally:
@@ -195,8 +188,7 @@ print("equal")
 
 
 @needs_tasks
-def test_many_python_threads_share_two_pools():
-    """64 callers at once: the main thread's pool, the helper's, and nobody else's."""
+def test_many_python_threads_share_one_pool():
     code = """
 from concurrent.futures import ThreadPoolExecutor
 
@@ -218,9 +210,8 @@ with ThreadPoolExecutor(64) as pool:
     assert all(results)
 print(most - before - 64, threads().count("gaussmix"))
 """
-    extra, of_helper = map(int, output_of(MODEL + code).split())
-    assert extra <= 2  # the helper and its worker, beside the callers themselves
-    assert of_helper <= 2
+    extra, workers = map(int, output_of(MODEL + code).split())
+    assert (extra, workers) == (0, 1)
 
 
 @needs_tasks
@@ -294,8 +285,8 @@ def test_refused_threads_mean_fewer_threads_and_one_warning(call):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit counts threads on Linux only")
-def test_refused_first_threads_mean_a_serial_result():
-    """Nothing parallel has run before, so neither the helper nor a worker can be started."""
+def test_refused_first_thread_means_a_serial_result():
+    """Nothing parallel has run before, so there is no worker."""
     code = REFUSED.replace("call = {call}", "model.set_params(n_threads=1); call = fit")
     code = code.format(call=None)
     printed = output_of(MODEL + code)
@@ -373,7 +364,7 @@ def test_ctrl_c_in_a_forked_process():
 
 APPLICATION = """
 import signal
-expected = fit()  # in the master, so that its OpenMP threads exist before the fork
+expected = fit()  # in the master, so that its threads exist before the fork
 
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":

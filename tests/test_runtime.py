@@ -118,8 +118,7 @@ def test_every_built_module_describes_itself():
     assert all(width >= 8 for width in widths)
 
 
-def test_the_threads_are_openmp_s():
-    assert _threads.openmp_enabled() is _build_config.OPENMP
+def test_the_limit_of_openmp_is_known():
     assert (_threads.openmp_max_threads() >= 1) is _build_config.OPENMP
 
 
@@ -133,11 +132,11 @@ def policy(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(_runtime, "available_cpus", lambda: 6)
 
-    def openmp(*, enabled=True, limit=64):
-        fake = SimpleNamespace(openmp_enabled=lambda: enabled, openmp_max_threads=lambda: limit)
+    def openmp(*, limit):
+        fake = SimpleNamespace(openmp_max_threads=lambda: limit)
         monkeypatch.setattr(_runtime, "_threads", fake)
 
-    openmp()
+    openmp(limit=64)
     return openmp
 
 
@@ -188,11 +187,9 @@ def test_the_openmp_runtime_bounds_the_default_and_its_variable(policy, monkeypa
     assert _runtime.thread_count() == 2
 
 
-def test_a_serial_build_uses_one_thread(policy, monkeypatch):
-    monkeypatch.setenv("GAUSSMIX_NUM_THREADS", "4")
-    policy(enabled=False, limit=0)
-    assert _runtime.thread_count() == 1
-    assert _runtime.thread_count(8) == 1
+def test_a_build_without_openmp_knows_no_limit_of_it(policy):
+    policy(limit=0)
+    assert _runtime.thread_count() == 6
 
 
 @needs_openmp
@@ -339,26 +336,7 @@ def test_the_quota_is_read_again_only_after_a_while(monkeypatch):
     assert [_runtime._cached_cpu_quota() for _ in range(3)] == [4.0, 4.0, 4.0]
 
 
-# --- forked processes ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("stat", "forked"),
-    [
-        ("7 (python) R 1 7 7 0 -1 4194304 100 0", False),
-        ("7 (python) R 1 7 7 0 -1 4194368 100 0", True),  # 0x40: forked, did not execute
-        ("7 (a) b (c) R 1 7 7 0 -1 64 100 0", True),  # a name may contain anything
-        ("7 (python) R 1 7", False),
-        ("7 (python) R 1 7 7 0 -1 flags", False),
-        ("", False),
-        (None, False),
-    ],
-)
-def test_whether_linux_says_that_a_process_was_forked(tmp_path, stat, forked):
-    if stat is not None:
-        (tmp_path / "proc/self").mkdir(parents=True)
-        (tmp_path / "proc/self/stat").write_text(stat, encoding="utf-8")
-    assert _runtime._was_forked(tmp_path) is forked
+# --- refused threads -----------------------------------------------------------------------------
 
 
 def test_a_refused_thread_is_reported_once(monkeypatch):
@@ -383,7 +361,7 @@ def test_show_config_prints_what_config_returns(capsys):
     assert lines["instruction set"].startswith(_runtime.instruction_set())
     assert lines["built"] == ", ".join(BUILT)
     assert lines["runs here"] == ", ".join(_cpu.supported_instruction_sets())
-    assert lines["OpenMP"].startswith("yes" if _build_config.OPENMP else "no")
+    assert lines["OpenMP's limit"].startswith("kept" if _build_config.OPENMP else "unknown")
     assert lines["threads"].startswith(f"{_runtime.thread_count()} ")
 
 
@@ -395,13 +373,10 @@ def test_config_names_the_loaded_openmp_runtime():
     assert all(Path(path).is_file() for path in paths)
 
 
-def test_show_config_says_that_a_build_is_serial(monkeypatch, capsys):
-    serial = SimpleNamespace(openmp_enabled=lambda: False, openmp_max_threads=lambda: 0)
-    monkeypatch.setattr(_runtime, "_threads", serial)
+def test_show_config_says_that_a_build_does_not_know_openmp(monkeypatch, capsys):
+    monkeypatch.setattr(_build_config, "OPENMP", False)
     gaussmix.show_config()
-    printed = capsys.readouterr().out
-    assert "no: built without it, everything runs on one thread" in printed
-    assert "threads           1 (" in printed
+    assert "OpenMP's limit    unknown: built without OpenMP" in capsys.readouterr().out
 
 
 def test_show_config_names_a_quota(monkeypatch, capsys):

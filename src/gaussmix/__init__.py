@@ -17,7 +17,7 @@ below it:
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
     _covariance        the covariance families: estimates, regularisation, factorisation
     _runtime           this machine: which instruction set, how many threads
-    _kernels           compiled code: E-step and sums in one pass (Cython, OpenMP)
+    _kernels           compiled code: E-step and sums in one pass (Cython); the threads
     _build_config      what this build contains (written by Meson)
 
 Beside that order, for any of the above to use:

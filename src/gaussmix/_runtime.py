@@ -14,7 +14,6 @@ from __future__ import annotations
 import importlib
 import math
 import os
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -110,8 +109,8 @@ def thread_count(n_threads: int | None = None) -> int:
     4. the CPUs this process may use: its affinity mask and the CPU quota of its cgroup.
 
     A limit set in the OpenMP runtime, for instance by `threadpoolctl.threadpool_limits`, bounds 3
-    and 4. A build without OpenMP always uses one thread. Cheap enough for every call; the quota is
-    read again after five seconds.
+    and 4, where this build knows OpenMP. Cheap enough for every call; the quota is read again
+    after five seconds.
 
     Parameters
     ----------
@@ -128,15 +127,13 @@ def thread_count(n_threads: int | None = None) -> int:
     ValueError
         If ``GAUSSMIX_NUM_THREADS`` is set and is not a whole number of at least 1.
     """
-    if not _threads.openmp_enabled():
-        return 1
     if n_threads is not None:
         return n_threads
     own = _own_thread_variable(os.environ.get("GAUSSMIX_NUM_THREADS", ""))
     if own is not None:
         return own
     wanted = _openmp_thread_variable(os.environ.get("OMP_NUM_THREADS", "")) or available_cpus()
-    return min(wanted, _threads.openmp_max_threads())
+    return min(wanted, _threads.openmp_max_threads() or wanted)
 
 
 def _own_thread_variable(text: str) -> int | None:
@@ -256,22 +253,7 @@ def _read(path: Path) -> str:
         return ""
 
 
-# --- the threads themselves ----------------------------------------------------------------------
-
-# Set by Linux for a process that was forked and has not executed another program since.
-_FORKED_NOT_EXECUTED = 0x40
-
-
-def _was_forked(root: str | os.PathLike[str] = "/") -> bool:
-    """Whether this process is known to be a fork of another, as far as Linux tells.
-
-    Another library may then have used OpenMP before the fork, and nothing here would have seen it.
-    """
-    # "pid (command) state ppid pgrp session tty tpgid flags ...": proc(5)
-    _, _, fields = _read(Path(root) / "proc/self/stat").rpartition(")")
-    flags = fields.split()[6:7]
-    return bool(flags) and flags[0].isdecimal() and bool(int(flags[0]) & _FORKED_NOT_EXECUTED)
-
+# --- refused threads -----------------------------------------------------------------------------
 
 _refusal_reported = False
 
@@ -291,7 +273,7 @@ def _report_refusal() -> None:
         )
 
 
-_threads.start(0 if _was_forked() else threading.main_thread().ident or 0, _report_refusal)
+_threads.report_refusals_to(_report_refusal)
 
 
 # --- what is in use ------------------------------------------------------------------------------
@@ -306,7 +288,7 @@ def config() -> dict[str, Any]:
         "vector_bits": 8 * _KERNELS.vector_bytes(),
         "built_instruction_sets": built_instruction_sets(),
         "supported_instruction_sets": supported_instruction_sets(),
-        "openmp": _threads.openmp_enabled(),
+        "openmp": _build_config.OPENMP,
         "openmp_libraries": _openmp_libraries(),
         "threads": thread_count(),
         "available_cpus": available_cpus(),
@@ -317,9 +299,9 @@ def config() -> dict[str, Any]:
 def show_config() -> None:
     """Print what this build contains and what is used on this machine.
 
-    The version, the compiler, the built, supported and chosen instruction sets, the OpenMP
-    runtime, and the number of threads a large computation would use now. Please add it to a bug
-    report.
+    The version, the compiler, the built, supported and chosen instruction sets, the number of
+    threads a large computation would use now, and the OpenMP runtimes whose limit it keeps.
+    Please add it to a bug report.
 
     Examples
     --------
@@ -330,23 +312,23 @@ def show_config() -> None:
       instruction set   x86v4, vectors of 512 bits
       built             baseline, x86v3, x86v4
       runs here         baseline, x86v3, x86v4
-      OpenMP            yes (/usr/lib/x86_64-linux-gnu/libgomp.so.1.0.0)
       threads           2 (CPUs available: 2; CPU quota: none)
+      OpenMP's limit    kept (/usr/lib/x86_64-linux-gnu/libgomp.so.1.0.0)
     """
     found = config()
     if found["openmp"]:
-        openmp = f"yes ({', '.join(found['openmp_libraries']) or 'library not located'})"
+        openmp = f"kept ({', '.join(found['openmp_libraries']) or 'library not located'})"
     else:
-        openmp = "no: built without it, everything runs on one thread"
+        openmp = "unknown: built without OpenMP"
     quota = "none" if found["cpu_quota"] is None else f"{found['cpu_quota']:g} CPUs"
     lines = {
         "compiler": found["compiler"],
         "instruction set": f"{found['instruction_set']}, vectors of {found['vector_bits']} bits",
         "built": ", ".join(found["built_instruction_sets"]),
         "runs here": ", ".join(found["supported_instruction_sets"]),
-        "OpenMP": openmp,
         "threads": f"{found['threads']} (CPUs available: {found['available_cpus']}; "
         f"CPU quota: {quota})",
+        "OpenMP's limit": openmp,
     }
     print(f"gaussmix {found['version']}")
     for name, value in lines.items():

@@ -539,7 +539,7 @@ def _parser() -> argparse.ArgumentParser:
         "show-config",
         _show_config,
         "print how gaussmix was built and what it uses here",
-        "Print the version, compiler, instruction sets, OpenMP runtime and threads.\n"
+        "Print the version, compiler, instruction sets and threads.\n"
         "Please add this to a bug report.",
     )
     demo = command(

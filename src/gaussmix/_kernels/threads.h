@@ -1,18 +1,13 @@
-/* Which thread starts a parallel region, and with how many threads.
+/* The library's threads: one pool, whose workers help any thread that runs a loop.
  *
- * GNU OpenMP keeps a pool of workers for every thread that starts a region, waits for ever for
- * workers that a fork has left behind, and ends the process when the system refuses a thread.
- * Therefore:
+ * The caller takes items of its loop itself, from the first on, and so does every worker that comes
+ * in time. At the end only those are waited for that still compute an item. All threads at work are
+ * counted, and a loop gets what its caller wants less those of others.
  *
- * - Regions are started by the main thread, or for all other threads by one helper. There are two
- *   pools at most, however many threads ask; who finds the helper at work computes alone.
- * - A forked process leaves its main thread's pool alone, which exists in the parent only: its
- *   regions are all started by a helper of its own. The cost is a hand-over for each region.
- * - All threads at work are counted, and a region gets what its caller wants less those.
- * - Threads that a pool would have to start are started first as a trial. Where the system refuses
- *   some, the region does with fewer.
- *
- * Without POSIX threads (Windows, where no process forks) callers start their regions themselves.
+ * OpenMP has no such pool. GNU's keeps one for every thread that starts a region, so 64 callers
+ * have 64; a forked process waits for ever for workers that its parent has; a thread or memory
+ * that the system refuses ends the process; and at the end of a region all workers are waited for,
+ * even those that other programs have kept from the CPU all the while.
  */
 #ifndef GAUSSMIX_THREADS_H
 #define GAUSSMIX_THREADS_H
@@ -26,217 +21,338 @@ static int gaussmix_openmp_max_threads(void) { return omp_get_max_threads(); }
 static int gaussmix_openmp_max_threads(void) { return 0; }
 #endif
 
-typedef void (*gaussmix_region)(void *task, int n_threads);
+/* --- What the system has: locks, conditions, threads, atomic numbers, a clock ------------------ */
 
-#if !defined(_WIN32)
+#if defined(_WIN32)
+
+#include <windows.h>
+
+typedef SRWLOCK gaussmix_lock;
+typedef CONDITION_VARIABLE gaussmix_condition;
+#define LOCK_INIT SRWLOCK_INIT
+#define CONDITION_INIT CONDITION_VARIABLE_INIT
+#define lock_take(lock) AcquireSRWLockExclusive(lock)
+#define lock_release(lock) ReleaseSRWLockExclusive(lock)
+#define condition_wait(condition, lock) SleepConditionVariableSRW(condition, lock, INFINITE, 0)
+#define condition_wake_one(condition) WakeConditionVariable(condition)
+#define condition_wake_all(condition) WakeAllConditionVariable(condition)
+
+static double seconds(void)
+{
+    LARGE_INTEGER now, frequency;
+    QueryPerformanceCounter(&now);
+    QueryPerformanceFrequency(&frequency);
+    return (double)now.QuadPart / (double)frequency.QuadPart;
+}
+
+#else
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
+#include <time.h>
 #ifdef __linux__
 #include <sys/prctl.h>
 #endif
 
-static struct {
-    pthread_mutex_t lock;
-    unsigned long main_thread; /* as Python numbers threads; 0 when its pool may be stale */
-    int at_work;               /* threads that compute now */
-    int refused;               /* whether the system has ever refused a thread */
-    int main_team, helper_team; /* threads of the last region, which the pools have kept */
-    struct {
-        pthread_cond_t posted, finished;
-        int exists, busy, done;
-        gaussmix_region region;
-        void *task;
-        int n_threads;
-    } helper;
-} gaussmix_threads = {
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .helper = {.posted = PTHREAD_COND_INITIALIZER, .finished = PTHREAD_COND_INITIALIZER},
+typedef pthread_mutex_t gaussmix_lock;
+typedef pthread_cond_t gaussmix_condition;
+#define LOCK_INIT PTHREAD_MUTEX_INITIALIZER
+#define CONDITION_INIT PTHREAD_COND_INITIALIZER
+#define lock_take(lock) pthread_mutex_lock(lock)
+#define lock_release(lock) pthread_mutex_unlock(lock)
+#define condition_wait(condition, lock) pthread_cond_wait(condition, lock)
+#define condition_wake_one(condition) pthread_cond_signal(condition)
+#define condition_wake_all(condition) pthread_cond_broadcast(condition)
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+#endif
+
+#if defined(_MSC_VER) && !defined(__clang__)
+#define atomic_next(number) _InterlockedExchangeAdd64((volatile __int64 *)(number), 1)
+#define atomic_read(number) (*(number)) /* volatile, and MSVC gives that acquire semantics on x86 */
+#define atomic_add(number, value) ((void)_InterlockedExchangeAdd((volatile long *)(number), value))
+#else
+#define atomic_next(number) __atomic_fetch_add(number, 1, __ATOMIC_ACQ_REL)
+#define atomic_read(number) __atomic_load_n(number, __ATOMIC_ACQUIRE)
+#define atomic_add(number, value) ((void)__atomic_fetch_add(number, value, __ATOMIC_ACQ_REL))
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+#include <immintrin.h>
+#define relax() _mm_pause()
+#else
+#define relax() ((void)0)
+#endif
+
+/* --- The pool ---------------------------------------------------------------------------------- */
+
+/* To be woken takes a sleeping thread some 5 microseconds, in a virtual machine 50. For so long a
+ * thread rather looks again and again: between the passes of a fit it rarely has to sleep. */
+#define SPIN_SECONDS 300e-6
+
+/* Twenty times what the kernels need; the system's default, often 8 MB, may be refused sooner. */
+#define STACK_BYTES (1 << 20)
+
+typedef void (*gaussmix_work)(const void *job, ptrdiff_t item, int thread);
+
+struct gaussmix_loop {
+    gaussmix_work work;
+    const void *job;
+    ptrdiff_t n_items;
+    volatile ptrdiff_t next;  /* first item that nobody has taken */
+    int places;               /* threads it may have, the caller among them */
+    int joined;               /* threads that have come so far; they are numbered in that order */
+    volatile long inside;     /* workers that may still take or compute an item */
+    struct gaussmix_loop *following;
 };
 
-/* The workers that the helper starts inherit both: a name to be found by in a list of threads, and
- * that signals, Ctrl-C among them, go to threads that can be woken by them. */
-static void gaussmix_introduce_helper(void)
+static struct {
+    gaussmix_lock lock;            /* of all below */
+    gaussmix_condition posted;     /* a loop with places was opened */
+    gaussmix_condition left;       /* the last worker left a loop */
+    struct gaussmix_loop *open;    /* loops that workers may join */
+    volatile long n_posted;        /* loops ever opened */
+    int n_workers, n_sleeping;
+    int promised;                  /* places for workers in open loops */
+    int at_work;                   /* threads that compute, as far as they have been promised */
+    int refused;                   /* whether the system has ever refused a thread */
+} pool = {.lock = LOCK_INIT, .posted = CONDITION_INIT, .left = CONDITION_INIT};
+
+static void take_items(struct gaussmix_loop *loop, int thread)
 {
-    sigset_t signals;
+    ptrdiff_t item;
+    while ((item = (ptrdiff_t)atomic_next(&loop->next)) < loop->n_items)
+        loop->work(loop->job, item, thread);
+}
+
+/* Look for a while whether *number is no longer `value`. */
+static void spin_while(volatile long *number, long value)
+{
+    double end = seconds() + SPIN_SECONDS;
+    do {
+        for (int i = 0; i < 32; i++) {
+            if (atomic_read(number) != value)
+                return;
+            relax();
+        }
+    } while (seconds() < end);
+}
+
+/* The first loop that has a place and items left. The lock is held. */
+static struct gaussmix_loop *loop_to_join(void)
+{
+    struct gaussmix_loop *loop = pool.open;
+    while (loop != NULL
+           && (loop->joined >= loop->places || atomic_read(&loop->next) >= loop->n_items))
+        loop = loop->following;
+    return loop;
+}
+
+static void wait_for_loop(void)
+{
+    long seen = pool.n_posted;
+    lock_release(&pool.lock);
+    spin_while(&pool.n_posted, seen);
+    lock_take(&pool.lock);
+    pool.n_sleeping++;
+    while (pool.n_posted == seen)
+        condition_wait(&pool.posted, &pool.lock);
+    pool.n_sleeping--;
+}
+
+static void work_for_ever(void)
+{
+    lock_take(&pool.lock);
+    for (;;) {
+        struct gaussmix_loop *loop = loop_to_join();
+        if (loop == NULL) {
+            wait_for_loop();
+        } else {
+            int thread = loop->joined++;
+            atomic_add(&loop->inside, 1);
+            lock_release(&pool.lock);
+            take_items(loop, thread);
+            lock_take(&pool.lock);
+            atomic_add(&loop->inside, -1); /* the caller may be gone, and the loop with it, */
+            condition_wake_all(&pool.left); /* as soon as the lock is released */
+        }
+    }
+}
+
+#if defined(_WIN32)
+
+static DWORD WINAPI worker(LPVOID unused)
+{
+    (void)unused;
+    work_for_ever();
+    return 0;
+}
+
+static int start_worker(void)
+{
+    HANDLE thread = CreateThread(NULL, STACK_BYTES, worker, NULL, 0, NULL);
+    if (thread != NULL)
+        CloseHandle(thread);
+    return thread != NULL;
+}
+
+#else
+
+static void *worker(void *unused)
+{
+    (void)unused;
 #ifdef __linux__
-    prctl(PR_SET_NAME, "gaussmix", 0, 0, 0);
+    prctl(PR_SET_NAME, "gaussmix", 0, 0, 0); /* to be found by in a list of threads */
 #endif
+    work_for_ever();
+    return NULL;
+}
+
+/* Workers take no signals: Ctrl-C must reach a thread that can be woken by it. Faults stay. */
+static int start_worker(void)
+{
+    pthread_t thread;
+    pthread_attr_t attributes;
+    sigset_t signals, before;
+    int failed;
+    if (pthread_attr_init(&attributes) != 0)
+        return 0;
+    pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     sigfillset(&signals);
     sigdelset(&signals, SIGSEGV);
     sigdelset(&signals, SIGBUS);
     sigdelset(&signals, SIGFPE);
     sigdelset(&signals, SIGILL);
-    pthread_sigmask(SIG_SETMASK, &signals, NULL);
+    pthread_sigmask(SIG_SETMASK, &signals, &before);
+    failed = pthread_create(&thread, &attributes, worker, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return !failed;
 }
 
-static void *gaussmix_helper_loop(void *unused)
-{
-    (void)unused;
-    gaussmix_introduce_helper();
-    pthread_mutex_lock(&gaussmix_threads.lock);
-    for (;;) {
-        while (gaussmix_threads.helper.region == NULL)
-            pthread_cond_wait(&gaussmix_threads.helper.posted, &gaussmix_threads.lock);
-        pthread_mutex_unlock(&gaussmix_threads.lock);
-        gaussmix_threads.helper.region(
-            gaussmix_threads.helper.task, gaussmix_threads.helper.n_threads);
-        pthread_mutex_lock(&gaussmix_threads.lock);
-        gaussmix_threads.helper.region = NULL;
-        gaussmix_threads.helper.done = 1;
-        pthread_cond_signal(&gaussmix_threads.helper.finished);
-    }
-    return NULL;
-}
+#endif
 
-/* Whether the helper is there and free. The lock is held. */
-static int gaussmix_helper_ready(void)
+/* How many of so many workers can be promised; new ones are started. The lock is held. */
+static int hire(int wanted)
 {
-    pthread_t thread;
-    if (gaussmix_threads.helper.busy)
-        return 0;
-    if (!gaussmix_threads.helper.exists) {
-        if (pthread_create(&thread, NULL, gaussmix_helper_loop, NULL) != 0) {
-            gaussmix_threads.refused = 1;
-            return 0;
+    while (pool.n_workers - pool.promised < wanted) {
+        if (!start_worker()) {
+            pool.refused = 1;
+            return pool.n_workers - pool.promised;
         }
-        pthread_detach(thread);
-        gaussmix_threads.helper.exists = 1;
+        pool.n_workers++;
     }
-    return 1;
+    return wanted;
 }
 
-/* Have the helper run a region, and wait for its end. The lock is held, and let go meanwhile. */
-static void gaussmix_helper_run(gaussmix_region region, void *task, int n_threads)
+static void open_loop(struct gaussmix_loop *loop)
 {
-    gaussmix_threads.helper.busy = 1;
-    gaussmix_threads.helper.done = 0;
-    gaussmix_threads.helper.region = region;
-    gaussmix_threads.helper.task = task;
-    gaussmix_threads.helper.n_threads = n_threads;
-    pthread_cond_signal(&gaussmix_threads.helper.posted);
-    while (!gaussmix_threads.helper.done)
-        pthread_cond_wait(&gaussmix_threads.helper.finished, &gaussmix_threads.lock);
-    gaussmix_threads.helper.busy = 0;
+    struct gaussmix_loop **end = &pool.open;
+    while (*end != NULL)
+        end = &(*end)->following;
+    *end = loop;
+    pool.promised += loop->places - 1;
+    atomic_add(&pool.n_posted, 1);
+    for (int i = 1; i < loop->places && i <= pool.n_sleeping; i++)
+        condition_wake_one(&pool.posted);
 }
 
-static void *gaussmix_wait_at_gate(void *gate)
+static void close_loop(struct gaussmix_loop *loop)
 {
-    pthread_mutex_lock(gate);
-    pthread_mutex_unlock(gate);
-    return NULL;
-}
-
-/* How many of so many more threads the system grants, tried with threads like OpenMP's. */
-static int gaussmix_granted(int wanted)
-{
-    pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
-    pthread_t *threads = malloc((size_t)wanted * sizeof *threads);
-    int granted = 0;
-    if (threads == NULL)
-        return 0;
-    pthread_mutex_lock(&gate);
-    while (granted < wanted
-           && pthread_create(&threads[granted], NULL, gaussmix_wait_at_gate, &gate) == 0)
-        granted++;
-    pthread_mutex_unlock(&gate);
-    for (int i = 0; i < granted; i++)
-        pthread_join(threads[i], NULL);
-    free(threads);
-    return granted;
-}
-
-/* Threads, at most n, that a pool of `*team` can have; it has so many afterwards. */
-static int gaussmix_grow(int *team, int n)
-{
-    if (n > *team) {
-        int present = *team > 1 ? *team : 1;
-        int granted = gaussmix_granted(n - present);
-        if (granted < n - present) {
-            gaussmix_threads.refused = 1;
-            n = present + granted;
+    struct gaussmix_loop **place = &pool.open;
+    while (*place != loop)
+        place = &(*place)->following;
+    *place = loop->following;
+    if (loop->inside > 0) {
+        lock_release(&pool.lock);
+        for (long inside; (inside = atomic_read(&loop->inside)) > 0;) {
+            spin_while(&loop->inside, inside);
+            if (atomic_read(&loop->inside) == inside)
+                break;
         }
+        lock_take(&pool.lock);
+        while (loop->inside > 0)
+            condition_wait(&pool.left, &pool.lock);
     }
-    if (n > 1) /* a pool sends away whom a smaller region does not need, and keeps all for one */
-        *team = n;
-    return n;
+    pool.promised -= loop->places - 1;
 }
 
-static void gaussmix_run(gaussmix_region region, void *task, int wanted)
+/* Call work(job, item, thread) for every item; threads are numbered from zero and at most
+ * `wanted`. */
+static void gaussmix_run(gaussmix_work work, const void *job, ptrdiff_t n_items, int wanted)
 {
-    int n, by_helper = 0;
-    pthread_mutex_lock(&gaussmix_threads.lock);
-    n = wanted - gaussmix_threads.at_work;
-    if (n > 1) {
-        by_helper = (unsigned long)pthread_self() != gaussmix_threads.main_thread;
-        if (by_helper && !gaussmix_helper_ready())
-            n = 1;
-        else
-            n = gaussmix_grow(
-                by_helper ? &gaussmix_threads.helper_team : &gaussmix_threads.main_team, n);
-    }
-    if (n < 1)
-        n = 1;
-    gaussmix_threads.at_work += n;
-    if (n > 1 && by_helper) {
-        gaussmix_helper_run(region, task, n);
-    } else {
-        pthread_mutex_unlock(&gaussmix_threads.lock);
-        region(task, n);
-        pthread_mutex_lock(&gaussmix_threads.lock);
-    }
-    gaussmix_threads.at_work -= n;
-    pthread_mutex_unlock(&gaussmix_threads.lock);
+    struct gaussmix_loop loop = {.work = work, .job = job, .n_items = n_items, .joined = 1};
+    lock_take(&pool.lock);
+    loop.places = wanted - pool.at_work;
+    if (loop.places > n_items)
+        loop.places = (int)n_items;
+    loop.places = loop.places > 1 ? 1 + hire(loop.places - 1) : 1;
+    pool.at_work += loop.places;
+    if (loop.places > 1)
+        open_loop(&loop);
+    lock_release(&pool.lock);
+    take_items(&loop, 0);
+    lock_take(&pool.lock);
+    if (loop.places > 1)
+        close_loop(&loop);
+    pool.at_work -= loop.places;
+    lock_release(&pool.lock);
 }
-
-static int gaussmix_refused(void) { return gaussmix_threads.refused; }
 
 static int gaussmix_at_work(void)
 {
     int n;
-    pthread_mutex_lock(&gaussmix_threads.lock);
-    n = gaussmix_threads.at_work;
-    pthread_mutex_unlock(&gaussmix_threads.lock);
+    lock_take(&pool.lock);
+    n = pool.at_work;
+    lock_release(&pool.lock);
     return n;
 }
 
-/* Around a fork the lock is held, so that the child gets it in order; no other thread comes with
- * the child, and so neither do the helper and the threads at work. */
-static void gaussmix_before_fork(void) { pthread_mutex_lock(&gaussmix_threads.lock); }
-
-static void gaussmix_after_fork_in_parent(void) { pthread_mutex_unlock(&gaussmix_threads.lock); }
-
-static void gaussmix_after_fork_in_child(void)
+static int gaussmix_refused(void)
 {
-    gaussmix_threads.main_thread = 0;
-    gaussmix_threads.at_work = 0;
-    gaussmix_threads.main_team = gaussmix_threads.helper_team = 0;
-    gaussmix_threads.helper.exists = gaussmix_threads.helper.busy = 0;
-    gaussmix_threads.helper.region = NULL;
-    pthread_cond_init(&gaussmix_threads.helper.posted, NULL);
-    pthread_cond_init(&gaussmix_threads.helper.finished, NULL);
-    pthread_mutex_unlock(&gaussmix_threads.lock);
+    int refused;
+    lock_take(&pool.lock);
+    refused = pool.refused;
+    lock_release(&pool.lock);
+    return refused;
 }
 
-/* To be called once. `main_thread`: 0 where even the main thread's pool may be stale, because this
- * process was forked already. Returns 0, or an error number. */
-static int gaussmix_threads_start(unsigned long main_thread)
-{
-    gaussmix_threads.main_thread = main_thread;
-    return pthread_atfork(
-        gaussmix_before_fork, gaussmix_after_fork_in_parent, gaussmix_after_fork_in_child);
-}
+/* --- Fork -------------------------------------------------------------------------------------- */
 
-static int gaussmix_only_helper(void) { return gaussmix_threads.main_thread == 0; }
+/* The forking thread holds the lock, so that the child gets it in order. No other thread comes with
+ * the child: neither workers nor those that ran a loop. */
+
+#if defined(_WIN32)
+
+static int gaussmix_survive_forks(void) { return 0; }
 
 #else
 
-static void gaussmix_run(gaussmix_region region, void *task, int wanted) { region(task, wanted); }
-static int gaussmix_refused(void) { return 0; }
-static int gaussmix_at_work(void) { return 0; }
-static int gaussmix_threads_start(unsigned long main_thread) { (void)main_thread; return 0; }
-static int gaussmix_only_helper(void) { return 0; }
+static void before_fork(void) { lock_take(&pool.lock); }
+
+static void after_fork_in_parent(void) { lock_release(&pool.lock); }
+
+static void after_fork_in_child(void)
+{
+    pool.open = NULL;
+    pool.n_workers = pool.n_sleeping = pool.promised = pool.at_work = 0;
+    pthread_cond_init(&pool.posted, NULL);
+    pthread_cond_init(&pool.left, NULL);
+    lock_release(&pool.lock);
+}
+
+/* To be called once; an error number where there is no memory. */
+static int gaussmix_survive_forks(void)
+{
+    return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
 
 #endif
 #endif
