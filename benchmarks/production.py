@@ -14,8 +14,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -158,34 +158,44 @@ def application(environ, start_response):
 """
 
 
+SERVERS = {
+    "gunicorn": ["{bin}/gunicorn", "--preload", "--workers=2", "--bind=127.0.0.1:{port}",
+                 "--timeout={patience}", "--graceful-timeout=10", "served:application"],
+    "uwsgi": ["{bin}/uwsgi", "--master", "--processes=2", "--http-socket=127.0.0.1:{port}",
+              "--harakiri={patience}", "--die-on-term", "--virtualenv={prefix}",
+              "--module=served:application"],
+}  # fmt: skip
+
+
 @contextlib.contextmanager
-def gunicorn(library: str) -> Iterator[tuple[str, subprocess.Popen]]:
-    """``gunicorn --preload``, two workers."""
-    with tempfile.TemporaryDirectory() as folder:
+def server(name: str, library: str) -> Iterator[tuple[str, subprocess.Popen]]:
+    """Address and process of a server that loads its application before it forks two workers."""
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
         served = Path(folder) / "served.py"
         served.write_text(MODEL.format(library=library) + APPLICATION, encoding="utf-8")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "gunicorn", "--preload", "--workers=2", "--bind=127.0.0.1:0",
-             f"--timeout={PATIENCE:.0f}", "--graceful-timeout=10", "served:application"],
-            cwd=folder, stderr=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        words = {"bin": Path(sys.executable).parent, "prefix": sys.prefix, "port": port}
+        command = [word.format(**words, patience=int(PATIENCE)) for word in SERVERS[name]]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, cwd=folder, start_new_session=True, **quiet)
         try:
-            lines = iter(process.stderr.readline, "")
-            found = [re.search(r"Listening at: (\S+)", line) for line in lines_until_bound(lines)]
-            yield next(filter(None, found))[1], process
+            wait_for(port, process)
+            yield f"http://127.0.0.1:{port}", process
         finally:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=15)
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
-def lines_until_bound(lines: Iterator[str]) -> Iterator[str]:
-    for line in lines:
-        yield line
-        if "Listening at" in line:
+def wait_for(port: int, process: subprocess.Popen) -> None:
+    """Wait until the server listens."""
+    while process.poll() is None:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port)):
             return
+        time.sleep(0.1)
+    raise SystemExit(f"{process.args[0]} ended with status {process.returncode}")
 
 
 def answer(url: str) -> str:
@@ -196,15 +206,25 @@ def answer(url: str) -> str:
         return f"NO ANSWER ({error})"
 
 
-def gunicorn_preload(library: str) -> str:
-    with gunicorn(library) as (url, _):
+def serve(name: str, library: str) -> str:
+    with server(name, library) as (url, _):
         start = time.perf_counter()
         return f"{answer(url)} after {time.perf_counter() - start:.2f} s"
 
 
+def gunicorn_preload(library: str) -> str:
+    return serve("gunicorn", library)
+
+
+def uwsgi(library: str) -> str:
+    if not (Path(sys.executable).parent / "uwsgi").exists():
+        return "not run: uwsgi is not installed"
+    return serve("uwsgi", library)
+
+
 def gunicorn_sigterm(library: str) -> str:
     """SIGTERM while a request is in the worker."""
-    with gunicorn(library) as (url, process):
+    with server("gunicorn", library) as (url, process):
         answers: list[str] = []
         client = threading.Thread(target=lambda: answers.append(answer(url + "/slow")))
         client.start()
@@ -351,6 +371,7 @@ SCENARIOS: dict[str, tuple[str, Callable[[str], str]]] = {
     "kmeans": ("scikit-learn's KMeans in the parent first", fork_after_kmeans),
     "during": ("fork while another thread is inside a fit, five times", fork_during_fit),
     "preload": ("gunicorn --preload, a request that fits", gunicorn_preload),
+    "uwsgi": ("uwsgi with a master, the same", uwsgi),
     "sigterm": ("SIGTERM to gunicorn while it computes", gunicorn_sigterm),
     "quota": ("quota of half a CPU on a nested cgroup", quota),
     "exhaustion": ("at most three threads (pids limit)", exhaustion),

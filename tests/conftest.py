@@ -18,7 +18,7 @@ DATA = Path(__file__).parent / "data"
 def one_blas_thread() -> Iterator[None]:
     """NumPy's matrix products are small here, and BLAS threads that wait would slow the rest down.
 
-    OpenMP, which the kernels use, is left alone.
+    The threads of the kernels are left alone.
     """
     with threadpool_limits(1, user_api="blas"):
         yield
