@@ -5,6 +5,7 @@ turns. Where two threads are not clearly faster, `gaussmix._rows.THREAD_WORK` sh
 away.
 
     python benchmarks/threads.py
+    python benchmarks/threads.py --busy 1    # while another program computes
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import statistics
+import subprocess
 import sys
 import time
 
@@ -68,7 +70,19 @@ def table(where: str) -> None:
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__.split("\n\n")[0]).parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--busy", type=int, default=0, help="programs that compute meanwhile")
+    options = parser.parse_args()
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"])
+              for _ in range(options.busy)]  # fmt: skip
+    try:
+        parent_and_child()
+    finally:
+        for other in others:
+            other.kill()
+
+
+def parent_and_child() -> None:
     table("parent")
     sys.stdout.flush()
     pid = os.fork()
