@@ -663,6 +663,10 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         file = open(temporary, "x+b")  # noqa: SIM115 - closed below, before the renaming
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
+    except BaseException:  # created, and then no memory for a buffer
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
     try:
         with file:
             yield file

@@ -12,6 +12,7 @@ them.
 from __future__ import annotations
 
 import functools
+import math
 import numbers
 import os
 import sys
@@ -1190,6 +1191,17 @@ def check_out(
         raise ValueError(f"{name} must be {wanted}. Got the strides {out.strides}. {remedy}")
     if np.may_share_memory(out, X):
         raise ValueError(f"{name} must not share memory with X, which is read meanwhile. {remedy}")
+
+
+def result_too_large(shape: tuple[int, ...], dtype: Any) -> MemoryError:
+    """Error for a new array of results that there is no memory for."""
+    dtype = np.dtype(dtype)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    return MemoryError(
+        f"The result, an array of shape {shape} and type {dtype}, takes {n_bytes:,} bytes, and "
+        f"there is no memory for it. Pass fewer rows at a time, or pass an array to write to as "
+        f"out=, for instance a numpy.memmap."
+    )
 
 
 def _as_float64(values: Any, name: str) -> np.ndarray:

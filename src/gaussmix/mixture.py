@@ -898,6 +898,9 @@ def _copy(array) -> np.ndarray:
 def _output(out, shape, dtype, X):
     """The array to write a result to: the caller's, checked, or a new one."""
     if out is None:
-        return np.empty(shape, dtype=dtype)
+        try:
+            return np.empty(shape, dtype=dtype)
+        except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
+            raise _validation.result_too_large(shape, dtype) from error
     _validation.check_out(out, shape, dtype, X)
     return out
