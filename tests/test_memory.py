@@ -79,18 +79,14 @@ def test_every_allocation_fails(fail_malloc, case):
     check_failing(fail_malloc, case, "once,lasting")
 
 
-# Python's own small objects as well. Where NumPy has no memory for the result of a sum it may read
-# through a null pointer, which happened in `save` and is not ours to mend.
-STRICT = [case for case in CASES if case != "save"]
-
-
 @pytest.mark.parametrize("case", ["predict", "fit full"])
 def test_an_allocation_of_any_size_fails(fail_malloc, case):
+    # Python's own small objects as well.
     check_failing(fail_malloc, case, stride=71 if "fit" in case else 1, PYTHONMALLOC="malloc")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", STRICT)
+@pytest.mark.parametrize("case", CASES)
 def test_every_allocation_of_any_size_fails(fail_malloc, case):
     stride = 5 if "two threads" in case else 1
     check_failing(fail_malloc, case, stride=stride, PYTHONMALLOC="malloc")

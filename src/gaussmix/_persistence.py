@@ -312,8 +312,9 @@ def _check_values(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any])
     if (weights < 0).any():
         k = int(np.argmin(weights))
         raise _Refusal(f"weights[{k}] is {weights[k]}, which is negative")
-    if not abs(weights.sum() - 1) <= 1e-6:
-        raise _Refusal(f"the weights add up to {weights.sum():.9g}, and not to 1")
+    total = float(weights.sum())
+    if not abs(total - 1) <= 1e-6:
+        raise _Refusal(f"the weights add up to {total:.9g}, and not to 1")
     _check_covariances(arrays["covariances"], metadata["parameters"]["covariance_type"])
 
 
