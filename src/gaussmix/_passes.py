@@ -442,6 +442,7 @@ class Scorer:
         self._row_work = self._scores.row_work + 20 * self.n_components
 
     @cached_property
+    @_validation.says_memory_error
     def _suits_single(self) -> bool:
         # The covariances beside the factors may be what a user has set.
         own = replace(self._parameters, covariances=None)

@@ -978,7 +978,7 @@ def check_sample_weight(
             " which leaves no row to fit."
         )
     with np.errstate(over="ignore"):
-        total = float(weights.sum())
+        total = weights.sum()
     if not np.isfinite(total):
         raise ValueError(
             "The sum of sample_weight is too large for float64 (the largest weight is"
