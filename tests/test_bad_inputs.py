@@ -1237,7 +1237,8 @@ import numpy as np
 import gaussmix
 
 X = np.random.default_rng(1).normal(size=(5000, 3))
-model = gaussmix.GaussianMixture(3, random_state=0, max_iter=2000).fit(X)
+X[::2] += 6.0
+model = gaussmix.GaussianMixture(2, random_state=0).fit(X)
 arrays = model.means_, model.covariances_, model.predict_proba(X), model.sample(50)[0]
 print(hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest())
 """
@@ -1258,7 +1259,7 @@ def bits():
 
 @pytest.mark.parametrize(
     "options",
-    ["", "-W error", "-X dev -W error", "-O", "-OO -W error", "-I"],
+    ["", "-X dev -W error", "-O -W error", "-OO", "-I"],
     ids=lambda options: options or "another process",
 )
 def test_row_40_interpreter_options(bits, options):

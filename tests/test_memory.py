@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import itertools
 import json
 import os
 import shutil
@@ -63,8 +64,8 @@ def check_failing(library, case, modes="once", stride=1, **variables):
 
 
 # Few of the many steps of the longer calls; the slow tests take every one.
-STRIDES = {"fit full": 7, "fit float32": 11, "fit two threads": 29, "load": 3}
-STRIDES |= {"fit tied": 11, "fit diag": 11, "fit spherical": 11}
+STRIDES = {"fit full": 7, "fit float32": 17, "fit two threads": 43, "load": 5, "save": 3}
+STRIDES |= {"fit tied": 17, "fit diag": 17, "fit spherical": 17}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -169,18 +170,22 @@ def allocated_by_python():
 
 
 def growth(call, n, allocated):
-    """Bytes by which the memory in use has grown after n more calls."""
-    for _ in range(20):
-        call()
-    gc.collect()
-    before = allocated()
-    for _ in range(n):
-        call()
-    gc.collect()
-    return allocated() - before
+    """Bytes by which the memory in use grows in n calls, the least of three times after n calls.
+
+    What is allocated by chance is not there three times.
+    """
+
+    def in_use():
+        for _ in range(n):
+            call()
+        gc.collect()
+        return allocated()
+
+    measured = [in_use() for _ in range(4)]
+    return min(after - before for before, after in itertools.pairwise(measured))
 
 
-@pytest.mark.parametrize(("calls", "n"), [(scores, 500), (fits, 40)])
+@pytest.mark.parametrize(("calls", "n"), [(scores, 200), (fits, 12)])
 def test_no_call_keeps_memory(calls, n):
     for name, call in calls().items():
         with quietly():
@@ -212,8 +217,7 @@ def test_months_of_calls_leave_memory_flat(calls, n):
             call()
 
     with quietly():
-        # Not a byte for every second call.
-        assert growth(each, n // len(calls), resident) < max(n // 2, 2**20)
+        assert growth(each, n // (4 * len(calls)), resident) < 2**18
 
 
 def held():
