@@ -1,7 +1,7 @@
 /* Makes chosen allocations of a process fail; loaded before the C library with LD_PRELOAD.
 
-   Allocations made by the OpenMP runtime and by the dynamic loader never fail: both end the process
-   when they get no memory, which no library can keep them from. They are counted apart. */
+   Allocations by the dynamic loader, for thread-local variables that a thread first uses, do not
+   fail: it ends the process without, which no library can keep it from. */
 
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,13 +17,13 @@ extern void *__libc_realloc(void *memory, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 
 static atomic_bool armed;
-static atomic_long counted, spared;
+static atomic_long counted;
 static long first_failing, last_failing;
 
 /* Count allocations from now on; those numbered first..last return NULL. */
 void arm(long first, long last)
 {
-    counted = spared = 0;
+    counted = 0;
     first_failing = first;
     last_failing = last;
     armed = true;
@@ -36,29 +36,16 @@ long disarm(void)
     return counted;
 }
 
-/* Allocations, since `arm`, of those who do not survive without. */
-long n_spared(void)
-{
-    return spared;
-}
-
-static bool is_spared(const void *caller)
+static bool is_loader(const void *caller)
 {
     Dl_info info;
-    if (!dladdr(caller, &info) || info.dli_fname == NULL)
-        return false;
-    return strstr(info.dli_fname, "libgomp") || strstr(info.dli_fname, "libomp") ||
-           strstr(info.dli_fname, "/ld-linux");
+    return dladdr(caller, &info) && info.dli_fname && strstr(info.dli_fname, "/ld-linux");
 }
 
 static bool fails(const void *caller)
 {
-    if (!armed)
+    if (!armed || is_loader(caller))
         return false;
-    if (is_spared(caller)) {
-        atomic_fetch_add(&spared, 1);
-        return false;
-    }
     long number = atomic_fetch_add(&counted, 1) + 1;
     if (number < first_failing || number > last_failing)
         return false;

@@ -6,8 +6,7 @@ Usage, with the library made from fail_malloc.c in LD_PRELOAD:
 
 The n-th allocation of a call fails, for n = 1, 1 + STRIDE, ... until a call has fewer than n. In
 the mode "once" that one alone fails, in "lasting" every later one too; "once,lasting" is both.
-Prints a JSON object: how many allocations the OpenMP runtime and the loader had, which never fail,
-how often each outcome was seen, and what was not as it should be.
+Prints a JSON object: how often each outcome was seen, and what was not as it should be.
 """
 
 from __future__ import annotations
@@ -46,9 +45,9 @@ class Allocator:
 
     def __init__(self, path):
         library = ctypes.CDLL(path)
-        self._arm, self._disarm, self.n_spared = library.arm, library.disarm, library.n_spared
+        self._arm, self._disarm = library.arm, library.disarm
         self._arm.argtypes, self._arm.restype = (ctypes.c_long, ctypes.c_long), None
-        self._disarm.restype = self.n_spared.restype = ctypes.c_long
+        self._disarm.restype = ctypes.c_long
 
     def attempt(self, call, first, last):
         """Call while allocations first..last fail: (result, error, number of allocations)."""
@@ -218,7 +217,7 @@ CASES = {
 def main(name, modes, stride):
     warnings.simplefilter("ignore")  # of fits that end after three iterations
     allocator = Allocator(os.environ["LD_PRELOAD"])
-    outcomes, problems, spared = Counter(), [], 0
+    outcomes, problems = Counter(), []
     with tempfile.TemporaryDirectory() as directory:
         case = CASES[name](Path(directory))
         gc.disable()
@@ -227,13 +226,12 @@ def main(name, modes, stride):
             while True:
                 last = n if mode == "once" else NEVER_ENDING
                 outcome, wrong, count = case.fail(allocator, n, last)
-                spared += allocator.n_spared()
                 outcomes[outcome] += 1
                 problems += [f"{mode}, allocation {n}: {problem}" for problem in wrong]
                 if count < n:
                     break
                 n += stride
-    print(json.dumps({"spared": spared, "outcomes": outcomes, "problems": problems}))
+    print(json.dumps({"outcomes": outcomes, "problems": problems}))
 
 
 if __name__ == "__main__":
