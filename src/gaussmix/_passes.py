@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _runtime
+from . import _runtime, _validation
 from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
 from ._parameters import MixtureParameters
@@ -442,6 +442,7 @@ class Scorer:
         self._row_work = self._scores.row_work + 20 * self.n_components
 
     @cached_property
+    @_validation.says_memory_error
     def _suits_single(self) -> bool:
         # The covariances beside the factors may be what a user has set.
         own = replace(self._parameters, covariances=None)
@@ -501,6 +502,12 @@ class Scorer:
                 block, job, cut.tile_rows, log_density, responsibilities, labels
             )
             return None if position < 0 else divmod(position, self.n_features)
+        outputs = log_density, responsibilities, labels
+        return self._evaluate_many(rows, kernels, job, cut, outputs, spare)
+
+    @_validation.says_memory_error
+    def _evaluate_many(self, rows, kernels, job, cut, outputs, spare) -> tuple[int, int] | None:
+        """`evaluate` for rows in many chunks."""
         bad = rows.first_nonfinite() if spare else None
         if bad is not None:
             return bad
@@ -509,12 +516,8 @@ class Scorer:
             part = slice(first, first + len(block))
             threads = cut.threads(rows, len(block))
             finite &= kernels.evaluate(
-                block, job, cut.tile_rows, cut.chunk_rows,
-                cut.round_chunks(threads),
-                None if log_density is None else log_density[part],
-                None if responsibilities is None else responsibilities[part],
-                None if labels is None else labels[part],
-                threads,
+                block, job, cut.tile_rows, cut.chunk_rows, cut.round_chunks(threads),
+                *(None if output is None else output[part] for output in outputs), threads,
             )  # fmt: skip
         # Finite rows can be infinite less the centre: only the second look tells.
         return None if finite or spare else rows.first_nonfinite()

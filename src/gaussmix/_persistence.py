@@ -312,8 +312,9 @@ def _check_values(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any])
     if (weights < 0).any():
         k = int(np.argmin(weights))
         raise _Refusal(f"weights[{k}] is {weights[k]}, which is negative")
-    if not abs(weights.sum() - 1) <= 1e-6:
-        raise _Refusal(f"the weights add up to {weights.sum():.9g}, and not to 1")
+    total = float(weights.sum())
+    if not abs(total - 1) <= 1e-6:
+        raise _Refusal(f"the weights add up to {total:.9g}, and not to 1")
     _check_covariances(arrays["covariances"], metadata["parameters"]["covariance_type"])
 
 
@@ -663,6 +664,10 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         file = open(temporary, "x+b")  # noqa: SIM115 - closed below, before the renaming
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
+    except BaseException:  # created, and then no memory for a buffer
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
     try:
         with file:
             yield file

@@ -12,12 +12,14 @@ them.
 from __future__ import annotations
 
 import functools
+import math
 import numbers
 import os
+import re
 import sys
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
 
@@ -49,6 +51,8 @@ ACCELERATIONS = ("squarem",)
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
 _ESTIMATOR = "GaussianMixture"
+
+Result = TypeVar("Result")
 
 
 # -------------------------------------------------------------------------------------------------
@@ -1110,7 +1114,7 @@ def _check_weights(weights: np.ndarray, name: str, tolerance: float) -> None:
             f"The parameter '{name}' should be in the range [0, 1], but got "
             f"{name}[{first}] = {weights[first]}"
         )
-    total = weights.sum()
+    total = float(weights.sum())
     if not abs(1.0 - total) <= tolerance:
         raise ValueError(
             f"The parameter '{name}' should be normalized, but got sum({name}) = {total:.10g}."
@@ -1190,6 +1194,43 @@ def check_out(
         raise ValueError(f"{name} must be {wanted}. Got the strides {out.strides}. {remedy}")
     if np.may_share_memory(out, X):
         raise ValueError(f"{name} must not share memory with X, which is read meanwhile. {remedy}")
+
+
+# What the interpreter says where NumPy gives up without an exception, as it does when it has no
+# memory for an iterator, and what CPython says about the locks of files and random generators.
+_OUT_OF_MEMORY = re.compile(
+    "(error return|returned NULL) without (exception set|setting an exception)"
+    "|can't allocate (read )?lock"
+)
+
+
+def says_memory_error(function: Callable[..., Result]) -> Callable[..., Result]:
+    """A function that raises MemoryError where NumPy and CPython fail to say that memory is short.
+
+    Not for functions in which a microsecond counts.
+    """
+
+    @functools.wraps(function)
+    def saying(*args: Any, **kwargs: Any) -> Result:
+        try:
+            return function(*args, **kwargs)
+        except (SystemError, RuntimeError) as error:
+            if not _OUT_OF_MEMORY.search(str(error)):
+                raise
+            raise MemoryError(f"NumPy or Python had no memory to go on ({error}).") from error
+
+    return saying
+
+
+def result_too_large(shape: tuple[int, ...], dtype: Any) -> MemoryError:
+    """Error for a new array of results that there is no memory for."""
+    dtype = np.dtype(dtype)
+    n_bytes = math.prod(shape) * dtype.itemsize
+    return MemoryError(
+        f"The result, an array of shape {shape} and type {dtype}, takes {n_bytes:,} bytes, and "
+        f"there is no memory for it. Pass fewer rows at a time, or pass an array to write to as "
+        f"out=, for instance a numpy.memmap."
+    )
 
 
 def _as_float64(values: Any, name: str) -> np.ndarray:

@@ -230,6 +230,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self._fit(X, sample_weight)
         return self
 
+    @_validation.says_memory_error
     def fit_predict(self, X, y=None, sample_weight=None):
         """`fit` and then `predict` the same rows.
 
@@ -247,6 +248,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         _passes.evaluate(self._parameters(), rows, labels=labels, spare=False)
         return labels
 
+    @_validation.says_memory_error
     def _fit(self, X, sample_weight):
         """Fit, assign the fitted attributes, and return the checked rows."""
         _validation.check_parameters(self.get_params(), type(self).__name__)
@@ -385,6 +387,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             dtype=dtype,
         )
 
+    @_validation.says_memory_error
     def accumulate(self, X, sample_weight=None) -> SufficientStatistics:
         """One E-step under the fitted parameters: the sums that an M-step needs.
 
@@ -419,6 +422,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         with np.errstate(all="ignore"):
             return _passes.accumulate(parameters, rows, self.reg_covar)
 
+    @_validation.says_memory_error
     def update(self, statistics: SufficientStatistics):
         """Take one M-step from statistics, as one more iteration of `fit` would.
 
@@ -577,6 +581,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     _n_parameters = n_parameters  # the name scikit-learn's class has
 
+    @_validation.says_memory_error
     def _log_likelihood(self, X, completed: bool = False) -> tuple[float, int]:
         """Log-likelihood of the rows and their number, in blocks of bounded size.
 
@@ -606,6 +611,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     # -- sampling --------------------------------------------------------------------------------
 
+    @_validation.says_memory_error
     def sample(self, n_samples: int = 1, random_state=None):
         """Draw rows from the fitted mixture, in random order.
 
@@ -655,6 +661,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     # -- other ways in and out -------------------------------------------------------------------
 
     @classmethod
+    @_validation.says_memory_error
     def from_parameters(cls, weights, means, covariances, *, covariance_type=None, **params):
         """A model with given parameters, ready to score and to be updated.
 
@@ -700,6 +707,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         model._assign(state)
         return model
 
+    @_validation.says_memory_error
     def save(self, path) -> None:
         """Write the fitted model to a file that `gaussmix.load` reads.
 
@@ -786,6 +794,11 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         kept = getattr(self, "_kept", None)
         if kept is not None and kept.is_of(self.covariance_type, arrays):
             return kept.scorer
+        return self._new_scorer(arrays)
+
+    @_validation.says_memory_error
+    def _new_scorer(self, arrays: tuple) -> _passes.Scorer:
+        """A scorer of copies of these attributes, kept unless they are large."""
         copies = tuple(_copy(array) for array in arrays)
         scorer = _passes.Scorer(self._mixture(copies))
         if sum(copy.nbytes for copy in copies) <= _MOST_KEPT:
@@ -832,6 +845,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self.__dict__ = kept | state
 
 
+@_validation.says_memory_error
 def load(path) -> GaussianMixture:
     """Read a model that `GaussianMixture.save` wrote.
 
@@ -898,6 +912,9 @@ def _copy(array) -> np.ndarray:
 def _output(out, shape, dtype, X):
     """The array to write a result to: the caller's, checked, or a new one."""
     if out is None:
-        return np.empty(shape, dtype=dtype)
+        try:
+            return np.empty(shape, dtype=dtype)
+        except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
+            raise _validation.result_too_large(shape, dtype) from error
     _validation.check_out(out, shape, dtype, X)
     return out
