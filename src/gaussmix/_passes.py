@@ -208,27 +208,27 @@ def _pieces(n: int, chunk_rows: int, row_doubles: int) -> Iterator[tuple[int, in
 
 
 def accumulate(
-    parameters: MixtureParameters, rows: Rows, variance_floor: float = 0.0
+    parameters: MixtureParameters, rows: Rows, reg_covar: float = 0.0
 ) -> SufficientStatistics:
     """The E-step and its sums: statistics of the rows under the parameters.
 
-    `variance_floor` is what the M-step will add to every variance; digits far below it are not
-    worth a second pass.
+    `reg_covar` is what the M-step will add to every variance; digits far below it are not worth a
+    second pass.
     """
     if rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary:
-        statistics = _accumulate(parameters, rows, variance_floor, single=True)
+        statistics = _accumulate(parameters, rows, reg_covar, single=True)
         # Rows so far out that their distances overflow need the range of doubles as well.
         if statistics is not None and math.isfinite(statistics.log_likelihood):
             return statistics
-    return _accumulate(parameters, rows, variance_floor, single=False)
+    return _accumulate(parameters, rows, reg_covar, single=False)
 
 
-def _accumulate(parameters, rows, variance_floor, *, single: bool) -> SufficientStatistics | None:
+def _accumulate(parameters, rows, reg_covar, *, single: bool) -> SufficientStatistics | None:
     """`accumulate` in one precision; None where single precision loses too many digits."""
     scores = scores_for_sums(parameters, rows, single)
-    if _centred_moments_hold(parameters, rows, scores, variance_floor):
+    if _centred_moments_hold(parameters, rows, scores, reg_covar):
         statistics = _accumulate_features(parameters, rows, scores)
-        if not _has_cancelled(statistics, variance_floor, single):
+        if not _has_cancelled(statistics, reg_covar, single):
             return statistics
     if scores.estep == "linear":
         scores = exact_scores(parameters)._replace(single=single)
@@ -239,14 +239,14 @@ def _accumulate(parameters, rows, variance_floor, *, single: bool) -> Sufficient
     if single:  # means that the kernel can represent
         means = rows.centre + (means - rows.centre).astype(np.float32)
     statistics = _moments(rows, scores, parameters.covariance_type, rows.centre, means)
-    if single and not _moments_keep_digits(statistics, rows.centre, variance_floor):
+    if single and not _moments_keep_digits(statistics, rows.centre, reg_covar):
         return None
     return statistics
 
 
-def _centred_moments_hold(parameters, rows, scores, variance_floor) -> bool:
+def _centred_moments_hold(parameters, rows, scores, reg_covar) -> bool:
     """Whether variances may be formed from moments about the centre, as far as the parameters
-    before the step tell. A variance that is hardly more than its floor needs fewer digits.
+    before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
     """
     if parameters.covariance_type == "full":
         return scores.estep == "linear"
@@ -257,7 +257,7 @@ def _centred_moments_hold(parameters, rows, scores, variance_floor) -> bool:
     squares = np.square(parameters.means - rows.centre)
     if parameters.covariance_type == "spherical":
         squares = squares.mean(axis=1, keepdims=True)
-    limits = np.where(variances <= 2 * variance_floor, floor_limit, limit)
+    limits = np.where(variances <= 2 * reg_covar, floor_limit, limit)
     return bool((squares <= limits * variances).all())
 
 
@@ -293,28 +293,28 @@ def _accumulate_features(parameters, rows, scores) -> SufficientStatistics:
     return _statistics(parameters.covariance_type, rows, sums, np.tile(rows.centre, (K, 1)))
 
 
-def _has_cancelled(statistics: SufficientStatistics, variance_floor: float, single: bool) -> bool:
+def _has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bool) -> bool:
     """Whether new variances would be small differences of large moments about the centre."""
     if statistics.covariance_type == "full":
-        return not _keeps_digits(statistics, variance_floor, CANCELLATION_LIMIT_FULL)
+        return not _keeps_digits(statistics, reg_covar, CANCELLATION_LIMIT_FULL)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     squares = statistics.first * statistics.first
     second = statistics.second
     if statistics.covariance_type == "tied":
         second = second.diagonal()
         moved = (squares / weight[:, None]).sum(axis=0)
-        floor = variance_floor * weight.sum()
+        floor = reg_covar * weight.sum()
     elif statistics.covariance_type == "diag":
         moved = squares / weight[:, None]
-        floor = variance_floor * weight[:, None]
+        floor = reg_covar * weight[:, None]
     else:
         moved = squares.sum(axis=1) / weight
-        floor = variance_floor * weight * squares.shape[1]
+        floor = reg_covar * weight * squares.shape[1]
     limit = CANCELLATION_LIMIT_SINGLE if single else CANCELLATION_LIMIT
     return bool((second > limit * (second - moved + floor)).any())
 
 
-def _keeps_digits(statistics, variance_floor: float, limit: float) -> bool:
+def _keeps_digits(statistics, reg_covar: float, limit: float) -> bool:
     """Whether full covariances from the statistics have factors, and lose not more than `limit`
     roundings of their moments in them.
     """
@@ -322,7 +322,7 @@ def _keeps_digits(statistics, variance_floor: float, limit: float) -> bool:
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     means = statistics.shift + statistics.first / weight[:, None]
     covariances = family.maximize(statistics, weight, means)
-    family.regularise(covariances, variance_floor)
+    family.regularise(covariances, reg_covar)
     try:
         factors = family.factorise(covariances)
     except CollapsedComponent:
@@ -331,14 +331,14 @@ def _keeps_digits(statistics, variance_floor: float, limit: float) -> bool:
     return digits_lost(squares, factors) <= limit
 
 
-def _moments_keep_digits(statistics, centre, variance_floor: float) -> bool:
+def _moments_keep_digits(statistics, centre, reg_covar: float) -> bool:
     """Whether moments about the means, formed in single precision, leave new variances digits.
 
     They were sums of products with differences from the centre: of each variance as much is lost
     as of (mean moved by) * (mean from the centre).
     """
     if statistics.covariance_type == "full":
-        return _keeps_digits(statistics, variance_floor, SINGLE_DIGITS_LOST)
+        return _keeps_digits(statistics, reg_covar, SINGLE_DIGITS_LOST)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     move = statistics.first / weight[:, None]
     reach = np.abs(move) * np.abs(statistics.shift - centre)
@@ -352,7 +352,7 @@ def _moments_keep_digits(statistics, centre, variance_floor: float) -> bool:
         share = weight / weight.sum()
         second = statistics.second.diagonal() / weight.sum()
         squares, reach = share @ squares, share @ reach
-    variances = second - squares + variance_floor
+    variances = second - squares + reg_covar
     return bool((np.abs(second) + reach <= EXPANSION_LIMIT_SINGLE * variances).all())
 
 
