@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture, _acceleration
+from gaussmix import ConvergenceWarning, GaussianMixture, _acceleration
 from gaussmix._acceleration import Squarem
 from gaussmix._parameters import MixtureParameters
 
@@ -145,3 +145,15 @@ def test_far_from_the_optimum_steps_are_plain():
     accelerate = Squarem()
     for before, after in itertools.pairwise(path):
         assert accelerate(before, after, 1.01 * _acceleration.LARGEST_GAIN) is after
+
+
+@pytest.mark.parametrize("covariance_type", FAMILIES)
+def test_a_run_that_has_arrived_stays(covariance_type):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    params = {"covariance_type": covariance_type, "tol": 0, "max_iter": 30}
+    with pytest.warns(ConvergenceWarning):
+        plain = GaussianMixture(1, **params).fit(X)
+    with pytest.warns(ConvergenceWarning):
+        fast = GaussianMixture(1, acceleration="squarem", **params).fit(X)
+    np.testing.assert_allclose(fast.means_, plain.means_, rtol=1e-12)
+    np.testing.assert_allclose(fast.covariances_, plain.covariances_, rtol=1e-12)

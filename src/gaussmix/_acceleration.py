@@ -68,7 +68,10 @@ class Squarem:
         x = [_coordinates(parameters) for parameters in (zeroth, first, second)]
         step = x[1] - x[0]
         bend = x[2] - x[1] - step
-        length = _norm(step, first) / _norm(bend, first)
+        bent = _norm(bend, first)
+        if not bent > 0:
+            return None  # EM has arrived, to the last bit
+        length = _norm(step, first) / bent
         self._was_longest = not length < self._longest
         length = min(length, self._longest)
         if not length > 1.0:
