@@ -147,6 +147,21 @@ def test_far_from_the_optimum_steps_are_plain():
         assert accelerate(before, after, 1.01 * _acceleration.LARGEST_GAIN) is after
 
 
+@pytest.mark.parametrize(
+    ("covariance_type", "floor", "seed"), [("full", 0.4, 2), ("diag", 0.5, 1)]
+)
+def test_extrapolated_points_respect_the_variance_floor(covariance_type, floor, seed):
+    """Below the floor the likelihood is greater than where any step can stay."""
+    rng = np.random.default_rng(seed)
+    means = np.array([[0.0, 0.0], [2.0, 0.5], [0.5, 2.5]])
+    X = means[rng.integers(0, 3, 1500)] + rng.normal(size=(1500, 2))
+    model = fit(
+        X, "squarem", covariance_type=covariance_type, variance_floor=floor, reg_covar=0, tol=1e-9
+    )
+    assert model.converged_
+    assert (np.diff(model.lower_bounds_) >= -1e-12).all()
+
+
 @pytest.mark.parametrize("covariance_type", FAMILIES)
 def test_a_run_that_has_arrived_stays(covariance_type):
     X = np.random.default_rng(0).normal(size=(50, 2))

@@ -112,7 +112,10 @@ def test_fit_writes_the_model_that_the_class_fits(run, old_faithful):
 def test_the_defaults_of_fit_are_those_of_the_class():
     args = cli._parser().parse_args(["fit", "data.csv", "-k", "1", "-o", "m.npz"])
     parameters = inspect.signature(GaussianMixture).parameters
-    for name in ("covariance_type", "tol", "max_iter", "n_init", "init_params", "reg_covar"):
+    for name in (
+        "covariance_type", "tol", "max_iter", "n_init", "init_params", "reg_covar",
+        "variance_floor", "on_collapse",
+    ):  # fmt: skip
         assert getattr(args, name) == parameters[name].default
 
 
@@ -373,6 +376,45 @@ def test_info(run, old_faithful, covariance_type):
     for k in range(2):
         cell = f"{model.means_[k, 1]:#.5g} ({np.sqrt(expected(k)):#.3g})"
         assert re.search(rf"^ +{k}  {model.weights_[k]:.4f} .* {re.escape(cell)}$", text, re.M)
+
+
+def test_components_that_collapse(run, old_faithful):
+    write_csv("twice.csv", [*old_faithful, *[(9.0, 9.0)] * 20], header="eruptions,waiting")
+    fit = ["fit", "twice.csv", "-k", 3, "-o", "m.npz", "--reg-covar", 0]
+    status, _, err = run(*fit)
+    assert status == 2
+    assert "raise --variance-floor (now 0" in err
+    assert "set --on-collapse drop or --on-collapse reseed" in err
+
+    status, out, err = run(*fit, "--on-collapse", "drop")
+    assert status == 0
+    assert "warning: twice.csv: Components collapsed: component" in err
+    assert "no spread of its own in column 1 (eruptions)" in err or "eruptions" in err
+    line = "collapsed in the start with 20 effective rows and was dropped"
+    assert line in out
+    text = run("info", "m.npz")[1]
+    assert line in text
+    assert text.startswith("2 components")
+    (collapse,) = json.loads(run("info", "m.npz", "--json")[1])["collapses"]
+    assert (collapse["action"], collapse["iteration"]) == ("drop", 0)
+
+    status, out, err = run(*fit, "--variance-floor", "1e-4")
+    assert (status, err) == (0, "")
+    assert load("m.npz").variance_floor == 1e-4
+    assert "collapsed" not in out
+    assert run(*fit, "--variance-floor", 1)[0] == 2
+
+
+def test_info_lists_a_few_collapses_and_counts_the_rest():
+    model = GaussianMixture.from_parameters([1.0], [[0.0]], [1.0])
+    model.n_iter_ = 9
+    collapse = {"component": 2, "action": "reseed", "columns": [], "effective_rows": 0.25}
+    model.collapses_ = [{**collapse, "iteration": i} for i in range(1, 9)]
+    text = cli.describe(model)
+    line = "component 2 collapsed in iteration 5 with 0.25 effective rows and was placed anew"
+    assert line in text
+    assert "iteration 6" not in text
+    assert "3 more collapses: info --json" in text
 
 
 def test_info_of_a_model_with_many_columns_fits_the_terminal(in_tmp):

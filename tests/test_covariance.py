@@ -9,7 +9,7 @@ from reference import COVARIANCE_TYPES
 
 from gaussmix import SufficientStatistics, _runtime
 from gaussmix._covariance import FAMILIES, CollapsedComponent
-from gaussmix._parameters import MixtureParameters, maximize
+from gaussmix._parameters import MixtureParameters, estimate, maximize
 
 
 def make_statistics(covariance_type, X, shares, shift, log_likelihood=0.0):
@@ -317,3 +317,126 @@ def test_matrices_that_are_not_definite_give_zeros(instruction_set, d):
         factors = inverted(given)
         assert not factors[2].any(), name
         np.testing.assert_array_equal(np.delete(factors, 2, 0), np.delete(plain, 2, 0), name)
+
+
+# --- the variance floor --------------------------------------------------------------------------
+
+
+def log_likelihood_of(covariance, scatter):
+    """Twice the log-likelihood of a covariance, less a constant, given an estimate of it."""
+    return -np.linalg.slogdet(covariance)[1] - np.trace(np.linalg.solve(covariance, scatter))
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_column_variances_are_those_of_the_rows_whatever_the_responsibilities(
+    covariance_type, X, shares
+):
+    X = X * [1e-9, 1.0, 1e9, 1.0] + [0.0, 1e6, 0.0, 0.0]
+    family = FAMILIES[covariance_type]
+    for chosen in (shares, np.eye(3)[np.arange(80) % 3], np.roll(shares, 7, axis=0)):
+        shift = np.tile(X.mean(axis=0), (3, 1))
+        parameters = maximize(make_statistics(covariance_type, X, chosen, shift), 0.0)
+        found = family.column_variances(
+            parameters.weights, parameters.means, parameters.covariances
+        )
+        assert found.shape == (4,)
+        if covariance_type == "spherical":
+            assert found.mean() == pytest.approx(X.var(axis=0).mean(), rel=1e-9)
+        else:
+            np.testing.assert_allclose(found, X.var(axis=0), rtol=1e-8)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_variances_above_the_floor_keep_every_bit(covariance_type, X, shares):
+    shift = np.zeros((3, 4))
+    statistics = make_statistics(covariance_type, X, shares, shift)
+    plain = maximize(statistics, 0.25)
+    floored = maximize(statistics, 0.25, variance_floor=1e-6)
+    np.testing.assert_array_equal(plain.covariances, floored.covariances)
+    np.testing.assert_array_equal(plain.means, floored.means)
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_the_floor_holds_in_every_direction_and_nothing_likelier_does(covariance_type):
+    rng = np.random.default_rng(5)
+    least = np.array([4.0, 1e-6, 9.0])
+    root = rng.normal(size=(2, 3, 3)) * np.sqrt(least)
+    estimates = root.transpose(0, 2, 1) @ root * [[[0.3]], [[3.0]]]
+    raised = estimates.copy() if covariance_type == "full" else estimates[0].copy()
+    FAMILIES[covariance_type].raise_variances(raised, least)
+    for scatter, found in zip(estimates, raised.reshape(-1, 3, 3), strict=False):
+        np.testing.assert_array_equal(found, found.T)
+        scaled = found / np.sqrt(np.outer(least, least))
+        values = np.linalg.eigvalsh(scaled)
+        assert values.min() >= 1 - 1e-12
+        before = np.linalg.eigvalsh(scatter / np.sqrt(np.outer(least, least)))
+        np.testing.assert_allclose(values, np.maximum(before, 1), rtol=1e-12)
+        best = log_likelihood_of(found, scatter)
+        for _ in range(300):  # other covariances within the bound
+            step = rng.normal(size=(3, 3)) * 10.0 ** rng.uniform(-6, 0)
+            values, vectors = np.linalg.eigh(scaled + step + step.T)
+            other = vectors @ (np.maximum(values, 1)[:, None] * vectors.T)
+            other = other * np.sqrt(np.outer(least, least))
+            assert log_likelihood_of(other, scatter) <= best + 1e-9 * abs(best)
+
+
+def test_the_floor_of_variances():
+    diagonal = np.array([[1.0, 5.0], [3.0, 0.0]])
+    FAMILIES["diag"].raise_variances(diagonal, np.array([2.0, 1.0]))
+    assert diagonal.tolist() == [[2.0, 5.0], [3.0, 1.0]]
+    spherical = np.array([1.0, 5.0])
+    FAMILIES["spherical"].raise_variances(spherical, np.array([2.0, 4.0]))
+    assert spherical.tolist() == [3.0, 5.0]
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+def test_a_column_of_equal_values_has_no_variance_whatever_its_mean_is_rounded_to(
+    covariance_type, shares
+):
+    X = np.column_stack([np.full(80, 0.1), np.arange(80.0), np.full(80, 1e9 / 7)])
+    shift = X[[0, 40, 79]] * (1 + 2**-52)  # as the means of the step before
+    statistics = make_statistics(covariance_type, X, shares, shift)
+    weights, means, covariances = estimate(statistics, 0.0)
+    found = FAMILIES[covariance_type].column_variances(weights, means, covariances)
+    assert found[[0, 2]].tolist() == [0.0, 0.0]
+    assert found[1] == pytest.approx(X[:, 1].var(), rel=1e-12)
+
+
+def test_columns_without_variance_get_no_floor_and_disturb_no_other():
+    estimate = np.array([[[1.0, 0.0, 0.5], [0.0, 0.0, 0.0], [0.5, 0.0, 0.25]]])
+    FAMILIES["full"].raise_variances(estimate, np.array([0.5, 0.0, 0.25]))
+    assert (estimate[0, 1] == 0).all()
+    assert (estimate[0, :, 1] == 0).all()
+    scaled = estimate[0][::2, ::2] / np.sqrt(np.outer([0.5, 0.25], [0.5, 0.25]))
+    assert np.linalg.eigvalsh(scaled).min() == pytest.approx(1, rel=1e-12)
+
+
+def test_values_that_are_not_finite_are_left_for_the_error():
+    covariances = np.array([np.eye(2), np.full((2, 2), np.nan)])
+    FAMILIES["full"].raise_variances(covariances, np.array([2.0, 2.0]))
+    np.testing.assert_allclose(covariances[0], 2 * np.eye(2))
+    with pytest.raises(CollapsedComponent) as caught:
+        FAMILIES["full"].factorise(covariances)
+    assert caught.value.component == 1
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_the_principal_axis_is_a_deviation_long_and_follows_the_columns_units(covariance_type):
+    mixture = reference.random_mixture(np.random.default_rng(2), covariance_type, 3, 4)
+    family = FAMILIES[covariance_type]
+    full = {"full": mixture.covariances, "tied": [mixture.covariances] * 3}.get(covariance_type)
+    if full is None:
+        full = [np.diag(np.broadcast_to(v, 4)) for v in mixture.covariances]
+    for k in range(3):
+        axis = family.principal_axis(mixture.covariances, k, 4)
+        assert axis @ np.linalg.solve(full[k], axis) == pytest.approx(1, rel=1e-9)
+        deviations = np.sqrt(np.diagonal(full[k]))
+        correlation = full[k] / np.outer(deviations, deviations)
+        longest = np.linalg.eigvalsh(correlation)[-1]
+        assert np.sum((axis / deviations) ** 2) == pytest.approx(longest, rel=1e-9)
+    if covariance_type != "spherical":
+        scale = np.array([1e-3, 1.0, 7.0, 1e5])
+        units = scale**2 if covariance_type == "diag" else np.outer(scale, scale)
+        np.testing.assert_allclose(
+            family.principal_axis(mixture.covariances * units, 2, 4), axis * scale, rtol=1e-9
+        )

@@ -174,3 +174,91 @@ def test_minus_infinity_wins_only_over_nothing():
     lost, good = ended(-np.inf), ended(-1e9)
     assert best_of([lost, good]) is good
     assert best_of([lost, ended(np.nan)]) is lost
+
+
+def collapsing_at(steps, bounds):
+    """As `scripted`, but the steps from these parameters collapse."""
+    accumulate, plain = scripted(bounds)
+
+    def maximize(statistics, parameters):
+        if parameters in steps:
+            raise CollapsedComponent(0, [])
+        return plain(statistics, parameters)
+
+    return accumulate, maximize
+
+
+def test_a_step_that_collapses_is_recovered_and_changes_are_measured_anew():
+    asked = []
+
+    def recover(statistics, parameters, iteration):
+        asked.append((parameters, iteration))
+        return 10
+
+    bounds = [-9.0, -5.0, *[np.nan] * 8, -5.0, -4.9]
+    seen = []
+    result = run(
+        *collapsing_at([1], bounds), 0, tol=0.5, max_iter=9, recover=recover,
+        on_iteration=lambda *call: seen.append(call),
+    )  # fmt: skip
+    assert asked == [(1, 2)]
+    # The recovered parameters have the same bound, which is not convergence.
+    assert result.lower_bounds == [-9.0, -5.0, -5.0, -4.9]
+    assert (result.converged, result.recovered_last, result.parameters) == (True, False, 12)
+    assert seen == [(1, np.inf), (2, 4.0), (3, np.inf), (4, pytest.approx(0.1))]
+
+
+def test_a_small_gain_before_a_recovery_is_not_convergence():
+    bounds = [-9.0, -8.9, np.nan, -8.8, -8.7]
+    result = run(*collapsing_at([1], bounds), 0, tol=0.5, max_iter=2, recover=lambda *_: 3)
+    assert (result.converged, result.recovered_last, result.parameters) == (False, True, 3)
+
+
+def test_the_bound_may_fall_after_a_recovery():
+    result = run(
+        *collapsing_at([1], [-9.0, -2.0, np.nan, -7.0, -6.9]), 0, tol=0.5, max_iter=9,
+        recover=lambda *_: 3,
+    )  # fmt: skip
+    assert (result.lower_bounds, result.converged) == ([-9.0, -2.0, -7.0, -6.9], True)
+
+
+def test_what_cannot_be_recovered_is_an_error():
+    def recover(statistics, parameters, iteration):
+        raise CollapsedComponent(3, [1])
+
+    with pytest.raises(CollapsedComponent) as caught:
+        run(*collapsing_at([0], [-1.0]), 0, tol=0.5, max_iter=9, recover=recover)
+    assert caught.value.component == 3
+
+
+def test_acceleration_forgets_its_path_after_a_recovery():
+    class Forgetful(Jump):
+        forgotten = 0
+
+        def forget(self):
+            self.forgotten += 1
+
+    jump = Forgetful(at=None, by=0)
+    bounds = [-9.0, -5.0, np.nan, -4.0, -3.9]
+    run(
+        *collapsing_at([1], bounds), 0, tol=0.5, max_iter=9, recover=lambda *_: 3,
+        accelerate=jump,
+    )  # fmt: skip
+    assert (jump.forgotten, jump.rejections) == (1, 0)
+
+
+def test_an_extrapolated_point_that_collapses_is_taken_back_not_recovered():
+    jump = Jump(at=2, by=3)
+    bounds = [-9.0, -8.0, -7.0, -6.9, np.nan, -5.0]
+    result = run(
+        *collapsing_at([5], bounds), 0, tol=0.5, max_iter=9, accelerate=jump,
+        recover=lambda *_: pytest.fail("asked"),
+    )  # fmt: skip
+    assert (result.lower_bounds[2], jump.rejections) == (-8.0, 1)
+
+
+def test_a_bound_of_parameters_that_were_given_up_wins_over_nothing_only():
+    stale = EMResult(None, [-9.0, 50.0], 2, False, recovered_last=True)
+    good = ended(-4.0)
+    assert best_of([stale, good]) is good
+    assert best_of([stale]) is stale

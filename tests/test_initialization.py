@@ -128,6 +128,18 @@ def test_components_whose_coordinates_are_paired_otherwise_are_another_start():
         assert not starts.repeats(parameters)
 
 
+def test_a_start_with_fewer_components_is_another_start():
+    """As where a component has collapsed and was dropped."""
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    starts = DistinctStarts(Rows(X).scan())
+    for k in (3, 2, 1):
+        parameters = MixtureParameters.from_covariances(
+            "spherical", np.full(k, 1 / k), X[:k], np.ones(k)
+        )
+        assert not starts.repeats(parameters)
+        assert starts.repeats(parameters)
+
+
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_random_responsibilities_come_from_one_stream(covariance_type):
     X = np.random.default_rng(3).normal(size=(500, 2)) + 7

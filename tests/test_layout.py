@@ -26,6 +26,7 @@ ORDER = [
     "mixture",
     "_em",
     "_acceleration",
+    "_recovery",
     "_initialization",
     "_passes",
     "_scores",

@@ -103,6 +103,8 @@ DEFAULTS = {
     "verbose_interval": 10,
     "n_threads": None,
     "acceleration": None,
+    "variance_floor": 0.0,
+    "on_collapse": "raise",
 }
 
 GOOD = [
@@ -123,6 +125,8 @@ GOOD = [
     ("verbose_interval", 1),
     *(("n_threads", v) for v in (1, np.int64(64), None)),
     *(("acceleration", v) for v in (None, "squarem")),
+    *(("variance_floor", v) for v in (0, 1e-3, np.float32(0.5), Fraction(1, 3), 1 - 1e-12)),
+    *(("on_collapse", v) for v in ("raise", "reseed", "drop")),
 ]
 
 BAD = [
@@ -142,6 +146,8 @@ BAD = [
     *(("verbose_interval", v) for v in (0, 2.0, True)),
     *(("n_threads", v) for v in (0, -2, 1.0, True, "2")),
     *(("acceleration", v) for v in ("SQUAREM", True, "", ["squarem"], np.array(["squarem"]))),
+    *(("variance_floor", v) for v in (-1e-9, 1, 1.0, np.nan, np.inf, None, "0.1", True)),
+    *(("on_collapse", v) for v in ("Drop", None, True, "ignore", ["drop"])),
 ]
 
 
@@ -879,6 +885,8 @@ def test_ill_defined_names_component_columns_and_remedies():
         "3 effective rows",
         "column 1 ('waiting')",
         "reg_covar (now 0;",
+        "variance_floor (now 0;",
+        'on_collapse="drop" or on_collapse="reseed"',
         "fewer components",
         'covariance_type="diag"',
         "float64",
@@ -896,11 +904,13 @@ def test_ill_defined_shared_covariance_and_several_columns():
     assert "column 0, column 3" in message
     assert "float64" not in message
     assert "weight" not in message
+    assert "on_collapse" not in message
 
 
 def test_ill_defined_does_not_propose_what_is_already_done():
-    message = str(validation.ill_defined(component=0, covariance_type="diag"))
+    message = str(validation.ill_defined(component=0, covariance_type="diag", on_collapse="drop"))
     assert 'covariance_type="diag"' not in message
+    assert "on_collapse" not in message
 
 
 def test_the_message_is_scikit_learns():
@@ -909,6 +919,21 @@ def test_the_message_is_scikit_learns():
         mixture.GaussianMixture(1, reg_covar=0).fit(np.zeros((5, 2)))
     ours = str(validation.ill_defined(component=0))
     assert ours.startswith(str(theirs.value))
+
+
+def test_collapses_are_told_up_to_a_few():
+    collapse = {
+        "iteration": 4, "component": 1, "action": "drop", "columns": [0],
+        "effective_rows": 3.21234,
+    }  # fmt: skip
+    others = [{**collapse, "action": "reseed", "columns": [], "iteration": i} for i in range(6)]
+    message = str(validation.collapse_warning([collapse, *others], ["length", "width"]))
+    assert (
+        "component 1 in iteration 4 (3.21 effective rows, no spread of its own in column 0"
+        " ('length')) was dropped; component 1 in iteration 0 (3.21 effective rows) was placed"
+    ) in message
+    assert "and 2 more" in message
+    assert "collapses_" in message
 
 
 def test_constant_columns_are_named():

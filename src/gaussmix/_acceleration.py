@@ -7,10 +7,12 @@ estimates how far that direction still leads and goes there at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 
+from ._covariance import CollapsedComponent
 from ._parameters import MixtureParameters
 
 # Gain of a plain step, in nats per unit of weight, from which on steps are extrapolated. Earlier
@@ -26,9 +28,16 @@ class Squarem:
 
     Every third pass is made at an extrapolated point; `_em.run` returns to the plain iterate when
     the log-likelihood there is lower, which the pass tells for nothing.
+
+    Parameters
+    ----------
+    constrain : callable, optional
+        ``constrain(parameters) -> parameters`` moves an extrapolated point to where the M-steps
+        stay. Beyond a bound the log-likelihood may be greater than any step can reach again.
     """
 
-    def __init__(self):
+    def __init__(self, constrain: Callable | None = None):
+        self._constrain = constrain
         self._path: list[MixtureParameters] = []
         self._proposal: MixtureParameters | None = None
         self._longest = 1.0
@@ -63,6 +72,10 @@ class Squarem:
         self._proposal = None
         self._longest = max(1.0, self._longest / GROWTH)
 
+    def forget(self) -> None:
+        """Begin anew: the run has been taken to parameters that no step led to."""
+        self._path = []
+
     def _extrapolated(self, zeroth, first, second) -> MixtureParameters | None:
         """``x0 + 2 a r + a^2 v`` from three iterates, with ``a = |r| / |v|``; or None."""
         x = [_coordinates(parameters) for parameters in (zeroth, first, second)]
@@ -78,7 +91,13 @@ class Squarem:
             if self._was_longest:
                 self._longest *= GROWTH
             return None
-        return _at(x[0] + (2 * length) * step + (length * length) * bend, first)
+        proposal = _at(x[0] + (2 * length) * step + (length * length) * bend, first)
+        if proposal is None or self._constrain is None:
+            return proposal
+        try:
+            return self._constrain(proposal)
+        except CollapsedComponent:
+            return None
 
 
 def _coordinates(parameters: MixtureParameters) -> np.ndarray:

@@ -92,6 +92,22 @@ def _is_definite(matrices: np.ndarray, factors: np.ndarray) -> np.ndarray:
     return ((unexplained > 0) & (unexplained < tolerance)).all(axis=-1)
 
 
+def _raise_eigenvalues(matrices: np.ndarray, least: np.ndarray) -> None:
+    """`CovarianceFamily.raise_variances` of matrices (K, d, d)."""
+    # Where the least variance is zero there is nothing to raise, nor a unit to do it in.
+    usable = np.flatnonzero((least > 0) & (least < np.inf))
+    unit = np.sqrt(least[usable])
+    for matrix in matrices:
+        block = matrix[np.ix_(usable, usable)] / unit / unit[:, None]
+        if not np.isfinite(block).all():
+            continue  # `factorise` says what is wrong
+        values, vectors = np.linalg.eigh(block)
+        low = values < 1
+        # Only the directions that are short are changed: the others keep their digits.
+        lengthened = vectors[:, low] * np.sqrt(1 - values[low]) * unit[:, None]
+        matrix[np.ix_(usable, usable)] += lengthened @ lengthened.T
+
+
 def _columns_without_spread(covariance: np.ndarray) -> list[int]:
     """Columns to blame for a covariance matrix that cannot be factorised."""
     variances = covariance.diagonal()
@@ -155,6 +171,51 @@ class CovarianceFamily:
         """Add ``reg_covar`` to every variance, in place."""
         raise NotImplementedError
 
+    def column_variances(self, weights, means, covariances) -> np.ndarray:
+        """Variances of the columns in the mixture as a whole, (d,).
+
+        Within the components plus between them: for maximum likelihood estimates, with weights in
+        proportion to the rows, that is the variance of the rows themselves, whatever the
+        responsibilities were. Of a column of equal values it is zero. A "spherical" mixture knows
+        only the mean over the columns of what is within.
+        """
+        centre = weights @ means
+        variances = self._within(weights, covariances) + weights @ np.square(means - centre)
+        _clear_rounding(variances, centre)
+        return variances
+
+    def _within(self, weights, covariances):
+        """Weighted mean of the variances of the components, (d,) or ()."""
+        raise NotImplementedError
+
+    def raise_variances(self, covariances, least) -> None:
+        """Raise, in place, variances below `least`, (d,), in whatever direction.
+
+        The result is the covariance of greatest likelihood among those S with
+        ``a' S a >= a' diag(least) a`` for every direction a. With the columns in units of
+        ``sqrt(least)`` that asks for eigenvalues of at least one. There, for an estimate with
+        eigenvalues c, the likelihood of a covariance with eigenvalues t is at most the one where
+        both have the same eigenvectors (von Neumann's trace inequality); it then falls with
+        ``log t + c / t`` of each, which is least at ``t = max(c, 1)`` (cf. Ingrassia & Rocci
+        2007, Computational Statistics & Data Analysis 51, 5339-5351, where the bound is a number).
+
+        A "spherical" covariance is asked for the mean of `least` only.
+        """
+        raise NotImplementedError
+
+    def select(self, covariances, components):
+        """The covariances of some of the components, for an index array."""
+        return covariances[components]
+
+    def principal_axis(self, covariances, component: int, n_features: int) -> np.ndarray:
+        """Half the longest axis of a component's ellipsoid, (d,): one deviation long.
+
+        Lengths are compared in units of the component's own deviations, so that the columns'
+        units do not choose. Where all axes are equal it is the one that leans on every column
+        alike.
+        """
+        raise NotImplementedError
+
     def factorise(self, covariances):
         """Triangular factors of the precisions; `CollapsedComponent` if there are none."""
         raise NotImplementedError
@@ -205,6 +266,15 @@ class _Full(CovarianceFamily):
 
     def regularise(self, covariances, reg_covar):
         _diagonals(covariances)[...] += reg_covar
+
+    def _within(self, weights, covariances):
+        return weights @ _diagonals(covariances)
+
+    def raise_variances(self, covariances, least):
+        _raise_eigenvalues(covariances, least)
+
+    def principal_axis(self, covariances, component, n_features):
+        return TIED.principal_axis(covariances[component], component, n_features)
 
     def factorise(self, covariances):
         factors = _inverse_factors(covariances)
@@ -259,6 +329,23 @@ class _Tied(CovarianceFamily):
     def regularise(self, covariances, reg_covar):
         _diagonals(covariances)[...] += reg_covar
 
+    def _within(self, weights, covariances):
+        return _diagonals(covariances)
+
+    def raise_variances(self, covariances, least):
+        _raise_eigenvalues(covariances[None], least)
+
+    def select(self, covariances, components):
+        return covariances
+
+    def principal_axis(self, covariances, component, n_features):
+        deviations = np.sqrt(_diagonals(covariances))
+        values, vectors = np.linalg.eigh(covariances / deviations / deviations[:, None])
+        axis = vectors[:, -1]
+        # Its sign is anybody's choice, so it is made here.
+        axis = axis * np.sign(axis[np.argmax(np.abs(axis))])
+        return np.sqrt(values[-1]) * deviations * axis
+
     def factorise(self, covariances):
         factor = _inverse_factors(covariances[None])[0]
         if not _is_definite(covariances, factor):
@@ -310,6 +397,15 @@ class _Diagonal(CovarianceFamily):
     def regularise(self, covariances, reg_covar):
         covariances += reg_covar
 
+    def _within(self, weights, covariances):
+        return weights @ covariances
+
+    def raise_variances(self, covariances, least):
+        np.maximum(covariances, least, out=covariances)
+
+    def principal_axis(self, covariances, component, n_features):
+        return np.broadcast_to(np.sqrt(covariances[component] / n_features), n_features)
+
     def factorise(self, covariances):
         bad = ~((covariances > 0) & (covariances < np.inf))
         if bad.any():
@@ -355,6 +451,9 @@ class _Spherical(_Diagonal):
         variances /= means.shape[1]
         _clear_rounding(variances, np.abs(means).min(axis=1))
         return variances
+
+    def raise_variances(self, covariances, least):
+        np.maximum(covariances, least.mean(), out=covariances)
 
     def factorise(self, covariances):
         try:

@@ -7,7 +7,7 @@ and knows no data, no covariance shape and no thread.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,12 +29,19 @@ class EMResult:
         Number of iterations.
     converged : bool
         Whether the last change was smaller than the tolerance.
+    recovered_last : bool
+        Whether the last iteration ended in a recovery, so that the last lower bound is that of
+        parameters which were given up.
+    collapses : list of dict
+        What `recover` did on the way, where its owner records it.
     """
 
     parameters: Any
     lower_bounds: list[float]
     n_iter: int
     converged: bool
+    recovered_last: bool = False
+    collapses: list[dict] = field(default_factory=list)
 
     @property
     def lower_bound(self) -> float:
@@ -50,6 +57,7 @@ def run(
     tol: float,
     max_iter: int,
     previous_lower_bound: float = -np.inf,
+    recover: Callable | None = None,
     accelerate=None,
     on_iteration: Callable[[int, float], None] | None = None,
 ) -> EMResult:
@@ -73,12 +81,17 @@ def run(
         Largest number of iterations; 0 returns the start.
     previous_lower_bound : float, default=-inf
         Lower bound before the first iteration, for a run that continues another.
+    recover : callable, optional
+        ``recover(statistics, parameters, iteration) -> parameters`` is asked for the outcome of a
+        plain step whose covariance collapsed; without it that is an error. The lower bound may
+        fall in the iteration after, and changes are measured anew from there.
     accelerate : callable, optional
         ``accelerate(before, after, gain) -> parameters`` chooses where to go on after the step
         from `before` to `after`: there, or at an extrapolated point. Where the lower bound at
         such a point is below the last one, or a covariance collapses, its method `rejected` is
         called and the run goes back to `after`; that pass counts as an iteration whose lower bound
-        is the last one again. Convergence is looked for only where a plain step led.
+        is the last one again. Convergence is looked for only where a plain step led. After a
+        recovery its method `forget` is called.
     on_iteration : callable, optional
         Called after each iteration with its number, from 1, and the change of the lower bound.
 
@@ -90,43 +103,51 @@ def run(
     parameters = target = start  # `target` is where a plain step led
     lower_bound = previous_lower_bound
     lower_bounds: list[float] = []
-    converged = False
+    converged = recovered = False
     while len(lower_bounds) < max_iter and not converged:
         statistics = accumulate(parameters)
         previous = lower_bound
         lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
         plain = parameters is target
-        step = None
+        step, recovered = None, False
         if plain or previous <= lower_bound < np.inf:
             try:
                 step = maximize(statistics, parameters)
             except CollapsedComponent:
-                if plain:
+                if plain and recover is None:
                     raise
+                if plain:
+                    step = recover(statistics, parameters, len(lower_bounds) + 1)
+                    recovered = True
         if step is None:
             accelerate.rejected()
             parameters, lower_bound = target, previous
         else:
-            converged = plain and abs(lower_bound - previous) < tol
+            converged = plain and not recovered and abs(lower_bound - previous) < tol
             before, parameters, target = parameters, step, step
-            if accelerate is not None:
+            if accelerate is not None and recovered:
+                accelerate.forget()
+            elif accelerate is not None:
                 parameters = accelerate(before, target, lower_bound - previous)
         lower_bounds.append(lower_bound)
         if on_iteration is not None:
             on_iteration(len(lower_bounds), lower_bound - previous)
         if not lower_bound < np.inf:
             break
-    return EMResult(target, lower_bounds, len(lower_bounds), converged)
+        if recovered:
+            lower_bound = -np.inf  # that of the parameters before tells nothing about those after
+    return EMResult(target, lower_bounds, len(lower_bounds), converged, recovered)
 
 
 def best_of(results: Iterable[EMResult]) -> EMResult | None:
     """The run with the greatest last lower bound, the first of equals.
 
-    NaN and plus infinity never win; None when there is nothing else.
+    NaN and plus infinity never win; None when there is nothing else. A bound that a collapsing
+    component may have driven up counts as minus infinity.
     """
-    best = None
+    best, greatest = None, -np.inf
     for result in results:
-        usable = result.lower_bound < np.inf
-        if usable and (best is None or result.lower_bound > best.lower_bound):
-            best = result
+        bound = -np.inf if result.recovered_last else result.lower_bound
+        if bound < np.inf and (best is None or bound > greatest):
+            best, greatest = result, bound
     return best

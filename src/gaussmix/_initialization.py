@@ -11,7 +11,7 @@ import numpy as np
 
 from . import _passes
 from ._covariance import FAMILIES
-from ._parameters import MixtureParameters, estimate, maximize
+from ._parameters import MixtureParameters, estimate, factorised
 from ._validation import convergence_warning, warn
 
 # Centres are sought on at most this many rows plus this many for each component, spread evenly
@@ -47,11 +47,13 @@ def initial_parameters(
     *,
     init_params: str,
     reg_covar: float,
+    variance_floor: float = 0.0,
     random_state,
     scan,
     weights=None,
     means=None,
     precisions=None,
+    finish=factorised,
 ) -> MixtureParameters:
     """Parameters for the first E-step.
 
@@ -64,12 +66,17 @@ def initial_parameters(
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}
     reg_covar : float
         Added to every variance, in squared units of the data.
+    variance_floor : float, default=0.0
+        Least variance as a fraction of the columns' variances; given precisions stay as they are.
     random_state : RandomState or Generator
     scan : Scan
         Column means and variances of the rows.
     weights, means, precisions : ndarray, optional
         Given parameters. Each replaces the one found; with all three nothing is searched. As in
         scikit-learn, given means do not guide the search, whose covariances stay beside them.
+    finish : callable, optional
+        ``finish(statistics, weights, means, covariances) -> MixtureParameters`` makes parameters
+        of the estimates and decides what becomes of a covariance that is not positive definite.
 
     Returns
     -------
@@ -78,7 +85,7 @@ def initial_parameters(
     Raises
     ------
     CollapsedComponent
-        If a covariance of the start is not positive definite.
+        If a covariance of the start is not positive definite, unless `finish` knows better.
     """
     if weights is not None and means is not None and precisions is not None:
         return _with_precisions(covariance_type, weights, means, precisions)
@@ -92,14 +99,14 @@ def initial_parameters(
         # is taken here directly; it does not depend on reg_covar being small, nor on the scatter
         # of the data about the origin, from which scikit-learn starts when the family is "tied".
         statistics = _passes.accumulate_nearest(rows, centres, covariance_type)
-    if weights is None and means is None and precisions is None:
-        return maximize(statistics, reg_covar)
-    found_weights, found_means, covariances = estimate(statistics, reg_covar)
+    found_weights, found_means, covariances = estimate(
+        statistics, reg_covar, variance_floor=variance_floor
+    )
     weights = found_weights if weights is None else weights
     means = found_means if means is None else means
     if precisions is not None:
         return _with_precisions(covariance_type, weights, means, precisions)
-    return MixtureParameters.from_covariances(covariance_type, weights, means, covariances)
+    return finish(statistics, weights, means, covariances)
 
 
 class DistinctStarts:
@@ -129,8 +136,9 @@ class DistinctStarts:
         )
         # An order that depends on the components alone: by a combination of all their marks.
         marks = marks[np.argsort(marks @ np.cos(np.arange(marks.shape[1])))]
-        if any(np.abs(marks - other).max() <= SAME_START for other in self._seen):
-            return True
+        for other in self._seen:
+            if other.shape == marks.shape and np.abs(marks - other).max() <= SAME_START:
+                return True
         self._seen.append(marks)
         return False
 

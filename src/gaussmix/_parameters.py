@@ -110,25 +110,47 @@ class MixtureParameters:
         return cls(covariance_type, weights, means, covariances, factors)
 
 
-def estimate(statistics, reg_covar, previous=None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def estimate(
+    statistics, reg_covar, previous=None, variance_floor=0.0
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights, means and regularised covariances from statistics; see `maximize`."""
     family = FAMILIES[statistics.covariance_type]
     row_weight = statistics.total_weight / max(statistics.n_rows, 1)
     nk = statistics.weight + _WEIGHT_FLOOR * row_weight
+    weights = nk / nk.sum()
     means = statistics.shift + statistics.first / nk[:, None]
     covariances = family.maximize(statistics, nk, means)
+    if variance_floor > 0:
+        # Before `reg_covar`: the columns of the rows themselves.
+        least = variance_floor * family.column_variances(weights, means, covariances)
     if previous is not None and not statistics.weight.all():
         empty = statistics.weight == 0
         means[empty] = previous.means[empty]
     family.regularise(covariances, reg_covar)
-    return nk / nk.sum(), means, covariances
+    if variance_floor > 0:
+        family.raise_variances(covariances, least)
+    return weights, means, covariances
 
 
-def maximize(statistics, reg_covar, previous=None) -> MixtureParameters:
+def factorised(statistics, weights, means, covariances) -> MixtureParameters:
+    """Parameters from an estimate; `CollapsedComponent` with the component's weight and rows."""
+    try:
+        return MixtureParameters.from_covariances(
+            statistics.covariance_type, weights, means, covariances
+        )
+    except CollapsedComponent as collapsed:
+        if collapsed.component is not None:
+            collapsed.weight = float(weights[collapsed.component])
+            collapsed.effective_rows = float(statistics.weight[collapsed.component])
+        raise
+
+
+def maximize(statistics, reg_covar, previous=None, variance_floor=0.0) -> MixtureParameters:
     """The M-step: the parameters that fit the statistics best.
 
     The component weights are ``N_k + 10 eps`` over their sum, the means ``shift + first / N_k``,
-    and ``reg_covar`` is added to every variance, as in scikit-learn.
+    and ``reg_covar`` is added to every variance, as in scikit-learn. Variances that are below the
+    floor then are raised to it.
 
     Parameters
     ----------
@@ -138,6 +160,9 @@ def maximize(statistics, reg_covar, previous=None) -> MixtureParameters:
     previous : MixtureParameters, optional
         A component that got no weight at all keeps its mean from here, and its covariance is
         ``reg_covar`` alone. Without it the mean becomes the point of reference of the statistics.
+    variance_floor : float, default=0.0
+        Least variance of a component in any direction, as a fraction of the columns' variances,
+        which the statistics tell.
 
     Returns
     -------
@@ -148,13 +173,14 @@ def maximize(statistics, reg_covar, previous=None) -> MixtureParameters:
     CollapsedComponent
         If a covariance is not positive definite, with the component's weight and rows.
     """
-    weights, means, covariances = estimate(statistics, reg_covar, previous)
-    try:
-        return MixtureParameters.from_covariances(
-            statistics.covariance_type, weights, means, covariances
-        )
-    except CollapsedComponent as collapsed:
-        if collapsed.component is not None:
-            collapsed.weight = float(weights[collapsed.component])
-            collapsed.effective_rows = float(statistics.weight[collapsed.component])
-        raise
+    return factorised(statistics, *estimate(statistics, reg_covar, previous, variance_floor))
+
+
+def constrained(parameters: MixtureParameters, least: np.ndarray) -> MixtureParameters:
+    """The parameters with variances below `least`, (d,), raised to it."""
+    family = FAMILIES[parameters.covariance_type]
+    covariances = family.covariances(parameters.precisions_cholesky)
+    family.raise_variances(covariances, least)
+    return MixtureParameters.from_covariances(
+        parameters.covariance_type, parameters.weights, parameters.means, covariances
+    )

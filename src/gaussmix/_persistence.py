@@ -5,7 +5,7 @@ every byte is determined by the model: members in a fixed order, stored uncompre
 stamps. All arrays are little-endian. ::
 
     metadata         ASCII JSON as bytes: format and library version, constructor parameters,
-                     converged, n_iter, names of the columns
+                     converged, n_iter, collapses, names of the columns
     weights          (K,), float32 or float64
     means            (K, d), float32 or float64
     covariances      (K, d, d), (d, d), (K, d) or (K,), float32 or float64
@@ -27,6 +27,7 @@ one is complete and on disk.
 from __future__ import annotations
 
 import contextlib
+import copy
 import errno
 import json
 import math
@@ -43,10 +44,15 @@ import numpy as np
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
-# Constructor parameters that a format version brought, with what earlier files mean.
-_NEW_PARAMETERS = {2: {"acceleration": None}}
+# Constructor parameters and entries of the metadata that a format version brought, with what
+# earlier files mean.
+_NEW_PARAMETERS = {
+    2: {"acceleration": None},
+    3: {"variance_floor": 0.0, "on_collapse": "raise"},
+}
+_NEW_ENTRIES = {3: {"collapses": []}}
 
 # In the order in which they stand in the file. The last three are there when the parameter was
 # given.
@@ -55,6 +61,7 @@ _INITIAL = ("weights_init", "means_init", "precisions_init")
 _MEMBERS = ("metadata", *_FITTED, *_INITIAL)
 
 _METADATA_KEYS = (
+    "collapses",
     "converged",
     "feature_names",
     "format_version",
@@ -99,7 +106,8 @@ def save(path: str | os.PathLike, contents: Mapping[str, Any]) -> None:
         symbolic link, a device or a write-protected file is not.
     contents : mapping
         ``weights`` (K,), ``means`` (K, d), ``covariances`` (shape by covariance type), all float32
-        or float64; ``converged`` bool, ``n_iter`` int, ``lower_bound`` float (finite or -inf),
+        or float64; ``converged`` bool, ``n_iter`` int, ``collapses`` list of dict as
+        `GaussianMixture.collapses_`, ``lower_bound`` float (finite or -inf),
         ``lower_bounds`` sequence of float, ``feature_names`` sequence of d strings or None,
         ``library_version`` str, and ``parameters``, a mapping of every constructor parameter. A
         ``random_state`` that is a generator is saved as None: its state belongs to the running
@@ -176,6 +184,7 @@ def _members_of(contents: Mapping[str, Any]) -> dict[str, np.ndarray]:
         "parameters": parameters,
         "converged": _plain(contents["converged"]),
         "n_iter": _plain(contents["n_iter"]),
+        "collapses": contents["collapses"],
         "feature_names": None if names is None else [_plain(name) for name in names],
     }
     _check_metadata(metadata)
@@ -242,7 +251,25 @@ _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "verbose_interval": lambda value: _is_int(value, 1),
     "n_threads": lambda value: value is None or _is_int(value, 1),
     "acceleration": lambda value: value in (None, "squarem"),
+    "variance_floor": lambda value: _is_number(value) and value < 1,
+    "on_collapse": lambda value: value in ("raise", "reseed", "drop"),
 }
+
+_COLLAPSE: dict[str, Callable[[Any], bool]] = {
+    "iteration": lambda value: _is_int(value, 0),
+    "component": lambda value: _is_int(value, 0),
+    "action": lambda value: value in ("reseed", "drop"),
+    "columns": lambda value: type(value) is list and all(_is_int(column, 0) for column in value),
+    "effective_rows": _is_number,
+}
+
+
+def _is_collapse(value: Any) -> bool:
+    return (
+        type(value) is dict
+        and set(value) == set(_COLLAPSE)
+        and all(is_valid(value[name]) for name, is_valid in _COLLAPSE.items())
+    )
 
 
 def _check_metadata(metadata: Mapping[str, Any]) -> None:
@@ -253,6 +280,9 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
         raise _Refusal(f"converged is {metadata['converged']!r}, and not True or False")
     if not _is_int(metadata["n_iter"], 0):
         raise _Refusal(f"n_iter is {metadata['n_iter']!r}, and not a number of iterations")
+    collapses = metadata["collapses"]
+    if type(collapses) is not list or not all(map(_is_collapse, collapses)):
+        raise _Refusal(f"collapses is not a list of entries with exactly {sorted(_COLLAPSE)}")
     names = metadata["feature_names"]
     if names is not None and not (
         type(names) is list and all(type(name) is str for name in names)
@@ -293,6 +323,9 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
     for name in _INITIAL:
         if 0 in shapes.get(name, ()):
             raise _Refusal(f"{name} has the shape {shapes[name]}")
+    blamed = [column for collapse in metadata["collapses"] for column in collapse["columns"]]
+    if any(column >= d for column in blamed):
+        raise _Refusal(f"collapses names column {max(blamed)}, and the model has {d}")
     names = metadata["feature_names"]
     if names is not None and len(names) != d:
         raise _Refusal(f"it names {len(names)} columns, and has {d}")
@@ -615,7 +648,7 @@ def _read_metadata(file: BinaryIO, member: _Member) -> dict[str, Any]:
                 f"{metadata.get('library_version')}; this gaussmix reads versions up to "
                 f"{FORMAT_VERSION}. Install a newer gaussmix"
             )
-        is_sound = _is_int(version, 1) and set(metadata) == set(_METADATA_KEYS)
+        is_sound = _is_int(version, 1) and set(metadata) == _metadata_keys(version)
         # Equal only without duplicate keys, NaN, spare spaces and numbers written in other ways.
         is_sound = is_sound and _metadata_bytes(metadata) == text
     except (ValueError, TypeError, KeyError, RecursionError) as error:
@@ -625,15 +658,25 @@ def _read_metadata(file: BinaryIO, member: _Member) -> dict[str, Any]:
     return _brought_up_to_date(metadata)
 
 
+def _metadata_keys(version: int) -> set[str]:
+    """The entries of the metadata in a format version."""
+    later = {name for since, new in _NEW_ENTRIES.items() if since > version for name in new}
+    return {*_METADATA_KEYS} - later
+
+
 def _brought_up_to_date(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Metadata of any format version with the parameters of this one."""
-    parameters = metadata["parameters"]
-    for version, new in _NEW_PARAMETERS.items():
-        if metadata["format_version"] < version and type(parameters) is dict:
+    """Metadata of any format version with the entries and parameters of this one."""
+    version, parameters = metadata["format_version"], metadata["parameters"]
+    for since, new in _NEW_PARAMETERS.items():
+        if version < since and type(parameters) is dict:
             if not new.keys().isdisjoint(parameters):
                 raise _Refusal(f"it has {sorted(new)}, unknown to its format version")
             parameters = {**parameters, **new}
-    return {**metadata, "parameters": parameters}
+    entries = {}
+    for since, new in _NEW_ENTRIES.items():
+        if version < since:
+            entries |= copy.deepcopy(new)
+    return {**metadata, **entries, "parameters": parameters}
 
 
 def _first_line(error: Exception) -> str:

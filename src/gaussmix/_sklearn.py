@@ -155,14 +155,16 @@ class EstimatorMixin:
     def to_sklearn(self):
         """A fitted `sklearn.mixture.GaussianMixture` with the same parameters and results.
 
-        Needs scikit-learn. Arrays are copied; `n_threads` and `acceleration`, which it does not
-        have, are left out.
+        Needs scikit-learn. Arrays are copied; parameters that it does not have are left out, and
+        its `n_components` is the number of components that there are.
         """
         from sklearn.mixture import GaussianMixture
 
         parameters = self._parameters()
         params = self.get_params()
-        del params["n_threads"], params["acceleration"]
+        for name in ("n_threads", "acceleration", "variance_floor", "on_collapse"):
+            del params[name]
+        params["n_components"] = parameters.n_components
         theirs = GaussianMixture(**params)
         fitted = {
             "covariances_": parameters.definite_covariances(),
@@ -205,6 +207,7 @@ class EstimatorMixin:
         state["lower_bound_"] = float(fitted.lower_bound_)
         # Recorded since scikit-learn 1.7.
         state["lower_bounds_"] = [float(bound) for bound in getattr(fitted, "lower_bounds_", [])]
+        state["collapses_"] = []
         state["n_features_in_"] = fitted.means_.shape[1]
         if hasattr(fitted, "feature_names_in_"):
             state["feature_names_in_"] = fitted.feature_names_in_.copy()

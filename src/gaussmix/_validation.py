@@ -37,6 +37,7 @@ __all__ = [
     "check_parameters",
     "check_random_state",
     "check_sample_weight",
+    "collapse_warning",
     "computing_dtype",
     "constant_columns_warning",
     "convergence_warning",
@@ -48,11 +49,14 @@ __all__ = [
 
 COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 ACCELERATIONS = ("squarem",)
+ON_COLLAPSE = ("raise", "reseed", "drop")
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
 
 _ESTIMATOR = "GaussianMixture"
 
 Result = TypeVar("Result")
+
+_MOST_LISTED = 5  # collapses that a warning describes
 
 
 # -------------------------------------------------------------------------------------------------
@@ -148,6 +152,8 @@ def ill_defined(
     feature_names: Sequence[str] | None = None,
     covariance_type: str = "full",
     reg_covar: float = 0.0,
+    variance_floor: float = 0.0,
+    on_collapse: str = "raise",
     dtype: Any = np.float64,
 ) -> IllDefinedCovarianceError:
     """The exception for a covariance that has no Cholesky factor; the caller raises it.
@@ -165,8 +171,9 @@ def ill_defined(
     feature_names : sequence of str or None
         Names of the columns of X, when it had any.
     covariance_type : {"full", "tied", "diag", "spherical"}
-    reg_covar : float
-        The value the fit used.
+    reg_covar, variance_floor : float
+    on_collapse : {"raise", "reseed", "drop"}
+        The values the fit used.
     dtype : dtype
         The precision of X: float32 rows get the advice to try float64.
     """
@@ -192,8 +199,17 @@ def ill_defined(
             f"raise reg_covar (now {reg_covar:g}; it is added to the variance of every column, so"
             " compare it with the square of a column's spread)"
         ),
+        (
+            f"raise variance_floor (now {variance_floor:g}; 0.001 keeps every variance above a"
+            " thousandth of its column's, unless the column is constant)"
+        ),
         "use fewer components",
     ]
+    if component is not None and on_collapse == "raise":
+        remedies.append(
+            'set on_collapse="drop" or on_collapse="reseed" to go on without the component or with'
+            " it placed elsewhere"
+        )
     if covariance_type in ("full", "tied"):
         remedies.append('use covariance_type="diag", or drop columns that follow from others')
     if len(columns) == 1:
@@ -212,6 +228,28 @@ def ill_defined(
     error.effective_rows = effective_rows
     error.columns = tuple(int(column) for column in columns)
     return error
+
+
+def collapse_warning(
+    collapses: Sequence[Mapping[str, Any]], feature_names: Sequence[str] | None
+) -> ConvergenceWarning:
+    """A warning, to pass to `warnings.warn`, about components dropped or placed anew."""
+    done = {"drop": "dropped", "reseed": "placed anew"}
+    parts = []
+    for collapse in collapses[:_MOST_LISTED]:
+        columns = ", ".join(_column_label(column, feature_names) for column in collapse["columns"])
+        where = f", no spread of its own in {columns}" if columns else ""
+        parts.append(
+            f"component {collapse['component']} in iteration {collapse['iteration']}"
+            f" ({collapse['effective_rows']:.3g} effective rows{where}) was"
+            f" {done[collapse['action']]}"
+        )
+    if len(collapses) > len(parts):
+        parts.append(f"and {len(collapses) - len(parts)} more")
+    return convergence_warning(
+        f"Components collapsed: {'; '.join(parts)}. collapses_ lists them. Fewer components, a"
+        " higher variance_floor or another start may suit the data better."
+    )
 
 
 def constant_columns_warning(
@@ -356,6 +394,11 @@ _CONSTRAINTS = {
         "an int in the range [1, inf) or None",
     ),
     "acceleration": _one_of_or_none(ACCELERATIONS),
+    "variance_floor": (
+        lambda value: _is_float(value) and value < 1,
+        "a float in the range [0.0, 1.0)",
+    ),
+    "on_collapse": _one_of(ON_COLLAPSE),
 }
 
 

@@ -32,9 +32,13 @@ from gaussmix.mixture import GaussianMixture, load
 BLOCK_BYTES = 16 << 20
 MAX_BLOCK_ROWS = 1 << 17
 
+# Collapsed components that are listed under a model, a line each.
+MOST_COLLAPSES = 5
+
 # Parameters of the class in the library's messages, with a value where one is given.
 PARAMETER = re.compile(
-    r"\b(covariance_type|reg_covar|init_params|n_init|max_iter|tol|sample_weight)\b"
+    r"\b(covariance_type|reg_covar|variance_floor|on_collapse|init_params|n_init|max_iter|tol"
+    r"|sample_weight)\b"
     r"(?:=([\"']?)([\w+-]+(?:\.[\w+-]+)?)\2)?"
 )
 
@@ -114,6 +118,8 @@ def _fit(args: argparse.Namespace) -> None:
         covariance_type=args.covariance_type,
         tol=args.tol,
         reg_covar=args.reg_covar,
+        variance_floor=args.variance_floor,
+        on_collapse=args.on_collapse,
         max_iter=args.max_iter,
         n_init=args.n_init,
         init_params=args.init_params,
@@ -374,6 +380,7 @@ def _info(args: argparse.Namespace) -> None:
         "converged": bool(model.converged_),
         "n_iter": int(model.n_iter_),
         "lower_bound": lower_bound if math.isfinite(lower_bound) else None,
+        "collapses": model.collapses_,
         "weights": model.weights_.tolist(),
         "means": model.means_.tolist(),
         "covariances": model.covariances_.tolist(),
@@ -399,6 +406,10 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
             f"{counted(int(model.n_iter_), 'iteration')}, "
             f"lower bound {float(model.lower_bound_):.6f} per row"
         )
+    state = "\n".join([state, *map(_collapse_line, model.collapses_[:MOST_COLLAPSES])])
+    if len(model.collapses_) > MOST_COLLAPSES:
+        more = counted(len(model.collapses_) - MOST_COLLAPSES, "more collapse")
+        state += f"\n{more}: info --json"
     table = [
         ["component", *map(str, range(n_components))],
         ["weight", *(f"{weight:.4f}" for weight in model.weights_)],
@@ -422,6 +433,16 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
     rest = f"; {n_features - shown:,} more columns: info --json" if shown < n_features else ""
     legend = f"each column: mean (standard deviation){rest}"
     return "\n".join([kind, state, "", *rows, "", legend])
+
+
+def _collapse_line(collapse: dict) -> str:
+    """What became of a component that collapsed; components are counted as in the table."""
+    done = {"drop": "dropped", "reseed": "placed anew"}[collapse["action"]]
+    when = f"iteration {collapse['iteration']}" if collapse["iteration"] else "the start"
+    return (
+        f"component {collapse['component']} collapsed in {when} with "
+        f"{collapse['effective_rows']:.3g} effective rows and was {done}"
+    )
 
 
 def _digits(value: float, number: int) -> str:
@@ -613,6 +634,20 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
         default=1e-6,
         help="added to every variance, against singular ones (default: %(default)s)",
     )
+    fit.add_argument(
+        "--variance-floor",
+        metavar="X",
+        type=_fraction,
+        default=0.0,
+        help="least variance of a component, as a fraction of each column's (default: 0)",
+    )
+    fit.add_argument(
+        "--on-collapse",
+        choices=["raise", "reseed", "drop"],
+        default="raise",
+        help="end with an error, place a component that collapses anew, or drop it "
+        "(default: %(default)s)",
+    )
     _add_seed_argument(fit, 0)
     _add_threads_argument(fit)
     fit.add_argument(
@@ -715,6 +750,13 @@ def _number_from_zero(text: str) -> float:
         value = math.nan
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text!r}")
+    return value
+
+
+def _fraction(text: str) -> float:
+    value = _number_from_zero(text)
+    if not value < 1:
+        raise argparse.ArgumentTypeError(f"must be a fraction below 1, not {text!r}")
     return value
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,8 @@ from ._acceleration import Squarem
 from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
 from ._initialization import DistinctStarts, initial_parameters
-from ._parameters import MixtureParameters, maximize
+from ._parameters import MixtureParameters, constrained, factorised, maximize
+from ._recovery import Recovery
 from ._statistics import SufficientStatistics
 
 # Values per block where a result for each row is only summed up: a megabyte or two of workspace
@@ -38,6 +40,7 @@ _FITTED = frozenset(
         "n_iter_",
         "lower_bound_",
         "lower_bounds_",
+        "collapses_",
         "n_features_in_",
         "feature_names_in_",
         "_sampler",
@@ -125,7 +128,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         Mean log-likelihood of a row, in nats, at the start of the last iteration.
     lower_bounds_ : list of float
         The same for every iteration of the best start. With `acceleration` an iteration that is
-        taken back, as it would have lowered the bound, repeats the last value.
+        taken back, as it would have lowered the bound, repeats the last value. Where a component
+        collapsed and the fit went on, and only there, the value after can be lower.
+    collapses_ : list of dict
+        The components that collapsed in the best start, in order, empty when there were none:
+        "iteration", from 1, 0 for the start itself; "component", its index at that time; "action",
+        "reseed" or "drop"; "columns", the indices of those in which it had no spread, empty when
+        none is to blame; "effective_rows", the sum of its responsibilities in rows of mean weight.
+        A warm start adds to those of the fit it continues.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only when X had column names, all strings.
@@ -180,6 +190,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         verbose_interval=10,
         n_threads=None,
         acceleration=None,
+        variance_floor=0.0,
+        on_collapse="raise",
     ):
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -197,6 +209,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self.verbose_interval = verbose_interval
         self.n_threads = n_threads
         self.acceleration = acceleration
+        self.variance_floor = variance_floor
+        self.on_collapse = on_collapse
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -219,13 +233,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         Raises
         ------
         ValueError
-            For invalid parameters or data, and when a covariance is not positive definite. A fit
-            that fails leaves the model as it was.
+            For invalid parameters or data, and when a covariance is not positive definite and
+            `on_collapse` does not help. A fit that fails leaves the model as it was.
 
         Warns
         -----
         ConvergenceWarning
-            When `max_iter` iterations were not enough.
+            When `max_iter` iterations were not enough, and when components collapsed and were
+            dropped or placed anew.
         """
         self._fit(X, sample_weight)
         return self
@@ -261,7 +276,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         scan = rows.scan()
         self._check_finite(X, scan.bad, names)
         try:
-            result = self._best_run(rows, scan)
+            result = self._best_run(rows, scan, rows.total_weight / n_used)
         except CollapsedComponent as collapsed:
             raise self._ill_defined(collapsed, names, rows.dtype) from None
         if result is None:
@@ -275,12 +290,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         state["n_iter_"] = result.n_iter
         state["lower_bound_"] = result.lower_bound
         state["lower_bounds_"] = result.lower_bounds
+        state["collapses_"] = self._earlier_collapses() + result.collapses
         if names is not None:
             state["feature_names_in_"] = names
         self._assign(state)
         return rows
 
-    def _best_run(self, rows, scan):
+    def _best_run(self, rows, scan, row_weight: float):
         """The best EM run over all starts; None when none has a usable lower bound."""
         given = _validation.check_initial(
             self.weights_init,
@@ -290,13 +306,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             rows.n_features,
             self.covariance_type,
         )
-        continued = self.warm_start and hasattr(self, "converged_")
+        continued = self._continues()
         # Without iterations nothing tells one start from another.
         n_init = 1 if continued or self.max_iter == 0 else self.n_init
         random_state = _validation.check_random_state(self.random_state)
         report = _progress.reporter(self.verbose, self.verbose_interval, n_init, self.max_iter)
 
-        def start():
+        def start(recovery):
             if continued:
                 return self._continued_parameters(rows.n_features)
             return initial_parameters(
@@ -305,11 +321,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 self.covariance_type,
                 init_params=self.init_params,
                 reg_covar=self.reg_covar,
+                variance_floor=self.variance_floor,
                 random_state=random_state,
                 scan=scan,
                 weights=given[0],
                 means=given[1],
                 precisions=given[2],
+                finish=factorised if recovery is None else recovery.mended,
             )
 
         def runs():
@@ -317,24 +335,26 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             for init in range(n_init):
                 if report is not None:
                     report.start(init)
-                parameters = start()
+                recovery = self._recovery(row_weight)
+                parameters = start(recovery)
                 if n_init > 1 and starts.repeats(parameters):
                     if report is not None:
                         report.repeated()
                     continue
                 result = _em.run(
                     lambda parameters: _passes.accumulate(parameters, rows, self.reg_covar),
-                    lambda statistics, previous: maximize(statistics, self.reg_covar, previous),
+                    self._maximize if recovery is None else recovery.maximize,
                     parameters,
                     tol=self.tol,
                     max_iter=self.max_iter,
                     previous_lower_bound=self.lower_bound_ if continued else -np.inf,
-                    accelerate=None if self.acceleration is None else Squarem(),
+                    recover=recovery,
+                    accelerate=self._accelerator(scan),
                     on_iteration=None if report is None else report.iteration,
                 )
                 if report is not None:
                     report.end(result.lower_bound, result.converged)
-                yield result
+                yield result if recovery is None else replace(result, collapses=recovery.collapses)
 
         try:
             # Extreme data overflow and underflow on the way to a result or a clear error; NumPy's
@@ -345,14 +365,49 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             if report is not None:
                 report.close()
 
+    def _maximize(self, statistics, previous) -> MixtureParameters:
+        """The M-step."""
+        return maximize(statistics, self.reg_covar, previous, self.variance_floor)
+
+    def _recovery(self, row_weight: float) -> Recovery | None:
+        """What one run does about components that collapse; None to raise."""
+        if self.on_collapse == "raise":
+            return None
+        return Recovery(
+            self.on_collapse,
+            self.n_components,
+            reg_covar=self.reg_covar,
+            variance_floor=self.variance_floor,
+            row_weight=row_weight,
+        )
+
+    def _accelerator(self, scan) -> Squarem | None:
+        """What shortens one run, if anything."""
+        if self.acceleration is None:
+            return None
+        if not self.variance_floor > 0:
+            return Squarem()
+        least = self.variance_floor * scan.variance
+        return Squarem(lambda parameters: constrained(parameters, least))
+
+    def _continues(self) -> bool:
+        """Whether a fit goes on from the result of the last."""
+        return self.warm_start and hasattr(self, "converged_")
+
+    def _earlier_collapses(self) -> list[dict]:
+        """Collapses in the fits that this one continues."""
+        return list(getattr(self, "collapses_", ())) if self._continues() else []
+
     def _continued_parameters(self, n_features: int) -> MixtureParameters:
         """The fitted parameters, as the start of another fit."""
         parameters = self._parameters()
         fitted = parameters.means.shape
-        if fitted != (self.n_components, n_features):
+        dropped = sum(collapse["action"] == "drop" for collapse in self._earlier_collapses())
+        if fitted != (self.n_components - dropped, n_features):
+            but = f", of which {dropped} were dropped," if dropped else ""
             raise ValueError(
-                f"warm_start=True continues a model with n_components={fitted[0]} and "
-                f"{fitted[1]} features, but n_components={self.n_components} and X has "
+                f"warm_start=True continues a model with n_components={fitted[0] + dropped}{but} "
+                f"and {fitted[1]} features, but n_components={self.n_components} and X has "
                 f"{n_features} features. Set warm_start=False to start afresh."
             )
         return parameters
@@ -366,6 +421,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                     "parameters, or increase max_iter, tol, or check for degenerate data."
                 )
             )
+        if result.collapses:
+            _validation.warn(_validation.collapse_warning(result.collapses, names))
         # A column of equal values has, with its rounded mean, at most this variance.
         rounding = 4 * np.finfo(np.float64).eps * np.abs(scan.mean)
         constant = np.flatnonzero(np.sqrt(scan.variance) <= rounding)
@@ -384,6 +441,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             feature_names=names,
             covariance_type=self.covariance_type,
             reg_covar=self.reg_covar,
+            variance_floor=self.variance_floor,
+            on_collapse=self.on_collapse,
             dtype=dtype,
         )
 
@@ -441,7 +500,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         ------
         TypeError, ValueError
             For statistics of another type, family or shape, or with NaN or infinity, and for a
-            covariance that is not positive definite. The model stays as it was.
+            covariance that is not positive definite, unless `on_collapse` helps: then a component
+            may be dropped or placed anew, as `collapses_` tells. The model stays as it was.
         """
         _validation.check_parameters(self.get_params(), type(self).__name__)
         previous = self._parameters()
@@ -452,17 +512,27 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         statistics.check(previous.covariance_type, previous.n_components, previous.n_features)
         names = getattr(self, "feature_names_in_", None)
         dtype = self.means_.dtype
+        n_iter = getattr(self, "n_iter_", 0) + 1
+        recovery = self._recovery(statistics.total_weight / max(statistics.n_rows, 1))
         try:
             with np.errstate(all="ignore"):
-                parameters = maximize(statistics, self.reg_covar, previous)
+                if recovery is None:
+                    parameters = self._maximize(statistics, previous)
+                else:
+                    parameters = recovery(statistics, previous, n_iter)
         except CollapsedComponent as collapsed:
             raise self._ill_defined(collapsed, names, dtype) from None
+        collapses = [] if recovery is None else recovery.collapses
+        if collapses:
+            _validation.warn(_validation.collapse_warning(collapses, names))
         lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
+        change = abs(lower_bound - getattr(self, "lower_bound_", -np.inf))
         state = _state(parameters, dtype)
-        state["converged_"] = abs(lower_bound - getattr(self, "lower_bound_", -np.inf)) < self.tol
-        state["n_iter_"] = getattr(self, "n_iter_", 0) + 1
+        state["converged_"] = not collapses and change < self.tol
+        state["n_iter_"] = n_iter
         state["lower_bound_"] = lower_bound
         state["lower_bounds_"] = [*getattr(self, "lower_bounds_", ()), lower_bound]
+        state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]
         if names is not None:
             state["feature_names_in_"] = names
         self._assign(state)
@@ -704,6 +774,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             raise model._ill_defined(collapsed, None, np.float64) from None
         state = _state(parameters, np.dtype(np.float64))
         state |= {"converged_": False, "n_iter_": 0, "lower_bound_": -np.inf, "lower_bounds_": []}
+        state["collapses_"] = []
         model._assign(state)
         return model
 
@@ -736,6 +807,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             "means": self.means_,
             "covariances": covariances,
             **{name.rstrip("_"): value for name, value in self._course().items()},
+            "collapses": list(getattr(self, "collapses_", ())),
             "feature_names": None if names is None else list(names),
         }
         _persistence.save(path, contents)
@@ -883,6 +955,7 @@ def load(path) -> GaussianMixture:
     state["n_iter_"] = contents["n_iter"]
     state["lower_bound_"] = contents["lower_bound"]
     state["lower_bounds_"] = list(contents["lower_bounds"])
+    state["collapses_"] = contents["collapses"]
     if contents["feature_names"] is not None:
         state["feature_names_in_"] = np.array(contents["feature_names"], dtype=object)
     model._assign(state)
