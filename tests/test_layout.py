@@ -27,6 +27,7 @@ ORDER = [
     "_em",
     "_acceleration",
     "_recovery",
+    "_kept",
     "_initialization",
     "_passes",
     "_scores",

@@ -731,7 +731,7 @@ def test_copies_carry_nothing_kept_for_scoring(model, old_faithful):
 def test_large_parameters_are_not_kept(monkeypatch, model, old_faithful):
     expected = model.predict_proba(old_faithful)
     model = pickle.loads(pickle.dumps(model))
-    monkeypatch.setattr(gaussmix.mixture, "_MOST_KEPT", 0)
+    monkeypatch.setattr(gaussmix.mixture, "MOST_KEPT", 0)
     np.testing.assert_array_equal(model.predict_proba(old_faithful), expected)
     assert not hasattr(model, "_kept")
 

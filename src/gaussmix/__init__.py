@@ -10,6 +10,7 @@ below it:
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM
     _recovery          what becomes of a component that collapses
+    _kept              a scorer kept from one call to the next
     _initialization    where EM starts: k-means, k-means++, random, given parameters
     _passes            one pass over the rows: cuts them up, calls the kernels
     _scores            how the kernels find scores: exact or expanded, double or single precision

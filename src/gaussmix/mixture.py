@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 import numbers
 from dataclasses import replace
-from typing import NamedTuple
 
 import numpy as np
 
-from . import _em, _passes, _persistence, _progress, _runtime, _sklearn, _validation
+from . import _em, _passes, _persistence, _progress, _sklearn, _validation
 from ._acceleration import Squarem
 from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
 from ._initialization import DistinctStarts, initial_parameters
+from ._kept import MOST_KEPT, KeptScorer
 from ._parameters import MixtureParameters, constrained, factorised, maximize
 from ._recovery import Recovery
 from ._statistics import SufficientStatistics
@@ -21,9 +21,6 @@ from ._statistics import SufficientStatistics
 # Values per block where a result for each row is only summed up: a megabyte or two of workspace
 # however many rows there are, and enough work a block to share among threads.
 _BLOCK_VALUES = 1 << 18
-
-# Parameters of at most this many bytes are kept ready to score.
-_MOST_KEPT = 64 * 1024 * 1024
 
 _LABEL = np.dtype(np.intp)
 
@@ -46,18 +43,6 @@ _FITTED = frozenset(
         "_sampler",
     }
 )
-
-
-class _Kept(NamedTuple):
-    """A scorer, and what the attributes were that it was made from."""
-
-    covariance_type: str
-    snapshot: object
-    scorer: _passes.Scorer
-
-    def is_of(self, covariance_type, arrays: tuple) -> bool:
-        """Whether the attributes are still the same, to the last bit."""
-        return self.covariance_type == covariance_type and self.snapshot.equals(arrays)
 
 
 class GaussianMixture(_sklearn.EstimatorMixin):
@@ -864,19 +849,11 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """
         arrays = self._scored_arrays()
         kept = getattr(self, "_kept", None)
-        if kept is not None and kept.is_of(self.covariance_type, arrays):
-            return kept.scorer
-        return self._new_scorer(arrays)
-
-    @_validation.says_memory_error
-    def _new_scorer(self, arrays: tuple) -> _passes.Scorer:
-        """A scorer of copies of these attributes, kept unless they are large."""
-        copies = tuple(_copy(array) for array in arrays)
-        scorer = _passes.Scorer(self._mixture(copies))
-        if sum(copy.nbytes for copy in copies) <= _MOST_KEPT:
-            snapshot = _runtime.kernels().Snapshot(*copies)
-            self._kept = _Kept(self.covariance_type, snapshot, scorer)
-        return scorer
+        if kept is None or not kept.is_of(self.covariance_type, arrays):
+            kept = KeptScorer.of(self.covariance_type, arrays, self._mixture)
+            if kept.n_bytes <= MOST_KEPT:
+                self._kept = kept
+        return kept.scorer
 
     def _parameters(self) -> MixtureParameters:
         """The parameters in the public attributes, which a user may have set himself."""
@@ -974,12 +951,6 @@ def _state(parameters: MixtureParameters, dtype) -> dict:
     state = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
     state["n_features_in_"] = parameters.n_features
     return state
-
-
-def _copy(array) -> np.ndarray:
-    """A C-contiguous copy, float32 of float32, else float64."""
-    array = np.asarray(array)
-    return np.array(array, dtype=_validation.computing_dtype(array.dtype), order="C")
 
 
 def _output(out, shape, dtype, X):
