@@ -710,6 +710,7 @@ def test_an_interrupted_score_leaves_the_output_as_it_was(in_tmp, number, status
 README = Path(__file__).parents[1] / "README.md"
 
 
+@pytest.mark.filterwarnings("ignore:Components collapsed")
 def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}

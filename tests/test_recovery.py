@@ -83,6 +83,17 @@ def test_dropped(duplicates, blobs, covariance_type, dtype):
     assert_usable(model, X)
 
 
+@pytest.mark.parametrize("on_collapse", ["drop", "reseed"])
+def test_a_fit_goes_on_where_scikit_learn_raises(duplicates, on_collapse):
+    mixture = pytest.importorskip("sklearn.mixture")
+    X = duplicates - 20  # at other values rounding may stand in for a variance there
+    for covariance_type in OWN_COVARIANCES:
+        params = {"covariance_type": covariance_type, "reg_covar": 0, "random_state": 0}
+        with pytest.raises(ValueError, match="ill-defined empirical covariance"):
+            mixture.GaussianMixture(3, **params).fit(X)
+        assert fit(X, on_collapse=on_collapse, **params).converged_
+
+
 @pytest.mark.parametrize("covariance_type", OWN_COVARIANCES)
 def test_placed_anew(duplicates, covariance_type):
     model = fit(duplicates, covariance_type=covariance_type, on_collapse="reseed")
