@@ -208,6 +208,16 @@ def test_weights_count_as_rows(duplicates, on_collapse):
     np.testing.assert_allclose([c["effective_rows"] for c in padded_rows], rows, rtol=1e-6)
 
 
+@pytest.mark.parametrize("weight", [None, 0.1, 7 / 3])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_row_that_is_a_component_alone_is_enough(blobs, dtype, weight):
+    X = np.concatenate([blobs, [[99.0, 99, 99]]]).astype(dtype)
+    model = GaussianMixture(3, reg_covar=0.1, random_state=0, on_collapse="drop")
+    model.fit(X, sample_weight=None if weight is None else np.full(len(X), weight))
+    assert model.collapses_ == []
+    assert model.weights_.min() == pytest.approx(1 / len(X), rel=1e-6)
+
+
 @pytest.mark.parametrize("on_collapse", ["drop", "reseed"])
 def test_many_starts_keep_the_collapses_of_the_best(duplicates, on_collapse):
     options = {"on_collapse": on_collapse, "init_params": "random", "max_iter": 300}
@@ -377,7 +387,7 @@ def test_after_a_number_of_times_components_are_dropped():
 
 
 def test_the_step_without_a_collapse_is_the_plain_one_and_one_row_is_enough():
-    statistics = statistics_of([30, 1, 2], [1, 2, 1])
+    statistics = statistics_of([30, 1 - 1e-8, 2], [1, 2, 1])
     parameters = recovery("drop").maximize(statistics, None)
     np.testing.assert_array_equal(recovery("drop")(statistics, None, 1).means, parameters.means)
     with pytest.raises(CollapsedComponent) as caught:

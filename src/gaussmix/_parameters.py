@@ -159,7 +159,8 @@ def maximize(statistics, reg_covar, previous=None, variance_floor=0.0) -> Mixtur
         Added to every variance, in squared units of the data.
     previous : MixtureParameters, optional
         A component that got no weight at all keeps its mean from here, and its covariance is
-        ``reg_covar`` alone. Without it the mean becomes the point of reference of the statistics.
+        ``reg_covar`` alone, or the floor. Without it the mean becomes the point of reference of
+        the statistics.
     variance_floor : float, default=0.0
         Least variance of a component in any direction, as a fraction of the columns' variances,
         which the statistics tell.

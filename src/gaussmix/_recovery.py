@@ -15,6 +15,10 @@ from ._parameters import MixtureParameters, estimate, factorised, maximize
 # support fewer components than asked for would have one placed anew in every other iteration.
 RESEEDS = 2
 
+# A component that has one row to itself is alive, also where the weight of the row, or its share
+# in single precision, is rounded down.
+ONE_ROW = 1 - 1e-6
+
 # How far the halves of a split component move apart, each way, in its own deviations. Their
 # densities still overlap, so a split of a component that needs none costs little likelihood.
 SPLIT = 0.5
@@ -123,7 +127,7 @@ class Recovery:
 
     def _dead(self, statistics) -> np.ndarray:
         """Components with less than one row; none when there is no other."""
-        alive = statistics.weight >= self._row_weight
+        alive = statistics.weight >= ONE_ROW * self._row_weight
         return np.flatnonzero(~alive) if alive.any() else np.empty(0, dtype=np.intp)
 
     def _collapsed(self, family, statistics, covariances) -> dict[int, list[int]]:
