@@ -44,6 +44,7 @@ import numpy as np
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
+# With a new version comes a file of it, written by tests/models/make.py.
 FORMAT_VERSION = 3
 
 # Constructor parameters and entries of the metadata that a format version brought, with what
