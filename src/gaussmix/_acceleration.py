@@ -81,10 +81,10 @@ class Squarem:
         x = [_coordinates(parameters) for parameters in (zeroth, first, second)]
         step = x[1] - x[0]
         bend = x[2] - x[1] - step
-        bent = _norm(bend, first)
-        if not bent > 0:
-            return None  # EM has arrived, to the last bit
-        length = _norm(step, first) / bent
+        curvature = _norm(bend, first)
+        if not curvature > 0:  # as at a fixed point, where there is nowhere to go
+            return None
+        length = _norm(step, first) / curvature
         self._was_longest = not length < self._longest
         length = min(length, self._longest)
         if not length > 1.0:

@@ -18,9 +18,14 @@ from . import _runtime
 
 _EPSILON = np.finfo(np.float64).eps
 
+# Below this, squares of differences are denormal numbers, which keep few digits or none; above,
+# the inverse of a variance is finite.
+_SMALLEST_VARIANCE = np.finfo(np.float64).tiny
+
 # A column whose part that the other columns do not explain (1 - R^2) is below this many rounding
-# errors per feature is, in double precision, a linear combination of them: its pivot is noise.
-_PIVOT_ROUNDINGS = 1.0
+# errors, and one more for each feature, is in double precision a linear combination of them: in
+# matrices formed from rows of which one column follows from others up to 14 such are seen.
+_UNEXPLAINED_ROUNDINGS = 32.0
 
 # Matrices of up to this size are factorised by a kernel, all components side by side: LAPACK's own
 # threads would help none of them, and cost as much as half the step. Larger ones are LAPACK's.
@@ -83,13 +88,20 @@ def _inverse_factors(matrices: np.ndarray) -> np.ndarray:
 def _is_definite(matrices: np.ndarray, factors: np.ndarray) -> np.ndarray:
     """Whether each matrix is positive definite to working precision, given its `U`.
 
-    The square of a pivot over the variance, ``1 - R^2``, is compared with the rounding of that
-    sum; NaN and infinity fail.
+    The variance of a column over the part that the other columns do not explain, ``1 / (1 - R^2)``
+    or the variance inflation factor, says how many roundings of the matrix that part holds, in
+    whatever order the columns come; NaN and infinity fail.
     """
-    pivots = _diagonals(factors)
-    tolerance = 1 / (_PIVOT_ROUNDINGS * matrices.shape[-1] * _EPSILON)
-    unexplained = _diagonals(matrices) * pivots * pivots
-    return ((unexplained > 0) & (unexplained < tolerance)).all(axis=-1)
+    precisions = np.einsum("...pr,...pr->...p", factors, factors)
+    inflation = _diagonals(matrices) * precisions
+    tolerance = 1 / ((_UNEXPLAINED_ROUNDINGS + matrices.shape[-1]) * _EPSILON)
+    sound = (inflation > 0) & (inflation < tolerance) & (precisions <= 1 / _SMALLEST_VARIANCE)
+    return sound.all(axis=-1)
+
+
+def _is_variance(values: np.ndarray) -> np.ndarray:
+    """Whether each number can be a variance; NaN and infinity cannot."""
+    return (values >= _SMALLEST_VARIANCE) & (values < np.inf)
 
 
 def _raise_eigenvalues(matrices: np.ndarray, least: np.ndarray) -> None:
@@ -111,7 +123,7 @@ def _raise_eigenvalues(matrices: np.ndarray, least: np.ndarray) -> None:
 def _columns_without_spread(covariance: np.ndarray) -> list[int]:
     """Columns to blame for a covariance matrix that cannot be factorised."""
     variances = covariance.diagonal()
-    bad = np.flatnonzero(~((variances > 0) & (variances < np.inf)))
+    bad = np.flatnonzero(~_is_variance(variances))
     if bad.size == 0 and np.isfinite(covariance).all():
         scale = np.sqrt(variances)
         direction = np.linalg.eigh(covariance / scale / scale[:, None])[1][:, 0]
@@ -125,9 +137,9 @@ def _clear_rounding(variances: np.ndarray, means: np.ndarray) -> None:
     Numbers near m are spaced eps * |m| apart, so equal values with a rounded mean show a spread
     of that size which is not in the data. NaN stays.
     """
-    noise = (4 * _EPSILON) * means
-    noise *= noise
-    np.copyto(variances, 0.0, where=variances <= noise)
+    # Deviations are compared, as the square of a large mean would overflow.
+    deviations = np.sqrt(np.maximum(variances, 0.0))
+    np.copyto(variances, 0.0, where=deviations <= (4 * _EPSILON) * np.abs(means))
 
 
 class CovarianceFamily:
@@ -407,7 +419,7 @@ class _Diagonal(CovarianceFamily):
         return np.broadcast_to(np.sqrt(covariances[component] / n_features), n_features)
 
     def factorise(self, covariances):
-        bad = ~((covariances > 0) & (covariances < np.inf))
+        bad = ~_is_variance(covariances)
         if bad.any():
             component = int(np.argmax(bad.reshape(len(bad), -1).any(axis=1)))
             raise CollapsedComponent(component, np.flatnonzero(bad[component]).tolist())

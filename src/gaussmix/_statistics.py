@@ -13,6 +13,11 @@ import numpy as np
 from ._covariance import FAMILIES
 
 
+def _quiet():
+    """No NumPy reports that sums of extreme data overflow; `check` says so where it matters."""
+    return np.errstate(over="ignore", under="ignore", invalid="ignore")
+
+
 @dataclass(eq=False)
 class SufficientStatistics:
     """Weighted sums over rows, from which an M-step computes new parameters.
@@ -125,12 +130,13 @@ class SufficientStatistics:
         if shift.shape != self.shift.shape:
             raise ValueError(f"shift must have shape {self.shift.shape}; got {shift.shape}.")
         delta = shift - self.shift
-        second = FAMILIES[self.covariance_type].shifted(
-            self.second, self.first, self.weight, delta
-        )
         moved = self.copy()
-        moved.first -= self.weight[:, None] * delta
-        moved.second, moved.shift = second, shift
+        with _quiet():
+            moved.first -= self.weight[:, None] * delta
+            moved.second = FAMILIES[self.covariance_type].shifted(
+                self.second, self.first, self.weight, delta
+            )
+        moved.shift = shift
         return moved
 
     def scaled(self, factor: float) -> SufficientStatistics:
@@ -141,16 +147,17 @@ class SufficientStatistics:
         factor = float(factor)
         if not 0 <= factor < np.inf:
             raise ValueError(f"factor must be a finite number >= 0; got {factor}.")
-        return SufficientStatistics(
-            self.covariance_type,
-            self.weight * factor,
-            self.first * factor,
-            self.second * factor,
-            self.shift.copy(),
-            self.log_likelihood * factor,
-            self.total_weight * factor,
-            self.n_rows,
-        )
+        with _quiet():
+            return SufficientStatistics(
+                self.covariance_type,
+                self.weight * factor,
+                self.first * factor,
+                self.second * factor,
+                self.shift.copy(),
+                self.log_likelihood * factor,
+                self.total_weight * factor,
+                self.n_rows,
+            )
 
     def check(self, covariance_type: str, n_components: int, n_features: int) -> None:
         """Raise ValueError unless these statistics fit a mixture of the given form."""
@@ -194,16 +201,17 @@ class SufficientStatistics:
             )
         if not np.array_equal(self.shift, other.shift):
             other = other.shifted(self.shift)
-        return SufficientStatistics(
-            self.covariance_type,
-            self.weight + other.weight,
-            self.first + other.first,
-            self.second + other.second,
-            self.shift.copy(),
-            self.log_likelihood + other.log_likelihood,
-            self.total_weight + other.total_weight,
-            self.n_rows + other.n_rows,
-        )
+        with _quiet():
+            return SufficientStatistics(
+                self.covariance_type,
+                self.weight + other.weight,
+                self.first + other.first,
+                self.second + other.second,
+                self.shift.copy(),
+                self.log_likelihood + other.log_likelihood,
+                self.total_weight + other.total_weight,
+                self.n_rows + other.n_rows,
+            )
 
     def __radd__(self, other) -> SufficientStatistics:
         # sum() starts from the number 0.

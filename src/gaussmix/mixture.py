@@ -127,13 +127,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     Notes
     -----
-    Rows in float32 are read as they are; results and fitted attributes are float32. From 19
-    features on they are computed in single precision, with sums over many rows in double, as long
-    as components lie within a thousand deviations of each other, are not nearly singular and have
-    rows enough; else in double. Anything else is computed as float64. In a fit a component that is
-    2^86 times (single: 2^50 times) less likely than a row's best has no share in the row, which
-    changes no digit of a sum; `predict_proba` gives all. No array with an entry for every
-    row is allocated in `fit`, and X is not copied.
+    Rows in float32 are read as they are; results and fitted attributes are float32, the attributes
+    float64 where float32 cannot hold variances or precisions. From 19 features on float32 rows are
+    computed in single precision, with sums over many rows in double, as long as components lie
+    within a thousand deviations of each other, are not nearly singular and have rows enough; else
+    in double. Anything else is computed as float64. In a fit a component that is 2^86 times
+    (single: 2^50 times) less likely than a row's best has no share in the row, which changes no
+    digit of a sum; `predict_proba` gives all. No array with an entry for every row is allocated in
+    `fit`, and X is not copied.
 
     Examples
     --------
@@ -940,7 +941,9 @@ def load(path) -> GaussianMixture:
 
 
 def _state(parameters: MixtureParameters, dtype) -> dict:
-    """The fitted attributes that hold parameters, in the precision of the rows."""
+    """The fitted attributes that hold parameters, in the precision of the rows where that holds
+    their squares.
+    """
     arrays = {
         "weights_": parameters.weights,
         "means_": parameters.means,
@@ -948,6 +951,10 @@ def _state(parameters: MixtureParameters, dtype) -> dict:
         "precisions_": parameters.precisions,
         "precisions_cholesky_": parameters.precisions_cholesky,
     }
+    info = np.finfo(dtype)
+    largest = max(np.abs(array).max() for array in arrays.values())
+    if not (largest <= info.max and parameters.variances.min() >= info.tiny):
+        dtype = np.float64
     state = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
     state["n_features_in_"] = parameters.n_features
     return state

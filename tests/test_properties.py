@@ -1,0 +1,1003 @@
+"""Properties that hold for any data, on data drawn at random and from everything that is awkward.
+
+A case is a handful of words and numbers (`Case`), from which NumPy builds rows, weights and a
+mixture, so a failing one is short, and drawing one costs the same whatever its size. Every
+property is held quickly, and in a slow run with twenty times as many examples.
+
+Tolerances count roundings. `score_error` says how many a log-density may lose, `share_error` what
+that does to responsibilities, and sums are held to the sum of the magnitudes they add.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import strategies as st
+from mpmath import mp
+from numpy.lib.stride_tricks import as_strided
+from reference import COVARIANCE_TYPES, Mixture
+from test_accuracy import exact_log_densities, exact_scores
+from test_kernels import same_statistics
+from test_products import relative_error
+
+import gaussmix
+from gaussmix import (
+    ConvergenceWarning,
+    GaussianMixture,
+    IllDefinedCovarianceError,
+    SufficientStatistics,
+    _passes,
+    _scores,
+)
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+EPS = np.finfo(np.float64).eps
+TINY = np.finfo(np.float64).tiny
+LARGEST = np.finfo(np.float64).max / 1e3  # sums of larger magnitudes may overflow on their way
+
+# Squares of columns whose units are as far apart as the cases have them are exact in so many.
+DIGITS = 700
+
+# Roundings for each feature, in a factorisation or a sum of d products.
+ROUNDINGS = 8
+
+# How many times as many examples a slow run tries.
+THOROUGH = 20
+
+PARAMETERS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
+
+
+# --- Cases ---------------------------------------------------------------------------------------
+
+# A column from standard normal values in clusters, and the column to its left.
+MIXED = [0.0, -0.0, 5e-324, -1e-310, 1e-20, -1e20, 1e-160, 1e160, 1e8, 1e8 + 2.0**-26, 1.0, -3.0]
+COLUMNS: dict[str, Callable] = {
+    "plain": lambda rng, z, left: z,
+    "offset": lambda rng, z, left: z + 1e8,
+    "1e-20": lambda rng, z, left: 1e-20 * z,
+    "1e20": lambda rng, z, left: 1e20 * z,
+    "1e-160": lambda rng, z, left: 1e-160 * z,
+    "1e160": lambda rng, z, left: 1e160 * z,
+    "denormal": lambda rng, z, left: 1e-310 * z,
+    "constant": lambda rng, z, left: np.full_like(z, rng.choice([0.0, -0.0, 0.1, 1e8])),
+    "copy": lambda rng, z, left: left,
+    "near copy": lambda rng, z, left: left + 1e-9 * np.abs(left).max() * z,
+    "few values": lambda rng, z, left: np.round(z / 3),
+    "mixed": lambda rng, z, left: rng.choice(MIXED, size=len(z)),
+}
+# Columns whose variances, and every variance's square root, doubles hold with room to spare.
+ORDINARY = ("plain", "offset", "1e-20", "1e20", "few values", "constant", "copy", "near copy")
+FLOORED = {"plain", "offset", "1e-20", "1e-160", "denormal", "few values", "constant", "copy"}
+REGULAR = ("plain", "offset", "1e-20", "1e20", "few values")
+
+ROWS = ("plain", "duplicates", "identical", "sorted", "tight", "1e12 deviations", "1e200")
+SQUARABLE = ROWS[:-1]
+DTYPES = ("f8", "f4", "f2", ">f8", ">f4", "i8", "i2", "u1", "g")
+LAYOUTS = ("C", "F", "every second", "columns", "backwards", "misaligned", "broadcast")
+WEIGHTS = ("none", "uniform", "integers", "1e-300", "1e300", "1e-300 and 1")
+
+
+@dataclass(frozen=True)
+class Case:
+    """Rows, weights and a mixture for them, all decided by these few values."""
+
+    seed: int
+    n: int
+    d: int
+    K: int
+    covariance_type: str = "full"
+    columns: tuple[str, ...] = ("plain",)  # repeated until there are d
+    rows: str = "plain"
+    dtype: str = "f8"
+    layout: str = "C"
+    weights: str = "none"
+    ridge: float = 0.3  # the smaller, the worse the mixture's covariances are conditioned
+
+    def rng(self, purpose: int) -> np.random.Generator:
+        return np.random.default_rng([self.seed, purpose])
+
+    @cached_property
+    def X(self) -> np.ndarray:
+        """The rows, (n, d), of the case's dtype and layout."""
+        rng = self.rng(0)
+        centres = 6.0 * rng.standard_normal((self.K, self.d))
+        labels = rng.integers(self.K, size=self.n)
+        X = rng.standard_normal((self.n, self.d))
+        if self.rows == "tight":  # clusters narrow for their distances, each to its own extent
+            X *= 10.0 ** -self.rng(9).uniform(0.0, 7.0, self.K)[labels, None]
+        X += centres[labels]
+        for j in range(self.d):
+            build = COLUMNS[self.columns[j % len(self.columns)]]
+            X[:, j] = build(rng, X[:, j], X[:, max(j - 1, 0)])
+        if self.rows == "duplicates":
+            X = X[rng.integers(-(-self.n // 3), size=self.n)]
+        elif self.rows == "identical" or self.layout == "broadcast":
+            X = np.broadcast_to(X[:1], X.shape).copy()
+        elif self.rows == "sorted":
+            X = X[X[:, 0].argsort()]
+        elif self.rows == "1e12 deviations":
+            X[self.n // 2] += 1e12 * units(X)
+        elif self.rows == "1e200":
+            X[self.n // 2] = rng.choice([-1e200, 1e200], size=self.d)
+        return laid_out(as_type(X, self.dtype), self.layout)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The rows as contiguous float64."""
+        return np.array(self.X, dtype=np.float64, order="C")
+
+    @property
+    def single(self) -> bool:
+        """Whether rows may be computed in single precision."""
+        return self.X.dtype.kind == "f" and self.X.dtype.itemsize == 4 and self.d >= 19
+
+    @property
+    def precision(self) -> float:
+        """The rounding of the arithmetic."""
+        return float(np.finfo(np.float32).eps) if self.single else EPS
+
+    @property
+    def negligible(self) -> float:
+        """Differences whose squares the arithmetic cannot hold count as none."""
+        return 1e-19 if self.single else 1e-160
+
+    @cached_property
+    def w(self) -> np.ndarray | None:
+        """Sample weights, (n,) or None."""
+        rng = self.rng(1)
+        w = {
+            "none": lambda: None,
+            "uniform": lambda: rng.uniform(0.0, 2.0, self.n),
+            "integers": lambda: rng.integers(0, 4, self.n),
+            "1e-300": lambda: 1e-300 * rng.uniform(0.5, 2.0, self.n),
+            "1e300": lambda: 1e300 / self.n * rng.uniform(0.5, 2.0, self.n),
+            "1e-300 and 1": lambda: rng.choice([1e-300, 1.0], self.n),
+        }[self.weights]()
+        if w is not None and not w.any():
+            w[0] = 1
+        return w
+
+    @property
+    def row_weights(self) -> np.ndarray:
+        """Sample weights as numbers, ones where there are none."""
+        return np.ones(self.n) if self.w is None else np.asarray(self.w, dtype=np.float64)
+
+    @cached_property
+    def mixture(self) -> Mixture:
+        """Components about some of the rows, as wide as the columns or narrower."""
+        rng = self.rng(2)
+        K, d, family = self.K, self.d, self.covariance_type
+        X = self.values
+        unit = units(X)
+        mixture = reference.random_mixture(rng, family, K, d)
+        mixture.means = X[rng.integers(self.n, size=K)] + 0.3 * unit * mixture.means
+        width = 10.0 ** -rng.uniform(0.0, 2.0, K)
+        if family in ("full", "tied"):
+            roots = rng.standard_normal((K, d, d)) / np.sqrt(d)
+            covariances = roots @ roots.transpose(0, 2, 1)
+            # Nothing is left of one direction but the ridge.
+            direction = rng.standard_normal(d) / np.sqrt(d)
+            rest = np.eye(d) - np.outer(direction, direction) / (direction @ direction)
+            covariances = rest @ covariances @ rest + self.ridge * np.eye(d)
+            covariances *= np.outer(unit, unit)
+            covariances *= (width * width)[:, None, None]
+            covariances = (covariances + covariances.transpose(0, 2, 1)) / 2
+            mixture.covariances = covariances if family == "full" else covariances[0]
+        elif family == "diag":
+            mixture.covariances = mixture.covariances * (width[:, None] * unit) ** 2
+        else:
+            mixture.covariances = mixture.covariances * (width * unit.max()) ** 2
+        return mixture
+
+    def model(self) -> GaussianMixture:
+        """The mixture as an estimator."""
+        return model_of(self.mixture)
+
+
+def units(X: np.ndarray) -> np.ndarray:
+    """A width for each column that one outlier does not change, (d,)."""
+    with np.errstate(over="ignore"):
+        unit = 1.5 * np.median(np.abs(X - np.median(X, axis=0)), axis=0)
+    size = np.abs(X).max(axis=0)
+    unit = np.where(unit > 0, unit, np.where(size > 0, size, 1.0))
+    return np.clip(unit, 1e-140, 1e140)
+
+
+def as_type(X: np.ndarray, dtype: str) -> np.ndarray:
+    """The values in another type, at most the largest it holds."""
+    dtype = np.dtype(dtype)
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        # The largest int64 is no double.
+        return np.clip(np.round(X), info.min, min(info.max, 2**62)).astype(dtype)
+    most = float(min(np.finfo(dtype).max, np.finfo(np.float64).max))
+    with np.errstate(under="ignore"):
+        return np.clip(X, -most, most).astype(dtype)
+
+
+def laid_out(X: np.ndarray, layout: str) -> np.ndarray:
+    """The same values, in another place in memory."""
+    n, d = X.shape
+    if layout == "F":
+        return np.asfortranarray(X)
+    if layout == "every second":
+        wide = np.zeros((2 * n, d), dtype=X.dtype)
+        wide[::2] = X
+        return wide[::2]
+    if layout == "columns":
+        wide = np.zeros((n, 2 * d + 1), dtype=X.dtype)
+        wide[:, 1::2] = X
+        return wide[:, 1::2]
+    if layout == "backwards":
+        return X[::-1, ::-1].copy()[::-1, ::-1]
+    if layout == "misaligned":
+        buffer = np.zeros(X.nbytes + 1, dtype=np.uint8)
+        moved = buffer[1:].view(X.dtype).reshape(n, d)
+        moved[...] = X
+        return moved
+    if layout == "broadcast":
+        return as_strided(X, strides=(0, X.strides[1]))
+    return np.ascontiguousarray(X)
+
+
+# Few rows; enough for products of features; enough features for single precision; several threads.
+SMALL = st.tuples(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5))
+TALL = st.tuples(st.integers(2048, 2700), st.integers(1, 18), st.integers(1, 4))
+WIDE = st.tuples(st.integers(1, 400), st.integers(19, 41), st.integers(1, 4))
+MINUTE = st.tuples(st.integers(2, 6), st.integers(1, 4), st.integers(1, 3))
+
+
+@st.composite
+def cases(
+    draw,
+    sizes=SMALL | TALL | WIDE,
+    columns=tuple(COLUMNS),
+    rows=ROWS,
+    dtypes=DTYPES,
+    layouts=LAYOUTS,
+    weights=WEIGHTS,
+    families=COVARIANCE_TYPES,
+) -> Case:
+    n, d, K = draw(sizes)
+    return Case(
+        seed=draw(st.integers(0, 2**32)),
+        n=n,
+        d=d,
+        K=K,
+        covariance_type=draw(st.sampled_from(families)),
+        columns=tuple(draw(st.lists(st.sampled_from(columns), min_size=1, max_size=4))),
+        rows=draw(st.sampled_from(rows)),
+        dtype=draw(st.sampled_from(dtypes)),
+        layout=draw(st.sampled_from(layouts)),
+        weights=draw(st.sampled_from(weights)),
+        ridge=draw(st.sampled_from([0.3, 1e-3, 1e-6, 1e-9])),
+    )
+
+
+def holds_for(n_examples: int, **strategies):
+    """Make a check of what is drawn a test for each instruction set, quick and thorough."""
+
+    def decorate(check):
+        @pytest.mark.parametrize(
+            "times", [1, pytest.param(THOROUGH, marks=pytest.mark.slow)], ids=["quick", "thorough"]
+        )
+        def test(instruction_set: str, times: int) -> None:
+            limited = settings(
+                max_examples=n_examples * times,
+                deadline=None,
+                suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+            )
+            limited(given(**strategies)(check))()
+
+        test.__name__, test.__doc__ = check.__name__, check.__doc__
+        return test
+
+    return decorate
+
+
+def model_of(mixture: Mixture) -> GaussianMixture:
+    """A mixture as an estimator; where a covariance has no factor there is no case."""
+    try:
+        return GaussianMixture.from_parameters(
+            mixture.weights, mixture.means, mixture.covariances,
+            covariance_type=mixture.covariance_type, reg_covar=0.0,
+        )  # fmt: skip
+    except ValueError:
+        assume(False)
+
+
+def mixture_of(model: GaussianMixture) -> Mixture:
+    """A fitted model as the reference reads it."""
+    arrays = (model.weights_, model.means_, model.covariances_)
+    return Mixture(model.covariance_type, *(array.astype(np.float64) for array in arrays))
+
+
+def fit(model: GaussianMixture, X: np.ndarray, w: np.ndarray | None) -> GaussianMixture:
+    """Fit, with every warning an error but the two that say something about the data."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        warnings.filterwarnings("ignore", "X is constant")
+        return model.fit(X, sample_weight=w)
+
+
+# --- Bounds --------------------------------------------------------------------------------------
+
+
+def deviations(mixture: Mixture) -> np.ndarray:
+    """Standard deviation of each feature in each component, (K, d)."""
+    return np.sqrt([np.diag(matrix) for matrix in reference.dense_covariances(mixture)])
+
+
+def conditions(mixture: Mixture) -> np.ndarray:
+    """Condition number of each component's correlations, (K,): Cholesky's sees no units."""
+    deviation = deviations(mixture)
+    unit = deviation[:, :, None] * deviation[:, None, :]
+    return np.linalg.cond(reference.dense_covariances(mixture) / unit)
+
+
+def score_error(mixture: Mixture, X: np.ndarray, precision: float, reach=0.0) -> np.ndarray:
+    """Bound on the error of each weighted log-density, (n, K).
+
+    Differences from a centre amid the means are rounded, by as much as row and mean lie apart from
+    it in units of deviations, and go through the factor: a square of that size times the condition
+    is the scale of an expanded score. The factor is known to d roundings times the condition, and
+    so are the distance and the determinant, a product of d pivots. `reach`, (d,) or (n, 1, d), is
+    what the caller's own rounding of rows or means adds to the distances.
+    """
+    d = mixture.n_features
+    deviation, condition = deviations(mixture), conditions(mixture)
+    with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        apart = np.abs(X[:, None, :] - mixture.means) + np.ptp(mixture.means, axis=0) + reach
+        squares = np.square(apart / deviation).sum(axis=2)
+        squares += reference.squared_distances(mixture, X)
+        constant = np.abs(np.log(mixture.weights)) + np.abs(np.log(deviation)).sum(axis=1)
+        error = ROUNDINGS * d * precision * (condition * (squares + d) + constant)
+    return np.where(np.isnan(error), np.inf, error)
+
+
+def row_error(scores: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Bound on the error of each row's log-density, (n,), from its scores and their errors."""
+    possible = scores + error > (scores - error).max(axis=1, keepdims=True) - 60.0
+    return np.where(possible, error, 0.0).max(axis=1)
+
+
+def share_error(scores: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Bound on the error of responsibilities, (n, K), from scores and their errors.
+
+    An error of e in the exponent is a relative error of e. A component that is sure to be 60 nats
+    below another has no share that counts, and one that is sure to be above all others has all.
+    """
+    with np.errstate(invalid="ignore", over="ignore"):
+        sure = (scores - error).max(axis=1, keepdims=True)
+        possible = scores + error > sure - 60.0
+        alone = possible.sum(axis=1, keepdims=True) == 1
+        worst = np.where(possible, error, 0.0).max(axis=1, keepdims=True)
+        shares = reference.normalise(scores)[1]
+        close = np.where(worst < 0.1, 4.0 * worst * shares, 1.0)
+    return np.where(possible & ~alone, close, 0.0) + 4 * EPS * shares + 1e-25
+
+
+@dataclass
+class Expected:
+    """What the reference makes of a case's rows under a mixture, with bounds."""
+
+    case: Case
+    centres: tuple[np.ndarray, ...] = ()  # about which sums were formed, but for the rows' own
+    mixture: Mixture | None = None  # another than the case's
+
+    def __post_init__(self) -> None:
+        case = self.case
+        self.centres = (*self.centres, centre_of(case.X, case.w))
+        self.X, self.w = case.values, case.row_weights
+        self.mixture = case.mixture if self.mixture is None else self.mixture
+        with np.errstate(all="ignore"):
+            self.scores = reference.weighted_log_densities(self.mixture, self.X)
+            assume(np.isfinite(self.scores).all())
+            self.error = score_error(self.mixture, self.X, case.precision, self.offset())
+            self.log_density, self.shares = reference.normalise(self.scores)
+            # Sums that overflow are what `update` refuses.
+            reach = np.abs(self.X[:, None, :] - self.mixture.means).max(axis=1) + self.offset()
+            largest = max((self.w @ reach**2).max(), self.w @ np.abs(self.scores).max(axis=1))
+            assume(largest < LARGEST)
+        self.share_error = share_error(self.scores, self.error)
+
+    def offset(self) -> np.ndarray:
+        """How far the centres, which lie amid the rows, may be from the means, (d,)."""
+        return np.max([abs(centre - self.mixture.means) for centre in self.centres], axis=(0, 1))
+
+    @property
+    def row_error(self) -> np.ndarray:
+        return row_error(self.scores, self.error)
+
+    @property
+    def sum_roundings(self) -> float:
+        """Equal terms lose a rounding each in the same direction; lanes share them.
+
+        In single precision only the rows of a tile are added.
+        """
+        n = min(self.case.n, _passes.TILE_ROWS[0]) if self.case.single else self.case.n
+        return self.case.precision * (ROUNDINGS + n / 2)
+
+
+def centre_of(X: np.ndarray, w: np.ndarray | None) -> np.ndarray:
+    """The point about which the library takes differences of rows."""
+    return _passes.Rows(X, w).centre
+
+
+def assert_within(name: str, value, target, bound) -> None:
+    """Check each number, and say how far beyond its bound the worst is."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        off = np.abs(np.asarray(value, dtype=np.float64) - target)
+        excess = np.where((off <= bound) | (bound == np.inf), 0.0, off / bound)
+    assert (excess == 0).all(), f"{name}: {excess.max():.3g} times the bound"
+
+
+def family_of(matrices: np.ndarray, covariance_type: str) -> np.ndarray:
+    """(K, d, d) sums of products as the second moments of a family."""
+    if covariance_type == "full":
+        return matrices
+    if covariance_type == "tied":
+        return matrices.sum(axis=0)
+    diagonals = np.diagonal(matrices, axis1=1, axis2=2)
+    return diagonals if covariance_type == "diag" else diagonals.sum(axis=1)
+
+
+def assert_sums(statistics: SufficientStatistics, expected: Expected) -> None:
+    """Each sum is right to the rounding of its terms and of the responsibilities in them."""
+    X, w, shift = expected.X, expected.w, statistics.shift
+    family = statistics.covariance_type
+    weighted = expected.shares * w[:, None]
+    doubt = (expected.share_error + expected.sum_roundings * expected.shares) * w[:, None]
+    # Differences from the shift are formed as differences of differences from the centre.
+    reach = np.abs(X[:, None, :] - shift)
+    reach += np.max([np.abs(shift - centre) for centre in expected.centres], axis=0)
+    # Products of small weights lose digits as well.
+    lost = w.sum() * expected.case.negligible + TINY * len(X) * max(1.0, reach.max())
+    weight, first, second = reference.sums_about(X, weighted, shift, family)
+    assert_within("weight", statistics.weight, weight, doubt.sum(axis=0) + lost)
+    bound = np.einsum("ik,ikp->kp", doubt, reach)
+    assert_within("first", statistics.first, first, bound + lost)
+    bound = family_of(np.einsum("ik,ikp,ikq->kpq", doubt, reach, reach), family)
+    if family == "tied":  # the scatter of all rows does not depend on responsibilities
+        most = reach.max(axis=1)
+        bound += expected.sum_roundings * np.einsum("i,ip,iq->pq", w, most, most)
+    assert_within("second", statistics.second, second, bound + lost)
+
+
+# --- Against exact arithmetic and the reference --------------------------------------------------
+
+
+@holds_for(40, case=cases(MINUTE, weights=["none"], columns=[c for c in COLUMNS if c != "1e160"]))
+def test_scores_are_exact(case: Case) -> None:
+    """Log-densities, responsibilities and labels, against exact arithmetic."""
+    X, mixture, model = case.values, case.mixture, case.model()
+    with mp.workdps(DIGITS):
+        scores = exact_scores(mixture, X)
+        exact = exact_log_densities(scores)
+        off = np.array([[float(score - max(row)) for score in row] for row in scores])
+        log_density, shares, labels = (
+            getattr(model, name)(case.X) for name in ("score_samples", "predict_proba", "predict")
+        )
+        info = np.finfo(log_density.dtype)
+        rounding, beyond = float(info.eps), float(info.max) / 4
+        error = score_error(mixture, X, case.precision)
+        # Where squares overflow, errors are relative to the distance.
+        far = 2 * ROUNDINGS * case.d**2 * case.precision * conditions(mixture).max()
+        for i in range(case.n):
+            worst = np.where(off[i] > -60.0, error[i], 0.0).max()
+            worst += rounding * float(abs(exact[i]))
+            low, high = float(exact[i] - worst), float(exact[i] + worst)
+            assert (
+                (low if low > -beyond else -np.inf) <= float(log_density[i]) <= max(high, -beyond)
+            )
+            gap = -off[i, labels[i]]
+            assert gap <= 2 * error[i].max() or gap <= far * abs(exact[i])
+        finite = np.isfinite(error).all(axis=1)
+        truth = np.exp(off) / np.exp(off).sum(axis=1, keepdims=True)
+        bound = share_error(off, error) + 2 * rounding
+        assert_within("responsibilities", shares[finite], truth[finite], bound[finite])
+        assert_within("their sums", shares.sum(axis=1), 1.0, 4 * case.K * rounding)
+        assert (shares >= 0).all()
+
+
+@holds_for(60, case=cases(columns=ORDINARY, rows=SQUARABLE))
+def test_sums_of_one_step(case: Case) -> None:
+    """Statistics under the case's mixture, however they are computed, against the reference."""
+    model, expected = case.model(), Expected(case)
+    statistics = model.accumulate(case.X, case.w)
+    assert_sums(statistics, expected)
+    size = np.abs(expected.scores).max(axis=1)
+    bound = expected.w @ (expected.row_error + expected.sum_roundings * size)
+    # The second moments that tied components have in common may be denormal.
+    bound += TINY * case.n * np.square(1 / deviations(case.mixture)).sum()
+    target = expected.w @ expected.log_density
+    assert_within("log-likelihood", statistics.log_likelihood, target, bound)
+
+
+def exact_step(expected: Expected) -> Mixture:
+    """The reference's M-step, with moments about the new means."""
+    family = expected.mixture.covariance_type
+    step = reference.statistics(expected.mixture, expected.X, sample_weight=expected.w)
+    means = reference.maximize(step, family).means
+    shares = expected.shares * expected.w[:, None]
+    moments = reference.sums_about(expected.X, shares, means, family)
+    return reference.maximize(reference.Statistics(*moments, means, 0.0), family)
+
+
+def digits_of_a_step(case: Case) -> float:
+    """Part of a new variance, in any direction, that a step may lose; see `gaussmix._passes`."""
+    if case.single:
+        full = case.covariance_type == "full"
+        lost = _scores.SINGLE_DIGITS_LOST if full else _scores.EXPANSION_LIMIT_SINGLE
+    else:
+        lost = _passes.CANCELLATION_LIMIT
+    return 4 * lost * case.precision
+
+
+@holds_for(
+    40,
+    case=cases(
+        columns=REGULAR,
+        rows=["plain", "tight"],
+        dtypes=["f8", "f4"],
+        weights=["none", "uniform"],
+    ),
+)
+def test_a_step_loses_no_digits_of_variances(case: Case) -> None:
+    """Covariances after a step from where k-means leads, in every direction: neither expanded
+    scores nor moments about a centre, nor single precision, may cost more than they say.
+    """
+    assume(case.n > case.K * (case.d + 1))
+    model = GaussianMixture(
+        case.K, covariance_type=case.covariance_type, reg_covar=0.0, max_iter=1, random_state=0
+    )
+    try:
+        mixture = mixture_of(fit(model, case.X, case.w))
+        model = model_of(mixture)
+        model.update(model.accumulate(case.X, case.w))
+    except IllDefinedCovarianceError:
+        return
+    expected = Expected(case, mixture=mixture)
+    target = exact_step(expected)
+    # A component left with one row, whose mean has moved to it: its variance is rounding.
+    assume((np.diagonal(reference.dense_covariances(target), axis1=1, axis2=2) > 0).all())
+    assume((conditions(target) < 1e10).all())
+    # What doubt about responsibilities does to a variance, in units of the variance.
+    squares = reference.squared_distances(target, expected.X)
+    doubt = expected.w @ (expected.share_error * (squares + case.d))
+    nk = expected.w @ expected.shares
+    doubt = doubt.sum() / nk.sum() if case.covariance_type == "tied" else doubt / nk
+    # Moments are about the old means at best: a component that has moved by many of its new
+    # deviations keeps the fewer digits for it, until the next step.
+    moved = np.square((target.means - mixture.means) / deviations(target)).max(axis=1)
+    rounding = EPS * (ROUNDINGS + case.n / 2) * case.d * conditions(target)
+    bound = digits_of_a_step(case) + doubt + rounding * (1.0 + moved)
+    got = reference.dense_covariances(mixture_of(model))
+    off = list(map(relative_error, got, reference.dense_covariances(target)))
+    assert_within("covariances", off, 0.0, np.where(nk > 1e-3 * nk.sum(), bound, np.inf))
+
+
+# --- Identities ----------------------------------------------------------------------------------
+
+
+def assert_moments(model: GaussianMixture, case: Case, floor: float, apart=0.0) -> None:
+    """Weights, means, and covariances within and between components, add up to the sample's, the
+    floor of each variance aside. `apart`, (d,), is how far points of reference were from the rows.
+    """
+    used = case.row_weights > 0
+    X, w = case.values[used], case.row_weights[used] / case.row_weights.max()
+    share, centre = w / w.sum(), centre_of(case.X, case.w)
+    mixture, dense = mixture_of(model), reference.dense_covariances(mixture_of(model))
+    weights, moved, centred = mixture.weights, mixture.means - centre, X - centre
+    precision = max(case.precision, float(np.finfo(model.means_.dtype).eps))
+    # The last are those that the M-step adds to the weight of a component.
+    rounding = 2 * precision * (ROUNDINGS * case.d + case.n / 2 + 10)
+    assert_within("weights", weights.sum(), 1.0, rounding)
+
+    # A component without rows stays where it was.
+    dead = weights < 1e-12
+    astray = (weights[:, None] * np.abs(moved))[dead].sum(axis=0)
+    rounded = precision * np.abs(X).max(axis=0)
+    size = share @ np.abs(centred) + weights @ np.abs(moved) + apart
+    bound = rounding * case.K * size + 2 * rounded + astray + case.negligible
+    assert_within("means", weights @ moved, share @ centred, bound)
+
+    mean = share @ centred
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = (share[:, None] * (centred - mean)).T @ (centred - mean) + floor * np.eye(case.d)
+        between = (weights[:, None] * (moved - mean)).T @ (moved - mean)
+        within = np.einsum("k,kpq->pq", weights, dense)
+        # What is added up: rows and means about the centre, and the floor.
+        size = np.sqrt(floor) + apart
+        size = size + np.linalg.norm(np.sqrt(share)[:, None] * centred, axis=0)
+        size += np.linalg.norm(np.sqrt(weights)[:, None] * moved, axis=0)
+        astray = np.abs(moved)[dead].max(axis=0, initial=0.0) * np.sqrt(weights[dead].sum())
+        half = np.outer(rounded, size + np.abs(centred).max(axis=0) + rounded)
+        bound = rounding * case.K * np.outer(size, size) + 16 * (half + half.T)
+        bound += np.outer(astray, astray) + case.negligible * (size + case.negligible)
+    if case.covariance_type == "spherical":
+        within, between, total, bound = map(np.trace, (within, between, total, bound))
+    elif case.covariance_type == "diag":
+        within, between, total, bound = map(np.diag, (within, between, total, bound))
+    assert np.isfinite(total).all()
+    assert_within("covariances", within + between, total, bound)
+
+
+@holds_for(40, case=cases(columns=ORDINARY, rows=SQUARABLE, weights=WEIGHTS[:3]))
+def test_a_step_keeps_the_moments_of_the_rows(case: Case) -> None:
+    model, X = case.model(), case.values
+    try:
+        model.update(model.accumulate(X, case.w))
+    except IllDefinedCovarianceError:
+        return
+    apart = np.abs(case.mixture.means - centre_of(case.X, case.w)).max(axis=0)
+    assert_moments(model, case, 0.0, apart)
+
+
+@holds_for(30, case=cases(columns=REGULAR, rows=["plain", "duplicates"]))
+def test_the_likelihood_never_falls(case: Case) -> None:
+    model = case.model()
+    expected = Expected(case)
+    w = None if case.w is None else case.row_weights / case.row_weights.sum() * case.n
+    bound = 2 * float(expected.w / expected.w.sum() @ expected.row_error)
+    for _ in range(4):
+        try:
+            model.update(model.accumulate(case.X, w))
+        except IllDefinedCovarianceError:
+            break
+        error = score_error(
+            mixture_of(model), case.values, case.precision, expected.offset()
+        ).max()
+        assert (np.diff(model.lower_bounds_) >= -(bound + error)).all()
+        bound = error
+
+
+@holds_for(30, case=cases(columns=ORDINARY))
+def test_one_component_is_the_closed_form(case: Case) -> None:
+    """Mean and covariance of the sample, and the likelihood that follows from them."""
+    assume(case.n > 1)
+    used = case.row_weights > 0
+    assume(used.sum() > 1)
+    X, w = case.values[used], case.row_weights[used]
+    model = GaussianMixture(covariance_type=case.covariance_type, reg_covar=0.0)
+    try:
+        fit(model, case.X, case.w)
+    except ValueError:
+        return
+    share = w / w.sum()
+    centre = centre_of(X, w)
+    centred = X - centre
+    mean = share @ centred
+    precision = float(np.finfo(case.X.dtype).eps) if case.X.dtype.str[1:] == "f4" else EPS
+    rounding = precision * (ROUNDINGS + case.n / 2 + 10)
+    size = share @ np.abs(centred)
+    rounded = precision * np.abs(X).max(axis=0)
+    bound = rounding * size + rounded + case.negligible
+    assert_within("mean", model.means_[0], centre + mean, bound)
+    outer = (share[:, None] * (centred - mean)).T @ (centred - mean)
+    size = np.linalg.norm(np.sqrt(share)[:, None] * centred, axis=0)
+    covariance = family_of(outer[None], case.covariance_type)
+    bound = family_of(rounding * np.outer(size, size)[None], case.covariance_type)
+    if case.covariance_type == "spherical":
+        covariance, bound = covariance / case.d, bound / case.d
+    assert_within("covariance", model.covariances_, covariance, bound)
+    dense = reference.dense_covariances(mixture_of(model))[0]
+    scale = np.sqrt(np.diag(dense))
+    log_determinant = (
+        np.linalg.slogdet(dense / np.outer(scale, scale))[1] + 2 * np.log(scale).sum()
+    )
+    expected = -0.5 * (case.d * np.log(2 * np.pi) + log_determinant + case.d)
+    error = share @ score_error(mixture_of(model), X, precision, np.abs(mean))[:, 0]
+    assert_within("likelihood", model.lower_bound_, expected, error)
+
+
+# --- Equivariance --------------------------------------------------------------------------------
+
+
+def permuted(mixture: Mixture, labels: np.ndarray, columns: np.ndarray) -> Mixture:
+    """The mixture with components and columns in another order."""
+    covariances = mixture.covariances
+    if mixture.covariance_type != "tied":
+        covariances = covariances[labels]
+    if mixture.covariance_type in ("full", "tied"):
+        covariances = covariances[..., columns, :]
+    if mixture.covariance_type != "spherical":
+        covariances = covariances[..., columns]
+    means = mixture.means[labels][:, columns]
+    return Mixture(mixture.covariance_type, mixture.weights[labels], means, covariances)
+
+
+def assert_equivariant(case: Case, mixture: Mixture, X, *, labels=None, shift=0.0, reach=0.0):
+    """Rows X under `mixture` score as the case's do under its own, plus `shift`, with the
+    components in the order of `labels`; `reach` is the rounding of X and `mixture` themselves.
+    """
+    labels = np.arange(case.K) if labels is None else labels
+    expected, before, after = Expected(case), case.model(), model_of(mixture)
+    moved = np.array(X, dtype=np.float64, order="C")
+    with np.errstate(all="ignore"):
+        error = expected.error[:, labels] + score_error(mixture, moved, case.precision, reach)
+    assume(np.isfinite(error).all())
+    scores = expected.scores[:, labels]
+    log_density, shares = before.score_samples(case.X), before.predict_proba(case.X)
+    precision = float(np.finfo(log_density.dtype).eps)
+    bound = row_error(scores, error) + precision * (2 * np.abs(log_density) + np.abs(shift))
+    assert_within("log-density", after.score_samples(X) - shift, log_density, bound)
+    bound = 2 * share_error(scores, error) + 2 * precision
+    assert_within("responsibilities", after.predict_proba(X), shares[:, labels], bound)
+
+
+@holds_for(20, case=cases(columns=ORDINARY, rows=SQUARABLE))
+def test_the_order_of_rows_changes_no_bit(case: Case) -> None:
+    model, order = case.model(), case.rng(3).permutation(case.n)
+    for method in (model.score_samples, model.predict_proba, model.predict):
+        np.testing.assert_array_equal(method(case.X[order]), method(case.X)[order])
+
+
+@holds_for(20, case=cases(columns=ORDINARY, rows=SQUARABLE))
+def test_the_order_of_components_and_columns(case: Case) -> None:
+    labels, columns = (case.rng(4).permutation(size) for size in (case.K, case.d))
+    mixture = permuted(case.mixture, labels, columns)
+    assert_equivariant(case, mixture, case.X[:, columns], labels=labels)
+
+
+@holds_for(20, case=cases(columns=ORDINARY, rows=SQUARABLE, dtypes=["f8", "f4"]))
+def test_units_and_origin(case: Case) -> None:
+    """Every column in other units from another origin: X a + b."""
+    rng, mixture = case.rng(5), case.mixture
+    a = 10.0 ** rng.uniform(-4.0, 4.0, case.d if case.covariance_type != "spherical" else 1)
+    b = rng.standard_normal(case.d) * a * units(case.values) * 10.0 ** rng.uniform(-3.0, 3.0)
+    X = (case.values * a + b).astype(case.X.dtype)
+    square = {"diag": a * a, "spherical": (a * a)[0]}.get(case.covariance_type, np.outer(a, a))
+    moved = replace(mixture, means=mixture.means * a + b, covariances=mixture.covariances * square)
+    # Rows and means are rounded in proportion to themselves before and after.
+    reach = 2 * (np.abs(X[:, None, :].astype(np.float64)) + np.abs(b)) + np.abs(moved.means).max(0)
+    if case.X.dtype.itemsize == 4 and not case.single:
+        reach *= np.finfo(np.float32).eps / EPS
+    shift = -np.log(np.abs(a)).sum() * (case.d if a.size < case.d else 1)
+    assert_equivariant(case, moved, X, shift=shift, reach=reach)
+
+
+@holds_for(
+    20,
+    case=cases(
+        columns=REGULAR, rows=SQUARABLE, dtypes=["f8"], families=["full", "tied", "spherical"]
+    ),
+)
+def test_rotation(case: Case) -> None:
+    mixture = case.mixture
+    turn = np.linalg.qr(case.rng(6).standard_normal((case.d, case.d)))[0]
+    moved = replace(mixture, means=mixture.means @ turn)
+    if case.covariance_type != "spherical":
+        turned = turn.T @ mixture.covariances @ turn
+        moved.covariances = (turned + np.swapaxes(turned, -1, -2)) / 2
+    with np.errstate(all="ignore"):
+        deviation = deviations(moved)
+        assume((conditions(moved) < 1e8).all())
+        assume((deviation > 1e-4 * deviations(mixture).max()).all())
+    length = np.linalg.norm(case.values, axis=1)[:, None, None] * np.ones(case.d)
+    reach = case.d * (length + np.linalg.norm(mixture.means, axis=1).max())
+    assert_equivariant(case, moved, case.values @ turn, reach=reach)
+
+
+@holds_for(
+    # Without weights that make products underflow at one scale only.
+    30,
+    case=cases(columns=REGULAR, rows=SQUARABLE[:-1], dtypes=["f8"], weights=WEIGHTS[:-1]),
+)
+def test_a_power_of_two_changes_no_bit_of_a_start(case: Case) -> None:
+    """k-means and the first M-step are made of products and sums, which powers of two leave."""
+    assume(case.n > case.K)
+    power = float(case.rng(7).choice([2.0**-40, 0.5, 2.0, 2.0**40]))
+    outcomes = []
+    for X in (case.values, case.values * power):
+        model = GaussianMixture(
+            case.K, covariance_type=case.covariance_type, reg_covar=0.0, max_iter=0, random_state=0
+        )
+        try:
+            fit(model, X, case.w)
+        except IllDefinedCovarianceError as error:
+            outcomes.append((error.component, error.columns))
+        except ValueError as error:
+            outcomes.append(str(error))
+        else:
+            outcomes.append((model.weights_, model.means_, model.covariances_))
+    one, two = outcomes
+    if len(one) != 3:
+        assert one == two
+        return
+    np.testing.assert_array_equal(two[0], one[0])
+    np.testing.assert_array_equal(two[1], one[1] * power)
+    np.testing.assert_array_equal(two[2], one[2] * power**2)
+
+
+# --- Weights and pieces --------------------------------------------------------------------------
+
+
+@holds_for(
+    30,
+    case=cases(columns=ORDINARY, rows=SQUARABLE, weights=["integers"], dtypes=["f8", "f4", "i2"]),
+)
+def test_an_integer_weight_is_so_many_rows(case: Case) -> None:
+    """Weight 2 is the row twice, and weight 0 no row."""
+    model, repeated = case.model(), np.repeat(case.X, case.w, axis=0)
+    statistics = model.accumulate(repeated)
+    assert statistics.total_weight == case.w.sum()
+    assert_sums(statistics, Expected(case, (centre_of(repeated, None),)))
+
+
+@holds_for(20, case=cases(columns=ORDINARY, weights=["none", "uniform", "integers"]))
+def test_a_power_of_two_of_all_weights_changes_no_bit(case: Case) -> None:
+    model = case.model()
+    one = model.accumulate(case.X, case.row_weights)
+    two = model.accumulate(case.X, case.row_weights * 0.25)
+    same_statistics(one.scaled(0.25), two)
+
+
+@holds_for(30, case=cases(columns=ORDINARY, rows=SQUARABLE))
+@example(Case(0, 5, 1, 1, "spherical", columns=("1e20",), weights="1e300"))  # second overflows
+def test_pieces_add_up(case: Case) -> None:
+    """Statistics of pieces, of which one may be empty, are those of all rows."""
+    model, cuts = case.model(), np.sort(case.rng(8).integers(0, case.n + 1, 2))
+    w = case.row_weights
+    pieces = list(zip(np.split(case.X, cuts), np.split(w, cuts), strict=True))
+    whole = SufficientStatistics.merge(model.accumulate(*piece) for piece in pieces)
+    assert whole.n_rows == case.n
+    assert whole.total_weight == pytest.approx(w.sum(), rel=1e-12)
+    # Each piece has a point of reference of its own, or the means.
+    centres = (*(centre_of(*piece) for piece in pieces), *case.mixture.means)
+    assert_sums(whole, Expected(case, centres))
+
+
+# --- Bits ----------------------------------------------------------------------------------------
+
+
+def everything(model: GaussianMixture, X: np.ndarray, w: np.ndarray | None) -> list[np.ndarray]:
+    """What scoring rows and summing over them gives."""
+    sums = model.accumulate(X, w)
+    return [
+        model.score_samples(X), model.predict_proba(X), model.predict(X), np.array(model.score(X)),
+        sums.weight, sums.first, sums.second, sums.shift, np.array(sums.log_likelihood),
+    ]  # fmt: skip
+
+
+def assert_equal_bits(one: list[np.ndarray], other: list[np.ndarray]) -> None:
+    for left, right in zip(one, other, strict=True):
+        assert left.dtype == right.dtype
+        np.testing.assert_array_equal(left, right)
+
+
+@holds_for(40, case=cases())
+def test_layout_and_type_change_no_bit(case: Case) -> None:
+    """Rows count as their copy in float32 or float64, which is taken whole, with one thread."""
+    single = case.X.dtype.kind == "f" and case.X.dtype.itemsize == 4
+    copied = np.array(case.X, dtype=np.float32 if single else np.float64, order="C")
+    model = case.model()
+    assert_equal_bits(everything(model, case.X, case.w), everything(model, copied, case.w))
+
+
+BIG = st.tuples(st.integers(3000, 20_000), st.integers(1, 12), st.integers(1, 6))
+
+
+@holds_for(12, case=cases(BIG | TALL | WIDE))
+def test_threads_change_no_bit(case: Case) -> None:
+    model = case.model()
+    model.set_params(n_threads=1)
+    one = everything(model, case.X, case.w)
+    for n_threads in (2, 3, 7):
+        model.set_params(n_threads=n_threads)
+        assert_equal_bits(everything(model, case.X, case.w), one)
+
+
+@holds_for(20, case=cases(SMALL))
+def test_a_saved_model_is_the_same(case: Case) -> None:
+    model = case.model()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.npz"
+        model.save(path)
+        loaded = gaussmix.load(path)
+    for name in PARAMETERS:
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(model, name), err_msg=name)
+    assert_equal_bits(everything(loaded, case.X, case.w), everything(model, case.X, case.w))
+
+
+# --- Fits ----------------------------------------------------------------------------------------
+
+
+def assert_sound(model: GaussianMixture, X: np.ndarray) -> None:
+    """A mixture of finite numbers, that scores the rows it was fitted to."""
+    for name in PARAMETERS[:3]:
+        assert np.isfinite(getattr(model, name)).all(), name
+    assert not any(np.isnan(getattr(model, name)).any() for name in PARAMETERS)
+    assert np.isfinite(model.lower_bounds_).all()
+    assert (model.weights_ >= 0).all()
+    rounding = float(np.finfo(X.dtype).eps) if X.dtype.str[1:] == "f4" else EPS
+    assert_within("weights", model.weights_.sum(), 1.0, 4 * len(model.weights_) * rounding)
+    variances = np.square(deviations(mixture_of(model)))
+    assert (variances > 0).all()
+    shares, log_density = model.predict_proba(X), model.score_samples(X)
+    assert_within("responsibilities", shares.sum(axis=1), 1.0, 4 * shares.shape[1] * rounding)
+    assert (shares >= 0).all()
+    assert (log_density < np.inf).all()
+    best = np.take_along_axis(shares, model.predict(X)[:, None], axis=1)[:, 0]
+    assert (best >= shares.max(axis=1) - 4 * rounding).all()
+
+
+def assert_clear(error: ValueError, case: Case) -> None:
+    """An error that says which component and columns, or what about the data or the weights."""
+    message = str(error)
+    if isinstance(error, IllDefinedCovarianceError):
+        assert (error.component is None) == (case.covariance_type == "tied")
+        assert error.component is None or f"Component {error.component} " in message
+        assert error.columns or case.covariance_type == "spherical"
+        for column in error.columns:
+            assert f"column {column}" in message or f"{column}" in message
+    else:
+        assert "Scale the input data" in message or "n_samples >= n_components" in message
+
+
+def must_fail(case: Case) -> bool:
+    """Whether no covariance of the used rows is definite without a floor."""
+    if case.covariance_type == "spherical":
+        return False
+    X = np.unique(case.values[case.row_weights > 0], axis=0)
+    constant = (np.ptp(X, axis=0) == 0).any()
+    if case.covariance_type == "diag":
+        return bool(constant)
+    return bool(constant or len(X) <= case.d or (X[:, 1:] == X[:, :-1]).all(axis=0).any())
+
+
+@holds_for(
+    100,
+    case=cases(),
+    parameters=st.fixed_dictionaries(
+        {
+            "reg_covar": st.sampled_from([0.0, 1e-6]),
+            "max_iter": st.sampled_from([0, 1, 5, 20]),
+            "init_params": st.sampled_from(["kmeans", "k-means++", "random", "random_from_data"]),
+            "n_init": st.sampled_from([1, 2]),
+            "acceleration": st.sampled_from([None, "squarem"]),
+        }
+    ),
+)
+# A variance beyond the range of float32, and one beyond that of doubles.
+@example(Case(0, 2, 1, 1, columns=("1e-20",), dtype="f4"), {"reg_covar": 0.0})
+@example(Case(0, 40, 3, 2, columns=("1e20",), dtype="f4"), {})
+@example(Case(0, 2, 2, 1, rows="1e200"), {})
+@example(Case(0, 2, 2, 1, "diag", rows="1e200"), {})
+# Steps of EM that no longer change anything have no direction to extrapolate.
+@example(Case(0, 2, 1, 1), {"reg_covar": 0.0, "acceleration": "squarem"})
+# Null directions that rounding hides, or in which the last column takes little part.
+@example(Case(19, 2, 2, 1), {"reg_covar": 0.0})
+@example(Case(2, 29, 29, 1), {"reg_covar": 0.0})
+def test_a_fit_is_sound_or_a_clear_error(case: Case, parameters: dict) -> None:
+    assume(case.n >= max(2, case.K))
+    model = GaussianMixture(
+        case.K, covariance_type=case.covariance_type, tol=0.0, random_state=0, **parameters
+    )
+    X, before, failure = case.X.copy(), dict(vars(model)), None
+    try:
+        fit(model, case.X, case.w)
+    except ValueError as error:
+        failure = error
+    np.testing.assert_array_equal(case.X, X)
+    if failure is None:
+        assert_sound(model, case.X)
+        assert_moments(model, case, model.reg_covar)
+        assert model.reg_covar or not must_fail(case)
+        return
+    assert vars(model) == before
+    assert_clear(failure, case)
+    # A floor is enough for rows of ordinary size.
+    if model.reg_covar and isinstance(failure, IllDefinedCovarianceError):
+        assert case.rows not in ROWS[:5] or not set(case.columns) <= FLOORED
