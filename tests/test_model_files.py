@@ -274,7 +274,7 @@ def save_without_permission(directory):
     os.chmod(".", 0o755)
     cases = {"closed": (0o555, 0o666), "protected": (0o777, 0o444)}
     if os.geteuid() == 0:
-        cases["sticky"] = (0o1777, 0o666)  # as /tmp: others' files cannot be replaced
+        cases["sticky"] = (0o1777, 0o666)  # as where all may write: others' files stay
     for name, (mode, file_mode) in cases.items():
         os.mkdir(name)
         save(f"{name}/model.npz", model())
