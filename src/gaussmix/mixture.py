@@ -136,6 +136,12 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     digit of a sum; `predict_proba` gives all. No array with an entry for every row is allocated in
     `fit`, and X is not copied.
 
+    Any number of Python threads may score one model at a time, and so may `accumulate` and, with a
+    `random_state` of the call's own, `sample`: these only read it. What changes a model, such as
+    `fit`, `update`, `sample` otherwise, or to set an attribute, is for one thread while no other
+    uses that model; different models are independent. A `numpy.random.Generator` or `RandomState`
+    given as `random_state` must not be in use by another thread.
+
     Examples
     --------
     >>> import numpy as np
