@@ -411,6 +411,8 @@ class Expected:
             largest = max((self.w @ reach**2).max(), self.w @ np.abs(self.scores).max(axis=1))
             assume(largest < LARGEST)
         self.share_error = share_error(self.scores, self.error)
+        if case.single:  # which drops shares below this
+            self.share_error += 2.0**-50
 
     def offset(self) -> np.ndarray:
         """How far the centres, which lie amid the rows, may be from the means, (d,)."""
@@ -512,6 +514,7 @@ def test_scores_are_exact(case: Case) -> None:
 
 
 @holds_for(60, case=cases(columns=ORDINARY, rows=SQUARABLE))
+@example(Case(12053557, 2, 24, 3, "spherical", rows="duplicates", dtype="f4"))
 def test_sums_of_one_step(case: Case) -> None:
     """Statistics under the case's mixture, however they are computed, against the reference."""
     model, expected = case.model(), Expected(case)
@@ -692,6 +695,8 @@ def test_one_component_is_the_closed_form(case: Case) -> None:
     if case.covariance_type == "spherical":
         covariance, bound = covariance / case.d, bound / case.d
     assert_within("covariance", model.covariances_, covariance, bound)
+    if conditions(mixture_of(model)).max() * precision > 1e-2:
+        return  # rounded to float32 the covariance may not be definite
     dense = reference.dense_covariances(mixture_of(model))[0]
     scale = np.sqrt(np.diag(dense))
     log_determinant = (
@@ -699,6 +704,8 @@ def test_one_component_is_the_closed_form(case: Case) -> None:
     )
     expected = -0.5 * (case.d * np.log(2 * np.pi) + log_determinant + case.d)
     error = share @ score_error(mixture_of(model), X, precision, np.abs(mean))[:, 0]
+    # Where a deviation is a few roundings of the mean, the rounded mean is off the optimum.
+    error += conditions(mixture_of(model))[0] * np.square(rounded / scale).sum()
     assert_within("likelihood", model.lower_bound_, expected, error)
 
 
@@ -975,6 +982,9 @@ def must_fail(case: Case) -> bool:
 @example(Case(0, 40, 3, 2, columns=("1e20",), dtype="f4"), {})
 @example(Case(0, 2, 2, 1, rows="1e200"), {})
 @example(Case(0, 2, 2, 1, "diag", rows="1e200"), {})
+@example(
+    Case(289, 2093, 7, 4, "diag", columns=("plain", "plain", "plain", "1e160")), {"max_iter": 0}
+)
 # Steps of EM that no longer change anything have no direction to extrapolate.
 @example(Case(0, 2, 1, 1), {"reg_covar": 0.0, "acceleration": "squarem"})
 # Null directions that rounding hides, or in which the last column takes little part.

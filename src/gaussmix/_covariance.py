@@ -135,11 +135,13 @@ def _clear_rounding(variances: np.ndarray, means: np.ndarray) -> None:
     """Set to zero, in place, variances that are only the rounding of the mean.
 
     Numbers near m are spaced eps * |m| apart, so equal values with a rounded mean show a spread
-    of that size which is not in the data. NaN stays.
+    of that size which is not in the data. NaN stays, and so does an infinity of either sign, which
+    sums of squares that overflow leave.
     """
     # Deviations are compared, as the square of a large mean would overflow.
     deviations = np.sqrt(np.maximum(variances, 0.0))
-    np.copyto(variances, 0.0, where=deviations <= (4 * _EPSILON) * np.abs(means))
+    noise = (deviations <= (4 * _EPSILON) * np.abs(means)) & (variances > -np.inf)
+    np.copyto(variances, 0.0, where=noise)
 
 
 class CovarianceFamily:
