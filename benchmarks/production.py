@@ -320,7 +320,7 @@ def interrupted(call):
         sent.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
-    timer = threading.Timer(0.5, press)
+    timer = threading.Timer(0.2, press)
     timer.start()
     try:
         call()
