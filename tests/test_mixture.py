@@ -1402,3 +1402,26 @@ def test_a_score_beyond_the_range_of_doubles_is_minus_infinity(old_faithful):
 def test_more_samples_than_an_array_holds(old_faithful):
     with pytest.raises(ValueError, match="No array has so many rows"):
         GaussianMixture(1).fit(old_faithful).sample(10**30)
+
+
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_n_threads_holds_for_the_m_step(n_threads, monkeypatch):
+    asked = []
+    kernels = gaussmix._runtime.kernels()
+
+    class Watched:
+        def __getattr__(self, name):
+            return getattr(kernels, name)
+
+        def invert_factors(self, factors, threads):
+            asked.append(threads)
+            kernels.invert_factors(factors, threads)
+
+    monkeypatch.setattr(gaussmix._runtime, "kernels", lambda single=False: Watched())
+    monkeypatch.setattr(gaussmix._runtime, "available_cpus", lambda: 8)
+    X = np.random.default_rng(0).normal(size=(400, 64))
+    model = GaussianMixture(5, max_iter=1, tol=0.0, random_state=0, n_threads=n_threads)
+    with pytest.warns(ConvergenceWarning):
+        model.fit(X)
+    model.update(model.accumulate(X))
+    assert set(asked) == {n_threads}

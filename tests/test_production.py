@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
 import re
 import signal
 import subprocess
@@ -247,6 +248,26 @@ print(max(busy), _threads.threads_at_work())
     most, after = map(int, output_of(MODEL + code).split())
     assert 1 <= most <= 8 + 1  # one region of two threads, which the first may have
     assert after == 0
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux" or platform.machine() != "x86_64", reason="knows this FE_UPWARD only"
+)
+def test_workers_round_as_their_caller_does():
+    code = """
+import ctypes, ctypes.util
+library = ctypes.CDLL(ctypes.util.find_library("m"))
+model.fit(rows)  # starts the worker
+
+def sums():
+    return [model.set_params(n_threads=n).accumulate(rows).second.tobytes() for n in (1, 2, 2, 2)]
+
+nearest = sums()
+assert library.fesetround(0x800) == 0
+upward = sums()
+print(len(set(nearest)), len(set(upward)), nearest[0] != upward[0])
+"""
+    assert output_of(MODEL + code) == "1 1 True"
 
 
 REFUSED = """

@@ -16,6 +16,8 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -97,12 +99,28 @@ def instruction_set() -> str:
 # --- threads -------------------------------------------------------------------------------------
 
 
+_limit: ContextVar[int | None] = ContextVar("n_threads", default=None)
+
+
+@contextmanager
+def limited(n_threads: int | None) -> Iterator[None]:
+    """Have `thread_count` return this number inside the block; None changes nothing.
+
+    For the M-step, far below where a user's `n_threads` is known.
+    """
+    token = _limit.set(n_threads)
+    try:
+        yield
+    finally:
+        _limit.reset(token)
+
+
 def thread_count(n_threads: int | None = None) -> int:
     """Return how many threads a large computation may use now.
 
     The first of these that is set decides:
 
-    1. the argument;
+    1. the argument, or that of a `limited` block around the call;
     2. the environment variable ``GAUSSMIX_NUM_THREADS``;
     3. the environment variable ``OMP_NUM_THREADS`` (of a list such as "4,2" the first number;
        anything that is not a positive number is ignored, as OpenMP does);
@@ -127,6 +145,8 @@ def thread_count(n_threads: int | None = None) -> int:
     ValueError
         If ``GAUSSMIX_NUM_THREADS`` is set and is not a whole number of at least 1.
     """
+    if n_threads is None:
+        n_threads = _limit.get()
     if n_threads is not None:
         return n_threads
     own = _own_thread_variable(os.environ.get("GAUSSMIX_NUM_THREADS", ""))

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import _em, _passes, _persistence, _progress, _sklearn, _validation
+from . import _em, _passes, _persistence, _progress, _runtime, _sklearn, _validation
 from ._acceleration import Squarem
 from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
@@ -351,7 +351,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         try:
             # Extreme data overflow and underflow on the way to a result or a clear error; NumPy's
             # own reports about it would only add noise.
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
                 return _em.best_of(runs())
         finally:
             if report is not None:
@@ -507,7 +507,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         n_iter = getattr(self, "n_iter_", 0) + 1
         recovery = self._recovery(statistics.total_weight / max(statistics.n_rows, 1))
         try:
-            with np.errstate(all="ignore"):
+            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
                 if recovery is None:
                     parameters = self._maximize(statistics, previous)
                 else:

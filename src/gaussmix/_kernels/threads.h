@@ -12,6 +12,7 @@
 #ifndef GAUSSMIX_THREADS_H
 #define GAUSSMIX_THREADS_H
 
+#include <fenv.h>
 #include <stddef.h>
 
 #ifdef _OPENMP
@@ -105,17 +106,18 @@ struct gaussmix_loop {
     gaussmix_work work;
     const void *job;
     ptrdiff_t n_items;
-    volatile ptrdiff_t next;  /* first item that nobody has taken */
+    volatile long long next;  /* first item that nobody has taken */
     int places;               /* threads it may have, the caller among them */
     int joined;               /* threads that have come so far; they are numbered in that order */
     volatile long inside;     /* workers that may still take or compute an item */
+    fenv_t arithmetic;        /* the caller's: how it rounds, and whether denormals are zero */
     struct gaussmix_loop *following;
 };
 
 static struct {
     gaussmix_lock lock;            /* of all below */
     gaussmix_condition posted;     /* a loop with places was opened */
-    gaussmix_condition left;       /* the last worker left a loop */
+    gaussmix_condition left;       /* no worker is left in some loop */
     struct gaussmix_loop *open;    /* loops that workers may join */
     volatile long n_posted;        /* loops ever opened */
     int n_workers, n_sleeping;
@@ -177,10 +179,12 @@ static void work_for_ever(void)
             int thread = loop->joined++;
             atomic_add(&loop->inside, 1);
             lock_release(&pool.lock);
+            fesetenv(&loop->arithmetic); /* or bits would depend on who computes an item */
             take_items(loop, thread);
             lock_take(&pool.lock);
-            atomic_add(&loop->inside, -1); /* the caller may be gone, and the loop with it, */
-            condition_wake_all(&pool.left); /* as soon as the lock is released */
+            atomic_add(&loop->inside, -1);
+            if (loop->inside == 0) /* the loop may be gone as soon as the lock is released */
+                condition_wake_all(&pool.left);
         }
     }
 }
@@ -196,7 +200,8 @@ static DWORD WINAPI worker(LPVOID unused)
 
 static int start_worker(void)
 {
-    HANDLE thread = CreateThread(NULL, STACK_BYTES, worker, NULL, 0, NULL);
+    HANDLE thread = CreateThread(
+        NULL, STACK_BYTES, worker, NULL, STACK_SIZE_PARAM_IS_A_RESERVATION, NULL);
     if (thread != NULL)
         CloseHandle(thread);
     return thread != NULL;
@@ -284,8 +289,7 @@ static void close_loop(struct gaussmix_loop *loop)
     pool.promised -= loop->places - 1;
 }
 
-/* Call work(job, item, thread) for every item; threads are numbered from zero and at most
- * `wanted`. */
+/* Call work(job, item, thread) for every item; the numbers of threads are below `wanted`. */
 static void gaussmix_run(gaussmix_work work, const void *job, ptrdiff_t n_items, int wanted)
 {
     struct gaussmix_loop loop = {.work = work, .job = job, .n_items = n_items, .joined = 1};
@@ -295,8 +299,10 @@ static void gaussmix_run(gaussmix_work work, const void *job, ptrdiff_t n_items,
         loop.places = (int)n_items;
     loop.places = loop.places > 1 ? 1 + hire(loop.places - 1) : 1;
     pool.at_work += loop.places;
-    if (loop.places > 1)
+    if (loop.places > 1) {
+        fegetenv(&loop.arithmetic);
         open_loop(&loop);
+    }
     lock_release(&pool.lock);
     take_items(&loop, 0);
     lock_take(&pool.lock);
