@@ -36,5 +36,5 @@ if [[ $# == 0 ]]; then
   set -- -k 'x86v3 and not layouts' \
     tests/test_kernels.py tests/test_products.py tests/test_sparse_shares.py
 fi
-"${checked[@]}" -m pytest -p no:cacheprovider --capture=sys -x "$@"
+"${checked[@]}" -m pytest -p no:cacheprovider --capture=sys "$@"
 echo "valgrind.sh: passed: no report from memcheck"
