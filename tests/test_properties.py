@@ -843,7 +843,14 @@ def test_an_integer_weight_is_so_many_rows(case: Case) -> None:
     assert_sums(statistics, Expected(case, (centre_of(repeated, None),)))
 
 
-@holds_for(20, case=cases(columns=ORDINARY, weights=["none", "uniform", "integers"]))
+# Without squares that single precision holds as denormal numbers.
+@holds_for(
+    20,
+    case=cases(
+        columns=[name for name in ORDINARY if name != "1e-20"],
+        weights=["none", "uniform", "integers"],
+    ),
+)
 def test_a_power_of_two_of_all_weights_changes_no_bit(case: Case) -> None:
     model = case.model()
     one = model.accumulate(case.X, case.row_weights)
