@@ -170,7 +170,8 @@ def allocated_by_python():
 def growth(call, n, allocated):
     """Bytes by which the memory in use grows in n calls, the least of three times after n calls.
 
-    What is allocated by chance is not there three times.
+    What is allocated by chance is not there three times, but for some hundred bytes in NumPy's
+    caches, which are little beside what a leak of a hundred bytes makes in 40 calls.
     """
 
     def in_use():
@@ -183,7 +184,7 @@ def growth(call, n, allocated):
     return min(after - before for before, after in itertools.pairwise(measured))
 
 
-@pytest.mark.parametrize(("calls", "n"), [(scores, 200), (fits, 12)])
+@pytest.mark.parametrize(("calls", "n"), [(scores, 200), (fits, 40)])
 def test_no_call_keeps_memory(calls, n):
     for name, call in calls().items():
         with quietly():
