@@ -79,7 +79,9 @@ def _constants(parameters: MixtureParameters) -> np.ndarray:
 
 
 def exact_scores(parameters: MixtureParameters) -> Scores:
-    """Scores from differences to the means: right wherever the components lie."""
+    """Scores from differences to the means, which lose only the rounding of each mean's distance
+    from the centre.
+    """
     K, d = parameters.means.shape
     factors = parameters.precisions_cholesky
     constants = _constants(parameters)
