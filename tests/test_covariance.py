@@ -7,8 +7,10 @@ import pytest
 import reference
 from reference import COVARIANCE_TYPES
 
+import gaussmix
 from gaussmix import SufficientStatistics, _runtime
 from gaussmix._covariance import FAMILIES, CollapsedComponent
+from gaussmix._layouts import LAYOUTS, covariance_shape
 from gaussmix._parameters import MixtureParameters, estimate, maximize
 
 
@@ -48,7 +50,7 @@ def mixture(request):
 def test_shapes_and_numbers_of_parameters(covariance_type, shape, n_parameters):
     family = FAMILIES[covariance_type]
     assert family.name == covariance_type
-    assert family.shape(2, 5) == shape
+    assert covariance_shape(covariance_type, 2, 5) == shape
     assert family.n_parameters(2, 5) == n_parameters
 
 
@@ -440,3 +442,43 @@ def test_the_principal_axis_is_a_deviation_long_and_follows_the_columns_units(co
         np.testing.assert_allclose(
             family.principal_axis(mixture.covariances * units, 2, 4), axis * scale, rtol=1e-9
         )
+
+
+class EqualSpheres(type(FAMILIES["spherical"])):
+    """One variance for all columns of all components, as CONTRIBUTING tells to add a family."""
+
+    name = "equal-spheres"
+
+    def n_parameters(self, n_components, n_features):
+        return 1
+
+    def maximize(self, statistics, nk, means):
+        variances = super().maximize(statistics, nk, means)
+        return np.full_like(variances, nk @ variances / nk.sum())
+
+
+def test_a_new_family_of_a_known_layout_is_its_m_step_and_its_name(monkeypatch, tmp_path, X):
+    monkeypatch.setitem(FAMILIES, EqualSpheres.name, EqualSpheres())
+    monkeypatch.setitem(LAYOUTS, EqualSpheres.name, "spherical")
+    model = gaussmix.GaussianMixture(
+        3, covariance_type=EqualSpheres.name, reg_covar=0, tol=1e-10, max_iter=500, random_state=0
+    ).fit(X)
+
+    assert np.ptp(model.covariances_) == 0
+    assert model.n_parameters() == 2 + 3 * 4 + 1
+    assert np.diff(model.lower_bounds_).min() > -1e-12
+    # The M-step's equation holds at the optimum, with responsibilities computed apart from it.
+    twin = gaussmix.GaussianMixture.from_parameters(
+        model.weights_, model.means_, model.covariances_, covariance_type="spherical"
+    )
+    squares = np.square(X[:, None, :] - model.means_).sum(axis=2)
+    variance = (twin.predict_proba(X) * squares).sum() / X.size
+    np.testing.assert_allclose(model.covariances_[0], variance, rtol=1e-6)
+
+    model.save(tmp_path / "model.npz")
+    loaded = gaussmix.load(tmp_path / "model.npz")
+    assert loaded.covariance_type == EqualSpheres.name
+    np.testing.assert_array_equal(loaded.score_samples(X), model.score_samples(X))
+    np.testing.assert_array_equal(loaded.score_samples(X), twin.score_samples(X))
+    loaded.update(loaded.accumulate(X))
+    assert np.ptp(loaded.covariances_) == 0

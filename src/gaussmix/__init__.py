@@ -24,6 +24,7 @@ below it:
 
 Beside that order, for any of the above to use:
 
+    _layouts           the covariance families by name, and the shapes of their covariances
     _validation        checks of user input and the messages about it; the exceptions
     _persistence       files that are written whole or not at all; model files
     _sklearn           what scikit-learn expects of an estimator, without importing it

@@ -138,9 +138,9 @@ def _norm(difference: np.ndarray, at: MixtureParameters) -> float:
     """
     log_weights, means, factors = _parts(difference, at)
     U = at.precisions_cholesky
-    if at.covariance_type == "full":
+    if at.layout == "full":
         means = np.einsum("kj,kjr->kr", means, U)
-    elif at.covariance_type == "tied":
+    elif at.layout == "tied":
         means = means @ U
     else:
         means = means * U.reshape(len(U), -1)
@@ -159,7 +159,7 @@ def _parts(coordinates, like):
 
 def _pivots(factors: np.ndarray, like: MixtureParameters) -> np.ndarray:
     """A writable view of the positive entries: diagonals of triangles, or all; (K or 1, ...)."""
-    if like.covariance_type in ("full", "tied"):
+    if like.layout in ("full", "tied"):
         d = like.n_features
         return factors.reshape(-1, d * d)[:, :: d + 1]
     return factors

@@ -149,10 +149,6 @@ class CovarianceFamily:
 
     name: str
 
-    def shape(self, n_components: int, n_features: int) -> tuple[int, ...]:
-        """Shape of the covariances, and of the second moments of the statistics."""
-        raise NotImplementedError
-
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Number of free numbers in the covariances."""
         raise NotImplementedError
@@ -175,7 +171,7 @@ class CovarianceFamily:
         Returns
         -------
         ndarray
-            Of `shape`: about the new mean, ``second / nk`` less the outer product of
+            In the family's layout: about the new mean, ``second / nk`` less the outer product of
             ``first / nk`` with itself. The difference is small next to its terms only when the
             shift is far from the mean, which the passes over the data avoid.
         """
@@ -260,9 +256,6 @@ class _Full(CovarianceFamily):
 
     name = "full"
 
-    def shape(self, n_components, n_features):
-        return (n_components, n_features, n_features)
-
     def n_parameters(self, n_components, n_features):
         return n_components * n_features * (n_features + 1) // 2
 
@@ -319,9 +312,6 @@ class _Tied(CovarianceFamily):
     """All components share one covariance matrix."""
 
     name = "tied"
-
-    def shape(self, n_components, n_features):
-        return (n_features, n_features)
 
     def n_parameters(self, n_components, n_features):
         return n_features * (n_features + 1) // 2
@@ -392,9 +382,6 @@ class _Diagonal(CovarianceFamily):
 
     name = "diag"
 
-    def shape(self, n_components, n_features):
-        return (n_components, n_features)
-
     def n_parameters(self, n_components, n_features):
         return n_components * n_features
 
@@ -447,9 +434,6 @@ class _Spherical(_Diagonal):
     """Every component has one variance, the same in every column."""
 
     name = "spherical"
-
-    def shape(self, n_components, n_features):
-        return (n_components,)
 
     def n_parameters(self, n_components, n_features):
         return n_components

@@ -8,6 +8,7 @@ import numpy as np
 
 from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
+from ._layouts import LAYOUTS
 
 # Added to the weight of every component, in units of the mean weight of a row, as scikit-learn
 # does for rows of weight one: a component without rows keeps a weight whose logarithm is finite,
@@ -41,6 +42,11 @@ class MixtureParameters:
     precisions_cholesky: np.ndarray
 
     @property
+    def layout(self) -> str:
+        """How the covariances are laid out: all that the passes need to know of the family."""
+        return LAYOUTS[self.covariance_type]
+
+    @property
     def n_components(self) -> int:
         return self.means.shape[0]
 
@@ -68,9 +74,9 @@ class MixtureParameters:
         if covariances is None:
             with np.errstate(all="ignore"):
                 covariances = FAMILIES[self.covariance_type].covariances(self.precisions_cholesky)
-        if self.covariance_type == "full":
+        if self.layout == "full":
             return np.diagonal(covariances, axis1=1, axis2=2)
-        if self.covariance_type == "tied":
+        if self.layout == "tied":
             return covariances.diagonal()[None, :]
         return covariances if covariances.ndim == 2 else covariances[:, None]
 

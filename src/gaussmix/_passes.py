@@ -18,6 +18,7 @@ import numpy as np
 from . import _runtime, _validation
 from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
+from ._layouts import LAYOUTS
 from ._parameters import MixtureParameters
 from ._rows import BLOCK_BYTES, SINGLE, Rows
 from ._scores import (
@@ -233,7 +234,7 @@ def _accumulate(parameters, rows, reg_covar, *, single: bool) -> SufficientStati
     if scores.estep == "linear":
         scores = exact_scores(parameters)._replace(single=single)
     means = parameters.means
-    if parameters.covariance_type == "tied":
+    if parameters.layout == "tied":
         K, d = means.shape
         scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
     if single:  # means that the kernel can represent
@@ -248,14 +249,14 @@ def _centred_moments_hold(parameters, rows, scores, reg_covar) -> bool:
     """Whether variances may be formed from moments about the centre, as far as the parameters
     before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
     """
-    if parameters.covariance_type == "full":
+    if parameters.layout == "full":
         return scores.estep == "linear"
     limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
     if scores.single:
         limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
     variances = parameters.variances
     squares = np.square(parameters.means - rows.centre)
-    if parameters.covariance_type == "spherical":
+    if parameters.layout == "spherical":
         squares = squares.mean(axis=1, keepdims=True)
     limits = np.where(variances <= 2 * reg_covar, floor_limit, limit)
     return bool((squares <= limits * variances).all())
@@ -268,22 +269,22 @@ _FEATURES = {"full": "with_products", "tied": "plain", "diag": "with_squares",
 def _accumulate_features(parameters, rows, scores) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
     K, d = parameters.means.shape
-    features = _FEATURES[parameters.covariance_type]
+    features = _FEATURES[parameters.layout]
     lanes = K * _width(features, d) * _runtime.kernels().vector_bytes()
     mstep = "dots" if lanes <= LANES_BYTES else "features"
     sums = _sum(rows, scores._replace(features=features), mstep, rows.centre, parameters.means)
     first = np.ascontiguousarray(sums.first[:, :d])
     second = sums.first[:, d:]
     log_likelihood = sums.log_likelihood
-    if parameters.covariance_type == "tied":
+    if parameters.layout == "tied":
         second = _scatter(rows)
         if scores.estep == "linear":
             # What the scores left out: -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
             factor = parameters.precisions_cholesky
             log_likelihood -= 0.5 * float(np.einsum("jr,jr->", factor, second @ factor))
-    elif parameters.covariance_type == "spherical":
+    elif parameters.layout == "spherical":
         second = second[:, 0]
-    elif parameters.covariance_type == "full":
+    elif parameters.layout == "full":
         p, q = np.tril_indices(d)
         products = second
         second = np.empty((K, d, d))
@@ -295,16 +296,16 @@ def _accumulate_features(parameters, rows, scores) -> SufficientStatistics:
 
 def _has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bool) -> bool:
     """Whether new variances would be small differences of large moments about the centre."""
-    if statistics.covariance_type == "full":
+    if statistics.layout == "full":
         return not _keeps_digits(statistics, reg_covar, CANCELLATION_LIMIT_FULL)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     squares = statistics.first * statistics.first
     second = statistics.second
-    if statistics.covariance_type == "tied":
+    if statistics.layout == "tied":
         second = second.diagonal()
         moved = (squares / weight[:, None]).sum(axis=0)
         floor = reg_covar * weight.sum()
-    elif statistics.covariance_type == "diag":
+    elif statistics.layout == "diag":
         moved = squares / weight[:, None]
         floor = reg_covar * weight[:, None]
     else:
@@ -318,7 +319,7 @@ def _keeps_digits(statistics, reg_covar: float, limit: float) -> bool:
     """Whether full covariances from the statistics have factors, and lose not more than `limit`
     roundings of their moments in them.
     """
-    family = FAMILIES["full"]
+    family = FAMILIES[statistics.covariance_type]
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     means = statistics.shift + statistics.first / weight[:, None]
     covariances = family.maximize(statistics, weight, means)
@@ -337,15 +338,15 @@ def _moments_keep_digits(statistics, centre, reg_covar: float) -> bool:
     They were sums of products with differences from the centre: of each variance as much is lost
     as of (mean moved by) * (mean from the centre).
     """
-    if statistics.covariance_type == "full":
+    if statistics.layout == "full":
         return _keeps_digits(statistics, reg_covar, SINGLE_DIGITS_LOST)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     move = statistics.first / weight[:, None]
     reach = np.abs(move) * np.abs(statistics.shift - centre)
     squares = move * move
-    if statistics.covariance_type == "diag":
+    if statistics.layout == "diag":
         second = statistics.second / weight[:, None]
-    elif statistics.covariance_type == "spherical":
+    elif statistics.layout == "spherical":
         second = statistics.second / weight / move.shape[1]
         squares, reach = squares.mean(axis=1), reach.mean(axis=1)
     else:
@@ -373,10 +374,11 @@ def _statistics(
 
 def _moments(rows, scores, covariance_type, centre, means, blocks=None) -> SufficientStatistics:
     """Statistics with second moments about the means."""
-    sums = _sum(rows, scores, _MOMENTS[covariance_type], centre, means, blocks)
+    layout = LAYOUTS[covariance_type]
+    sums = _sum(rows, scores, _MOMENTS[layout], centre, means, blocks)
     if scores.estep in ("nearest", "given"):
         sums = sums._replace(log_likelihood=math.nan)
-    if covariance_type == "spherical":
+    if layout == "spherical":
         sums = sums._replace(second=sums.second.sum(axis=1))
     return _statistics(covariance_type, rows, sums, means)
 

@@ -42,6 +42,8 @@ from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
+from ._layouts import COVARIANCE_TYPES, LAYOUTS, covariance_shape
+
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
 # With a new version comes a file of it, written by tests/models/make.py.
@@ -240,7 +242,7 @@ def _is_number(value: Any) -> bool:
 
 _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "n_components": lambda value: _is_int(value, 1),
-    "covariance_type": lambda value: value in ("full", "tied", "diag", "spherical"),
+    "covariance_type": lambda value: value in COVARIANCE_TYPES,
     "tol": _is_number,
     "reg_covar": _is_number,
     "max_iter": lambda value: _is_int(value, 0),
@@ -306,9 +308,7 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
     covariance_type = metadata["parameters"]["covariance_type"]
     expected = {
         "weights": (k,),
-        "covariances": {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,)}[
-            covariance_type
-        ],
+        "covariances": covariance_shape(covariance_type, k, d),
         "lower_bound": (),
     }
     for name, shape in expected.items():
@@ -353,14 +353,15 @@ def _check_values(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any])
 
 
 def _check_covariances(covariances: np.ndarray, covariance_type: str) -> None:
-    if covariance_type in ("diag", "spherical"):
+    layout = LAYOUTS[covariance_type]
+    if layout in ("diag", "spherical"):
         if not (covariances > 0).all():
             place = [int(i) for i in np.argwhere(~(covariances > 0))[0]]
             raise _Refusal(f"covariances{place} is {covariances[tuple(place)]}, and not positive")
         return
-    matrices = covariances if covariance_type == "full" else covariances[np.newaxis]
+    matrices = covariances if layout == "full" else covariances[np.newaxis]
     for k, matrix in enumerate(matrices):
-        which = f"covariances[{k}]" if covariance_type == "full" else "covariances"
+        which = f"covariances[{k}]" if layout == "full" else "covariances"
         matrix = matrix.astype(np.float64)
         diagonal = np.diagonal(matrix)
         if not (diagonal > 0).all():

@@ -85,11 +85,11 @@ def exact_scores(parameters: MixtureParameters) -> Scores:
     K, d = parameters.means.shape
     factors = parameters.precisions_cholesky
     constants = _constants(parameters)
-    if parameters.covariance_type == "full":
+    if parameters.layout == "full":
         return Scores("triangular", factors.ravel(), d * d, constants, K * d * (d + 3) // 2)
-    if parameters.covariance_type == "tied":
+    if parameters.layout == "tied":
         return Scores("direct", factors.ravel(), 0, constants, d * (d + 2 * K))
-    if parameters.covariance_type == "spherical":
+    if parameters.layout == "spherical":
         factors = np.repeat(factors, d)
     return Scores("direct", factors.ravel(), d, constants, 2 * K * d)
 
@@ -98,7 +98,7 @@ def scores_for_sums(parameters: MixtureParameters, rows: Rows, single: bool) -> 
     """The cheapest E-step that loses no digits of the rows."""
     means = parameters.means - rows.centre
     limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
-    expand = _EXPANSIONS.get(parameters.covariance_type)
+    expand = _EXPANSIONS.get(parameters.layout)
     if expand is _expand_full and (single or not _products_pay(parameters, rows, means)):
         expand = None
     if expand is not None:
@@ -121,12 +121,12 @@ def suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
     means = np.abs(parameters.means - centre)
     variances = parameters.variances
     reach = means + 3.0 * np.sqrt(variances)
-    if parameters.covariance_type == "full":
+    if parameters.layout == "full":
         # Else the covariances that come of the step would have to be formed again in double.
         if not digits_lost(variances, factors) <= SINGLE_DIGITS_LOST:
             return False
         squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
-    elif parameters.covariance_type == "tied":
+    elif parameters.layout == "tied":
         squares = (reach * reach) @ (factors * factors)
     else:
         squares = reach * reach / variances

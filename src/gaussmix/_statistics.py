@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._covariance import FAMILIES
+from ._layouts import LAYOUTS, covariance_shape
 
 
 def _quiet():
@@ -100,6 +101,11 @@ class SufficientStatistics:
             parts = pairs + parts[len(pairs) * 2 :]
         return parts[0]
 
+    @property
+    def layout(self) -> str:
+        """How the second moments are laid out: "full", "tied", "diag" or "spherical"."""
+        return LAYOUTS[self.covariance_type]
+
     def copy(self) -> SufficientStatistics:
         """An independent copy."""
         return SufficientStatistics(
@@ -169,7 +175,7 @@ class SufficientStatistics:
         shapes = {
             "weight": (n_components,),
             "first": (n_components, n_features),
-            "second": FAMILIES[covariance_type].shape(n_components, n_features),
+            "second": covariance_shape(covariance_type, n_components, n_features),
             "shift": (n_components, n_features),
         }
         for name, shape in shapes.items():

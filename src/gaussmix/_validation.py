@@ -18,10 +18,12 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import numpy as np
+
+from ._layouts import COVARIANCE_TYPES, LAYOUTS, covariance_shape
 
 __all__ = [
     "ConvergenceWarning",
@@ -47,7 +49,6 @@ __all__ = [
     "not_fitted",
 ]
 
-COVARIANCE_TYPES = ("full", "tied", "diag", "spherical")
 ACCELERATIONS = ("squarem",)
 ON_COLLAPSE = ("raise", "reseed", "drop")
 INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
@@ -210,7 +211,7 @@ def ill_defined(
             'set on_collapse="drop" or on_collapse="reseed" to go on without the component or with'
             " it placed elsewhere"
         )
-    if covariance_type in ("full", "tied"):
+    if LAYOUTS[covariance_type] in ("full", "tied"):
         remedies.append('use covariance_type="diag", or drop columns that follow from others')
     if len(columns) == 1:
         remedies.append("drop a column that is constant")
@@ -352,7 +353,7 @@ def _int_from(minimum: int) -> tuple:
     return lambda value: _is_int(value, minimum), f"an int in the range [{minimum}, inf)"
 
 
-def _one_of(options: tuple[str, ...]) -> tuple:
+def _one_of(options: Collection[str]) -> tuple:
     listed = ", ".join(repr(option) for option in sorted(options))
     return lambda value: isinstance(value, str) and value in options, f"a str among {{{listed}}}"
 
@@ -1063,7 +1064,7 @@ def check_initial(
     if means_init is not None:
         means = _array_of_shape(means_init, "means_init", (n_components, n_features))
     if precisions_init is not None:
-        shape = _matrix_shape(covariance_type, n_components, n_features)
+        shape = covariance_shape(covariance_type, n_components, n_features)
         precisions = _array_of_shape(precisions_init, "precisions_init", shape)
         _check_positive(precisions, "precisions_init", f"{covariance_type} precision")
     return weights, means, precisions
@@ -1103,25 +1104,15 @@ def check_mixture(
     weights = _array_of_shape(weights, "weights", means.shape[:1])
     _check_weights(weights, "weights", 1e-6)
     means = _array_of_shape(means, "means", means.shape)
-    shape = _matrix_shape(covariance_type, *means.shape)
+    shape = covariance_shape(covariance_type, *means.shape)
     covariances = _array_of_shape(covariances, "covariances", shape)
     _check_positive(covariances, "covariances", f"{covariance_type} covariance")
     return covariance_type, weights, means, covariances
 
 
-def _matrix_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
-    """The shape of the covariances or precisions of a mixture."""
-    return {
-        "full": (n_components, n_features, n_features),
-        "tied": (n_features, n_features),
-        "diag": (n_components, n_features),
-        "spherical": (n_components,),
-    }[covariance_type]
-
-
 def _covariance_type_of(covariances: np.ndarray, shape_of_means: tuple[int, int]) -> str:
     """The covariance type whose shape `covariances` has."""
-    shapes = {name: _matrix_shape(name, *shape_of_means) for name in COVARIANCE_TYPES}
+    shapes = {name: covariance_shape(name, *shape_of_means) for name in COVARIANCE_TYPES}
     fitting = [name for name, shape in shapes.items() if shape == covariances.shape]
     if len(fitting) == 1:
         return fitting[0]

@@ -25,6 +25,7 @@ from typing import NoReturn
 import numpy as np
 
 from gaussmix import __version__, _demo, _runtime, _tables
+from gaussmix._layouts import COVARIANCE_TYPES, LAYOUTS
 from gaussmix._tables import Field, Table, TableError, counted
 from gaussmix.mixture import GaussianMixture, load
 
@@ -462,7 +463,7 @@ def _standard_deviations(model: GaussianMixture) -> np.ndarray:
         "tied": lambda: np.diagonal(covariances)[np.newaxis, :],
         "diag": lambda: covariances,
         "spherical": lambda: covariances[:, np.newaxis],
-    }[model.covariance_type]()
+    }[LAYOUTS[model.covariance_type]]()
     return np.sqrt(np.broadcast_to(variances, model.means_.shape))
 
 
@@ -596,7 +597,7 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row")
     fit.add_argument(
         "--covariance-type",
-        choices=["full", "tied", "diag", "spherical"],
+        choices=COVARIANCE_TYPES,
         default="full",
         help="shape of the components (default: %(default)s)",
     )

@@ -14,6 +14,7 @@ from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
 from ._initialization import DistinctStarts, initial_parameters
 from ._kept import MOST_KEPT, KeptScorer
+from ._layouts import LAYOUTS, covariance_shape
 from ._parameters import MixtureParameters, constrained, factorised, maximize
 from ._recovery import Recovery
 from ._statistics import SufficientStatistics
@@ -872,12 +873,11 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     def _mixture(self, arrays: tuple, covariances=None) -> MixtureParameters:
         """Parameters from arrays that may come from the user."""
         weights, means, factors = (np.ascontiguousarray(a, dtype=np.float64) for a in arrays)
-        family = FAMILIES.get(self.covariance_type)
         if (
-            family is None
+            self.covariance_type not in LAYOUTS
             or means.ndim != 2
             or weights.shape != means.shape[:1]
-            or factors.shape != family.shape(*means.shape)
+            or factors.shape != covariance_shape(self.covariance_type, *means.shape)
         ):
             raise ValueError(
                 f"The fitted attributes do not fit together: weights_ {weights.shape}, means_ "

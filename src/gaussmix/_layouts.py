@@ -1,0 +1,36 @@
+"""The covariance families by name, and how each lays out its covariances.
+
+``K`` is the number of components, ``d`` the number of features. A layout is the shape that the
+covariances, the precisions, their factors and the second moments of a family share; all that is
+computed from them depends on the layout alone, but for the M-step, which is the family's own:
+
+==========  =========  ==================================
+layout      shape      holds
+==========  =========  ==================================
+full        (K, d, d)  a matrix for each component
+tied        (d, d)     one matrix
+diag        (K, d)     variances of a component's columns
+spherical   (K,)       one variance for each component
+==========  =========  ==================================
+"""
+
+from __future__ import annotations
+
+LAYOUTS: dict[str, str] = {
+    "full": "full",
+    "tied": "tied",
+    "diag": "diag",
+    "spherical": "spherical",
+}
+
+COVARIANCE_TYPES = LAYOUTS.keys()
+
+
+def covariance_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
+    """The shape of the covariances of a mixture."""
+    return {
+        "full": (n_components, n_features, n_features),
+        "tied": (n_features, n_features),
+        "diag": (n_components, n_features),
+        "spherical": (n_components,),
+    }[LAYOUTS[covariance_type]]
