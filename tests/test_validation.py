@@ -9,7 +9,6 @@ import warnings
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
