@@ -1,0 +1,109 @@
+"""Every example on the pages, in the README and in the docstrings runs, and prints what it says.
+
+On a page, blocks are run from the top down in one folder and one namespace:
+
+    pycon      Python at the prompt; what it prints is compared, "..." stands for anything
+    python     Python that is only run
+    console    commands after "$"; what they print is compared in the same way
+
+Blocks in other languages are not run.
+"""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import os
+import pkgutil
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+import gaussmix
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(pycon|python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+
+
+def run_prompts(source: str, names: dict, place: str) -> None:
+    test = doctest.DocTestParser().get_doctest(source, names, place, None, 0)
+    runner = doctest.DocTestRunner(optionflags=FLAGS)
+    said = []
+    runner.run(test, out=said.append, clear_globs=False)
+    names.update(test.globs)
+    assert not runner.summarize(verbose=False).failed, "".join(said)
+
+
+def run_commands(source: str, folder: Path) -> None:
+    """Run each line after "$", with its continuations, and compare what it prints."""
+    scripts = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
+    environment = os.environ | {"PATH": scripts, "COLUMNS": "80"}
+    for part in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
+        command, expected = re.match(r"((?:.*\\\n)*.*\n)(.*)", part, re.DOTALL).groups()
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=folder, env=environment, text=True, timeout=120,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        )  # fmt: skip
+        matches = doctest.OutputChecker().check_output(expected, done.stdout, FLAGS)
+        assert matches, f"$ {command}prints\n{done.stdout}\nand the page says\n{expected}"
+
+
+def run_page(page: Path, folder: Path) -> int:
+    """Run a page's examples; returns how many blocks there were."""
+    names: dict = {"__name__": page.stem}
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    for language, source in blocks:
+        if language == "console":
+            run_commands(source, folder)
+        elif language == "pycon":
+            run_prompts(source, names, page.name)
+        else:
+            exec(compile(source, page.name, "exec"), names)
+    return len(blocks)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the commands are a POSIX shell's")
+@pytest.mark.filterwarnings("ignore:Components collapsed")
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_pages(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    run_page(page, tmp_path)
+
+
+def modules():
+    names = (module.name for module in pkgutil.walk_packages(gaussmix.__path__, "gaussmix."))
+    return [name for name in names if "._kernels" not in name and not name.endswith("__main__")]
+
+
+@pytest.mark.parametrize("name", ["gaussmix", *modules()])
+def test_docstrings(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    said = []
+    for test in doctest.DocTestFinder(exclude_empty=True).find(importlib.import_module(name)):
+        runner = doctest.DocTestRunner(optionflags=FLAGS)
+        runner.run(test, out=said.append)
+        assert not runner.summarize(verbose=False).failed, "".join(said)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```pycon\n>>> 1 + 1\n3\n```\n",
+        "```python\nassert False\n```\n",
+        "```console\n$ echo one\ntwo\n```\n",
+        "```pycon\n>>> x = 1\n```\n\n```python\nassert x == 2\n```\n",
+    ],
+)
+def test_an_example_that_is_wrong_is_noticed(text, tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(text, encoding="utf-8")
+    with pytest.raises(AssertionError):
+        run_page(page, tmp_path)
