@@ -452,8 +452,8 @@ class EqualSpheres(type(FAMILIES["spherical"])):
     def n_parameters(self, n_components, n_features):
         return 1
 
-    def maximize(self, statistics, nk, means):
-        variances = super().maximize(statistics, nk, means)
+    def maximize(self, first, second, nk, means):
+        variances = super().maximize(first, second, nk, means)
         return np.full_like(variances, nk @ variances / nk.sum())
 
 
