@@ -236,8 +236,6 @@ def _compressed_error(path: str) -> TableError:
 class NpyTable(Table):
     """A NumPy array file, memory-mapped. One dimension counts as one column."""
 
-    n_rows: int
-
     def __init__(self, path: str) -> None:
         self.path = path
         try:
@@ -269,7 +267,7 @@ class NpyTable(Table):
         return np.dtype(np.float32 if self._array.dtype.type is np.float32 else np.float64)
 
     def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
-        for start in range(0, self.n_rows, max_rows):
+        for start in range(0, len(self._array), max_rows):
             block = self._choose(self._array[start : start + max_rows], columns)
             self._require_finite(block, start + 1, columns)
             self.position = start + len(block)
@@ -277,7 +275,7 @@ class NpyTable(Table):
 
     def read(self, columns: Sequence[int]) -> Floats:
         """Return all rows of these columns: the mapped file itself if all columns are wanted."""
-        self._require_rows(self.n_rows)
+        self._require_rows(len(self._array))
         for _ in self.blocks(columns, 1 << 16):
             pass  # only for the check that every value is finite
         return self._choose(self._array, columns)
@@ -288,8 +286,6 @@ class NpyTable(Table):
 
 class ParquetTable(Table):
     """A Parquet file, read with pyarrow a batch of rows at a time. Needs the ``parquet`` extra."""
-
-    names: tuple[str, ...]
 
     def __init__(self, path: str) -> None:
         self._pa, parquet = import_pyarrow(path)
@@ -320,7 +316,7 @@ class ParquetTable(Table):
 
     def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
         self._require_numbers(columns)
-        names = [self.names[index] for index in columns]
+        names = [self._schema.names[index] for index in columns]
         dtype = self.dtype(columns)
         first_row = 1
         try:

@@ -21,7 +21,6 @@ Indices: TypeAlias = NDArray[np.intp]
 Names: TypeAlias = NDArray[np.object_]
 FloatDType: TypeAlias = np.dtype[np.float32 | np.float64]
 
-CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 InitParams: TypeAlias = Literal["kmeans", "k-means++", "random", "random_from_data"]
 Acceleration: TypeAlias = Literal["squarem"]
 OnCollapse: TypeAlias = Literal["raise", "reseed", "drop"]
