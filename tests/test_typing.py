@@ -21,12 +21,12 @@ CONFIGURATION = Path(__file__).parents[1] / "pyproject.toml"
 
 def output_of(*command: str | Path) -> str:
     """What a module of Python's prints about the package that is imported here."""
-    environment = dict(os.environ)
-    if PACKAGE.parent.name != "site-packages":  # where mypy looks by itself
-        environment["MYPYPATH"] = str(PACKAGE.parent)
+    folder = PACKAGE.parent
+    # Where mypy looks by itself it refuses to be sent.
+    path = "" if folder.name == "site-packages" else str(folder)
     done = subprocess.run(
         [sys.executable, "-m", *command],
-        env=environment,
+        env={**os.environ, "MYPYPATH": path},
         capture_output=True,
         text=True,
         timeout=600,

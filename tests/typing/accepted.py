@@ -40,14 +40,14 @@ assert_type(Own().fit(X), Own)
 assert_type(Own.from_parameters([1.0], [[0.0, 0.0]], [1.0]), Own)
 
 # Fitted attributes.
-means: NDArray[np.floating] = model.means_
+means: NDArray[np.floating[Any]] = model.means_
 assert_type(model.n_iter_, int)
 assert_type(model.converged_, bool)
 assert_type(model.lower_bounds_, list[float])
 columns: list[int] = [column for found in model.collapses_ for column in found["columns"]]
 
 # Scores; an array to write to is what comes back, with its own type.
-density: NDArray[np.floating] = model.score_samples(X)
+density: NDArray[np.floating[Any]] = model.score_samples(X)
 labels: NDArray[np.intp] = model.predict(X, out=np.empty(60, dtype=np.intp))
 shares: NDArray[np.float64] = model.predict_proba(X, out=np.empty((60, 2)))
 single = np.empty(60, dtype=np.float32)
