@@ -482,3 +482,8 @@ def test_a_new_family_of_a_known_layout_is_its_m_step_and_its_name(monkeypatch, 
     np.testing.assert_array_equal(loaded.score_samples(X), twin.score_samples(X))
     loaded.update(loaded.accumulate(X))
     assert np.ptp(loaded.covariances_) == 0
+
+    given = gaussmix.GaussianMixture.from_parameters(
+        model.weights_, model.means_, model.covariances_, covariance_type=EqualSpheres.name
+    )
+    np.testing.assert_array_equal(given.score_samples(X), model.score_samples(X))

@@ -1105,7 +1105,7 @@ def check_initial(
     if precisions_init is not None:
         shape = covariance_shape(covariance_type, n_components, n_features)
         precisions = _array_of_shape(precisions_init, "precisions_init", shape)
-        _check_positive(precisions, "precisions_init", f"{covariance_type} precision")
+        _check_positive(precisions, "precisions_init", covariance_type, "precision")
     return weights, means, precisions
 
 
@@ -1145,7 +1145,7 @@ def check_mixture(
     means = _array_of_shape(means, "means", means.shape)
     shape = covariance_shape(covariance_type, *means.shape)
     covariances = _array_of_shape(covariances, "covariances", shape)
-    _check_positive(covariances, "covariances", f"{covariance_type} covariance")
+    _check_positive(covariances, "covariances", covariance_type, "covariance")
     return covariance_type, weights, means, covariances
 
 
@@ -1195,21 +1195,23 @@ def _check_weights(weights: Doubles, name: str, tolerance: float) -> None:
         )
 
 
-def _check_positive(array: Doubles, name: str, what: str) -> None:
-    """Check variances or precisions, as `what` says, of any covariance type.
+def _check_positive(array: Doubles, name: str, covariance_type: CovarianceType, noun: str) -> None:
+    """Check covariances or precisions, as `noun` says.
 
     Matrices that are symmetric up to rounding are made exactly so, in place.
     """
-    if what.startswith(("diag", "spherical")):
+    what = f"{covariance_type} {noun}"
+    layout = LAYOUTS[covariance_type]
+    if layout in ("diag", "spherical"):
         if not np.all(array > 0):
             first = _first_index(~(array > 0))
             raise ValueError(
                 f"'{what}' should be positive, but {name}{list(first)} is {array[first]}"
             )
         return
-    matrices = array if what.startswith("full") else array[np.newaxis]
+    matrices = array if layout == "full" else array[np.newaxis]
     for k, matrix in enumerate(matrices):
-        which = f"{name}[{k}]" if what.startswith("full") else name
+        which = f"{name}[{k}]" if layout == "full" else name
         wrong = f"'{what}' should be symmetric, positive-definite, but {which}"
         _check_positive_definite(matrix, wrong)
 
