@@ -39,12 +39,12 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from io import BufferedReader
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, get_args
 
 import numpy as np
 
 from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
-from ._typing import AnyArray, Floats, StrPath
+from ._typing import Acceleration, AnyArray, Floats, InitParams, OnCollapse, StrPath
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
@@ -249,15 +249,15 @@ _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "reg_covar": _is_number,
     "max_iter": lambda value: _is_int(value, 0),
     "n_init": lambda value: _is_int(value, 1),
-    "init_params": lambda value: value in ("kmeans", "k-means++", "random", "random_from_data"),
+    "init_params": lambda value: value in get_args(InitParams),
     "random_state": lambda value: value is None or (_is_int(value, 0) and value < 2**32),
     "warm_start": lambda value: type(value) is bool,
     "verbose": lambda value: type(value) is bool or _is_int(value, 0),
     "verbose_interval": lambda value: _is_int(value, 1),
     "n_threads": lambda value: value is None or _is_int(value, 1),
-    "acceleration": lambda value: value in (None, "squarem"),
+    "acceleration": lambda value: value is None or value in get_args(Acceleration),
     "variance_floor": lambda value: _is_number(value) and value < 1,
-    "on_collapse": lambda value: value in ("raise", "reseed", "drop"),
+    "on_collapse": lambda value: value in get_args(OnCollapse),
 }
 
 _COLLAPSE: dict[str, Callable[[Any], bool]] = {
@@ -340,9 +340,8 @@ def _check_values(arrays: Mapping[str, AnyArray], metadata: Mapping[str, Any]) -
         if not np.isfinite(arrays[name]).all():
             raise _Refusal(f"{name} contains NaN or infinity")
     for name in ("lower_bound", "lower_bounds"):
-        if not (
-            arrays[name] < np.inf
-        ).all():  # False for NaN; -inf is that of a model without a fit
+        # The comparison is False for NaN; -inf is that of a model without a fit.
+        if not (arrays[name] < np.inf).all():
             raise _Refusal(f"{name} contains NaN or infinity")
     weights = arrays["weights"].astype(np.float64)
     if (weights < 0).any():
