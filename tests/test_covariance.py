@@ -452,8 +452,8 @@ class EqualSpheres(type(FAMILIES["spherical"])):
     def n_parameters(self, n_components, n_features):
         return 1
 
-    def maximize(self, statistics, nk, means):
-        variances = super().maximize(statistics, nk, means)
+    def maximize(self, first, second, nk, means):
+        variances = super().maximize(first, second, nk, means)
         return np.full_like(variances, nk @ variances / nk.sum())
 
 
@@ -482,3 +482,8 @@ def test_a_new_family_of_a_known_layout_is_its_m_step_and_its_name(monkeypatch, 
     np.testing.assert_array_equal(loaded.score_samples(X), twin.score_samples(X))
     loaded.update(loaded.accumulate(X))
     assert np.ptp(loaded.covariances_) == 0
+
+    given = gaussmix.GaussianMixture.from_parameters(
+        model.weights_, model.means_, model.covariances_, covariance_type=EqualSpheres.name
+    )
+    np.testing.assert_array_equal(given.score_samples(X), model.score_samples(X))

@@ -32,8 +32,8 @@ ORDER = [
     "_passes",
     "_scores",
     "_rows",
-    "_statistics",
     "_parameters",
+    "_statistics",
     "_covariance",
     "_runtime",
     "_kernels",
@@ -45,10 +45,11 @@ BESIDE = {
     "_caching": set(),
     "_layouts": set(),
     "_progress": set(),
-    "_sklearn": {"_validation"},
-    "_tables": {"_persistence"},
-    "_persistence": {"_layouts"},
-    "_validation": {"_layouts"},
+    "_sklearn": {"_validation", "_parameters", "_typing"},
+    "_tables": {"_persistence", "_typing"},
+    "_persistence": {"_layouts", "_typing"},
+    "_validation": {"_layouts", "_typing"},
+    "_typing": set(),
 }
 
 MODULES = {path.stem for path in SOURCE.glob("*.py")}
@@ -99,7 +100,7 @@ def test_only_the_runtime_imports_compiled_modules():
     assert importing == {"_runtime"}
 
 
-@pytest.mark.parametrize("name", ["_validation", "_persistence"])
+@pytest.mark.parametrize("name", ["_validation", "_persistence", "_typing"])
 def test_checks_and_model_files_need_only_numpy(name):
     roots = {full.split(".")[0] for full in imports_of(SOURCE / f"{name}.py", "gaussmix")}
     foreign = roots - set(sys.stdlib_module_names) - {"__future__", "numpy", "gaussmix"}
@@ -171,11 +172,12 @@ def test_installed_files_are_the_source_files():
     compiled = {name for name in installed if name.endswith((".so", ".pyd"))}
     kernels = [f"_kernels/_em_{name}" for name in _build_config.INSTRUCTION_SETS]
     kernels += [f"{name}_single" for name in kernels]
+    stubs = {f"{name}.pyi" for name in kernels}  # all copies of one file
     kernels += ["_kernels/_cpu", "_kernels/_threads"]
     assert sorted(name.split(".")[0] for name in compiled) == sorted(kernels)
     read_by_the_build = (".pyx", ".pxi", ".pxd", ".h", ".in", "meson.build")
     source = {name for name in files_in(SOURCE) if not name.endswith(read_by_the_build)}
-    assert installed - compiled == source | {"_build_config.py"}
+    assert installed - compiled == source | stubs | {"_build_config.py"}
 
 
 def test_all_threads_are_those_of_one_pool():

@@ -240,6 +240,14 @@ def test_warm_start_goes_on_where_the_last_fit_ended(covariance_type, old_faithf
     assert warm.lower_bounds_ == cold.lower_bounds_[3:]
 
 
+def test_warm_start_without_iterations_makes_the_covariances_that_are_missing(old_faithful):
+    model = GaussianMixture(2, warm_start=True, random_state=0).fit(old_faithful)
+    covariances = model.covariances_
+    del model.covariances_
+    model.set_params(max_iter=0).fit(old_faithful)
+    np.testing.assert_allclose(model.covariances_, covariances, rtol=1e-9)
+
+
 def test_warm_start_compares_with_the_last_bound(old_faithful):
     model = GaussianMixture(2, warm_start=True, random_state=0).fit(old_faithful)
     assert model.n_iter_ > 1

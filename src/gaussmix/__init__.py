@@ -15,8 +15,8 @@ below it:
     _passes            one pass over the rows: cuts them up, calls the kernels
     _scores            how the kernels find scores: exact or expanded, double or single precision
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
-    _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
+    _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _covariance        the covariance families: estimates, regularisation, factorisation
     _runtime           this machine: which instruction set, how many threads
     _kernels           compiled code: E-step and sums in one pass (Cython); the threads
@@ -31,6 +31,7 @@ Beside that order, for any of the above to use:
     _caching           properties that are computed once
     _progress          what a fit reports while it runs
     _tables            tables of numbers in files, read and written a block at a time
+    _typing            names for the types in signatures
 
 One arrow carries everything: rows and parameters go into `_passes.accumulate`, which returns
 `SufficientStatistics`; `_parameters.maximize` turns those into new parameters.

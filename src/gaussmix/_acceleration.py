@@ -14,6 +14,7 @@ import numpy as np
 
 from ._covariance import CollapsedComponent
 from ._parameters import MixtureParameters
+from ._typing import Doubles
 
 # Gain of a plain step, in nats per unit of weight, from which on steps are extrapolated. Earlier
 # ones still choose among optima, and to choose like EM they are left alone.
@@ -36,14 +37,18 @@ class Squarem:
         stay. Beyond a bound the log-likelihood may be greater than any step can reach again.
     """
 
-    def __init__(self, constrain: Callable | None = None):
+    def __init__(
+        self, constrain: Callable[[MixtureParameters], MixtureParameters] | None = None
+    ) -> None:
         self._constrain = constrain
         self._path: list[MixtureParameters] = []
         self._proposal: MixtureParameters | None = None
         self._longest = 1.0
         self._was_longest = False
 
-    def __call__(self, before: MixtureParameters, after: MixtureParameters, gain: float):
+    def __call__(
+        self, before: MixtureParameters, after: MixtureParameters, gain: float
+    ) -> MixtureParameters:
         """The point to go on from: `after`, or an extrapolated one.
 
         Parameters
@@ -76,7 +81,9 @@ class Squarem:
         """Begin anew: the run has been taken to parameters that no step led to."""
         self._path = []
 
-    def _extrapolated(self, zeroth, first, second) -> MixtureParameters | None:
+    def _extrapolated(
+        self, zeroth: MixtureParameters, first: MixtureParameters, second: MixtureParameters
+    ) -> MixtureParameters | None:
         """``x0 + 2 a r + a^2 v`` from three iterates, with ``a = |r| / |v|``; or None."""
         x = [_coordinates(parameters) for parameters in (zeroth, first, second)]
         step = x[1] - x[0]
@@ -100,7 +107,7 @@ class Squarem:
             return None
 
 
-def _coordinates(parameters: MixtureParameters) -> np.ndarray:
+def _coordinates(parameters: MixtureParameters) -> Doubles:
     """Coordinates in which every point is a valid mixture.
 
     Logarithms of the weights, means, and the precision factors with the logarithms of their
@@ -112,7 +119,7 @@ def _coordinates(parameters: MixtureParameters) -> np.ndarray:
     return np.concatenate([np.log(parameters.weights), parameters.means.ravel(), factors.ravel()])
 
 
-def _at(coordinates: np.ndarray, like: MixtureParameters) -> MixtureParameters | None:
+def _at(coordinates: Doubles, like: MixtureParameters) -> MixtureParameters | None:
     """The mixture with these coordinates; None where they overflow."""
     log_weights, means, factors = _parts(coordinates, like)
     weights = np.exp(log_weights - log_weights.max())
@@ -130,7 +137,7 @@ def _at(coordinates: np.ndarray, like: MixtureParameters) -> MixtureParameters |
     )
 
 
-def _norm(difference: np.ndarray, at: MixtureParameters) -> float:
+def _norm(difference: Doubles, at: MixtureParameters) -> float:
     """Length of a difference of coordinates, whatever the units of the columns.
 
     Means count in deviations of their component and everything by the component's weight, as in
@@ -150,14 +157,14 @@ def _norm(difference: np.ndarray, at: MixtureParameters) -> float:
     return float(np.sqrt(at.weights @ squares))
 
 
-def _parts(coordinates, like):
+def _parts(coordinates: Doubles, like: MixtureParameters) -> tuple[Doubles, Doubles, Doubles]:
     """Views of the coordinates: logarithms of weights, means, factors."""
     K, d = like.means.shape
     log_weights, means, factors = np.split(coordinates, [K, K + K * d])
     return log_weights, means.reshape(K, d), factors.reshape(like.precisions_cholesky.shape)
 
 
-def _pivots(factors: np.ndarray, like: MixtureParameters) -> np.ndarray:
+def _pivots(factors: Doubles, like: MixtureParameters) -> Doubles:
     """A writable view of the positive entries: diagonals of triangles, or all; (K or 1, ...)."""
     if like.layout in ("full", "tied"):
         d = like.n_features

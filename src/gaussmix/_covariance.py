@@ -15,6 +15,8 @@ import numpy as np
 from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
 
 from . import _runtime
+from ._layouts import CovarianceType
+from ._typing import Bools, Doubles, Indices
 
 _EPSILON = np.finfo(np.float64).eps
 
@@ -52,7 +54,7 @@ class CollapsedComponent(Exception):
         Mixture weight and weighted sum of responsibilities of the component, where known.
     """
 
-    def __init__(self, component: int | None, columns: list[int]):
+    def __init__(self, component: int | None, columns: list[int]) -> None:
         super().__init__(f"component {component} has no spread in columns {columns}")
         self.component = component
         self.columns = columns
@@ -60,13 +62,13 @@ class CollapsedComponent(Exception):
         self.effective_rows: float | None = None
 
 
-def _diagonals(matrices: np.ndarray) -> np.ndarray:
+def _diagonals(matrices: Doubles) -> Doubles:
     """The diagonals of C-contiguous (..., d, d) matrices as a writable view (..., d)."""
     d = matrices.shape[-1]
     return matrices.reshape(*matrices.shape[:-2], d * d)[..., :: d + 1]
 
 
-def _inverse_factors(matrices: np.ndarray) -> np.ndarray:
+def _inverse_factors(matrices: Doubles) -> Doubles:
     """``U = inv(L)'`` of symmetric matrices ``L L'``, (K, d, d); zeros where there is none."""
     factors = matrices.copy()
     K, d, _ = factors.shape
@@ -85,7 +87,7 @@ def _inverse_factors(matrices: np.ndarray) -> np.ndarray:
     return factors
 
 
-def _is_definite(matrices: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def _is_definite(matrices: Doubles, factors: Doubles) -> Bools | np.bool_:
     """Whether each matrix is positive definite to working precision, given its `U`.
 
     The variance of a column over the part that the other columns do not explain, ``1 / (1 - R^2)``
@@ -96,15 +98,16 @@ def _is_definite(matrices: np.ndarray, factors: np.ndarray) -> np.ndarray:
     inflation = _diagonals(matrices) * precisions
     tolerance = 1 / ((_UNEXPLAINED_ROUNDINGS + matrices.shape[-1]) * _EPSILON)
     sound = (inflation > 0) & (inflation < tolerance) & (precisions <= 1 / _SMALLEST_VARIANCE)
-    return sound.all(axis=-1)
+    definite: Bools | np.bool_ = sound.all(axis=-1)
+    return definite
 
 
-def _is_variance(values: np.ndarray) -> np.ndarray:
+def _is_variance(values: Doubles) -> Bools:
     """Whether each number can be a variance; NaN and infinity cannot."""
     return (values >= _SMALLEST_VARIANCE) & (values < np.inf)
 
 
-def _raise_eigenvalues(matrices: np.ndarray, least: np.ndarray) -> None:
+def _raise_eigenvalues(matrices: Doubles, least: Doubles) -> None:
     """`CovarianceFamily.raise_variances` of matrices (K, d, d)."""
     # Where the least variance is zero there is nothing to raise, nor a unit to do it in.
     usable = np.flatnonzero((least > 0) & (least < np.inf))
@@ -120,7 +123,7 @@ def _raise_eigenvalues(matrices: np.ndarray, least: np.ndarray) -> None:
         matrix[np.ix_(usable, usable)] += lengthened @ lengthened.T
 
 
-def _columns_without_spread(covariance: np.ndarray) -> list[int]:
+def _columns_without_spread(covariance: Doubles) -> list[int]:
     """Columns to blame for a covariance matrix that cannot be factorised."""
     variances = covariance.diagonal()
     bad = np.flatnonzero(~_is_variance(variances))
@@ -131,7 +134,7 @@ def _columns_without_spread(covariance: np.ndarray) -> list[int]:
     return bad.tolist()
 
 
-def _clear_rounding(variances: np.ndarray, means: np.ndarray) -> None:
+def _clear_rounding(variances: Doubles, means: Doubles) -> None:
     """Set to zero, in place, variances that are only the rounding of the mean.
 
     Numbers near m are spaced eps * |m| apart, so equal values with a rounded mean show a spread
@@ -147,22 +150,23 @@ def _clear_rounding(variances: np.ndarray, means: np.ndarray) -> None:
 class CovarianceFamily:
     """What the rest of the library asks of a covariance family."""
 
-    name: str
+    name: CovarianceType
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
         """Number of free numbers in the covariances."""
         raise NotImplementedError
 
-    def shifted(self, second, first, weight, delta):
+    def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
         """Second moments about ``shift + delta``, from the moments about ``shift``."""
         raise NotImplementedError
 
-    def maximize(self, statistics, nk, means):
+    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
         """Maximum likelihood covariances, without regularisation.
 
         Parameters
         ----------
-        statistics : SufficientStatistics
+        first, second : ndarray
+            Moments about the shift, as in `SufficientStatistics`.
         nk : ndarray of shape (K,)
             Weights of the components, kept from zero.
         means : ndarray of shape (K, d)
@@ -177,11 +181,11 @@ class CovarianceFamily:
         """
         raise NotImplementedError
 
-    def regularise(self, covariances, reg_covar: float) -> None:
+    def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         """Add ``reg_covar`` to every variance, in place."""
         raise NotImplementedError
 
-    def column_variances(self, weights, means, covariances) -> np.ndarray:
+    def column_variances(self, weights: Doubles, means: Doubles, covariances: Doubles) -> Doubles:
         """Variances of the columns in the mixture as a whole, (d,).
 
         Within the components plus between them: for maximum likelihood estimates, with weights in
@@ -194,11 +198,11 @@ class CovarianceFamily:
         _clear_rounding(variances, centre)
         return variances
 
-    def _within(self, weights, covariances):
+    def _within(self, weights: Doubles, covariances: Doubles) -> Doubles:
         """Weighted mean of the variances of the components, (d,) or ()."""
         raise NotImplementedError
 
-    def raise_variances(self, covariances, least) -> None:
+    def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         """Raise, in place, variances below `least`, (d,), in whatever direction.
 
         The result is the covariance of greatest likelihood among those S with
@@ -213,11 +217,11 @@ class CovarianceFamily:
         """
         raise NotImplementedError
 
-    def select(self, covariances, components):
+    def select(self, covariances: Doubles, components: Indices | list[int]) -> Doubles:
         """The covariances of some of the components, for an index array."""
         return covariances[components]
 
-    def principal_axis(self, covariances, component: int, n_features: int) -> np.ndarray:
+    def principal_axis(self, covariances: Doubles, component: int, n_features: int) -> Doubles:
         """Half the longest axis of a component's ellipsoid, (d,): one deviation long.
 
         Lengths are compared in units of the component's own deviations, so that the columns'
@@ -226,27 +230,27 @@ class CovarianceFamily:
         """
         raise NotImplementedError
 
-    def factorise(self, covariances):
+    def factorise(self, covariances: Doubles) -> Doubles:
         """Triangular factors of the precisions; `CollapsedComponent` if there are none."""
         raise NotImplementedError
 
-    def log_determinants(self, factors, n_components: int, n_features: int):
+    def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
         """``log|precision| / 2`` of each component, shape (K,)."""
         raise NotImplementedError
 
-    def precisions(self, factors):
+    def precisions(self, factors: Doubles) -> Doubles:
         """Precisions from their factors."""
         raise NotImplementedError
 
-    def covariances(self, factors):
+    def covariances(self, factors: Doubles) -> Doubles:
         """Covariances from the factors of the precisions."""
         raise NotImplementedError
 
-    def from_precisions(self, precisions):
+    def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
         """``(factors, covariances)`` from positive definite precisions."""
         raise NotImplementedError
 
-    def deviates(self, factors, component: int, normal):
+    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
         """Turn standard normal rows (n, d) into rows with this component's covariance."""
         raise NotImplementedError
 
@@ -256,34 +260,34 @@ class _Full(CovarianceFamily):
 
     name = "full"
 
-    def n_parameters(self, n_components, n_features):
+    def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features * (n_features + 1) // 2
 
-    def shifted(self, second, first, weight, delta):
+    def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
         cross = first[:, :, None] * delta[:, None, :]
         square = delta[:, :, None] * delta[:, None, :]
         return second - cross - cross.transpose(0, 2, 1) + weight[:, None, None] * square
 
-    def maximize(self, statistics, nk, means):
-        move = statistics.first / nk[:, None]
-        covariances = statistics.second / nk[:, None, None]
+    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+        move = first / nk[:, None]
+        covariances = second / nk[:, None, None]
         covariances -= move[:, :, None] * move[:, None, :]
         _clear_rounding(_diagonals(covariances), means)
         return covariances
 
-    def regularise(self, covariances, reg_covar):
+    def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         _diagonals(covariances)[...] += reg_covar
 
-    def _within(self, weights, covariances):
+    def _within(self, weights: Doubles, covariances: Doubles) -> Doubles:
         return weights @ _diagonals(covariances)
 
-    def raise_variances(self, covariances, least):
+    def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         _raise_eigenvalues(covariances, least)
 
-    def principal_axis(self, covariances, component, n_features):
+    def principal_axis(self, covariances: Doubles, component: int, n_features: int) -> Doubles:
         return TIED.principal_axis(covariances[component], component, n_features)
 
-    def factorise(self, covariances):
+    def factorise(self, covariances: Doubles) -> Doubles:
         factors = _inverse_factors(covariances)
         definite = _is_definite(covariances, factors)
         if not definite.all():
@@ -291,20 +295,21 @@ class _Full(CovarianceFamily):
             raise CollapsedComponent(component, _columns_without_spread(covariances[component]))
         return factors
 
-    def log_determinants(self, factors, n_components, n_features):
-        return np.log(_diagonals(factors)).sum(axis=1)
+    def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
+        logarithms: Doubles = np.log(_diagonals(factors)).sum(axis=1)
+        return logarithms
 
-    def precisions(self, factors):
+    def precisions(self, factors: Doubles) -> Doubles:
         return factors @ factors.transpose(0, 2, 1)
 
-    def covariances(self, factors):
+    def covariances(self, factors: Doubles) -> Doubles:
         return np.stack([TIED.covariances(factor) for factor in factors])
 
-    def from_precisions(self, precisions):
+    def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
         pairs = [TIED.from_precisions(precision) for precision in precisions]
         return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
 
-    def deviates(self, factors, component, normal):
+    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
         return TIED.deviates(factors[component], component, normal)
 
 
@@ -313,16 +318,16 @@ class _Tied(CovarianceFamily):
 
     name = "tied"
 
-    def n_parameters(self, n_components, n_features):
+    def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_features * (n_features + 1) // 2
 
-    def shifted(self, second, first, weight, delta):
+    def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
         cross = first.T @ delta
         return second - cross - cross.T + (delta.T * weight) @ delta
 
-    def maximize(self, statistics, nk, means):
-        move = statistics.first / nk[:, None]
-        covariance = statistics.second - (move.T * nk) @ move
+    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+        move = first / nk[:, None]
+        covariance = second - (move.T * nk) @ move
         covariance /= nk.sum()
         # A product of two different matrices is symmetric to rounding only.
         covariance += covariance.T.copy()
@@ -330,104 +335,108 @@ class _Tied(CovarianceFamily):
         _clear_rounding(_diagonals(covariance), np.abs(means).min(axis=0))
         return covariance
 
-    def regularise(self, covariances, reg_covar):
+    def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         _diagonals(covariances)[...] += reg_covar
 
-    def _within(self, weights, covariances):
+    def _within(self, weights: Doubles, covariances: Doubles) -> Doubles:
         return _diagonals(covariances)
 
-    def raise_variances(self, covariances, least):
+    def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         _raise_eigenvalues(covariances[None], least)
 
-    def select(self, covariances, components):
+    def select(self, covariances: Doubles, components: Indices | list[int]) -> Doubles:
         return covariances
 
-    def principal_axis(self, covariances, component, n_features):
+    def principal_axis(self, covariances: Doubles, component: int, n_features: int) -> Doubles:
         deviations = np.sqrt(_diagonals(covariances))
         values, vectors = np.linalg.eigh(covariances / deviations / deviations[:, None])
         axis = vectors[:, -1]
         # Its sign is anybody's choice, so it is made here.
         axis = axis * np.sign(axis[np.argmax(np.abs(axis))])
-        return np.sqrt(values[-1]) * deviations * axis
+        longest: Doubles = np.sqrt(values[-1]) * deviations * axis
+        return longest
 
-    def factorise(self, covariances):
-        factor = _inverse_factors(covariances[None])[0]
+    def factorise(self, covariances: Doubles) -> Doubles:
+        factor: Doubles = _inverse_factors(covariances[None])[0]
         if not _is_definite(covariances, factor):
             raise CollapsedComponent(None, _columns_without_spread(covariances))
         return factor
 
-    def log_determinants(self, factors, n_components, n_features):
+    def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
         return np.full(n_components, np.log(factors.diagonal()).sum())
 
-    def precisions(self, factors):
+    def precisions(self, factors: Doubles) -> Doubles:
         return factors @ factors.T
 
-    def covariances(self, factors):
-        inverse = dtrtri(factors)[0]
+    def covariances(self, factors: Doubles) -> Doubles:
+        inverse: Doubles = dtrtri(factors)[0]
         return np.ascontiguousarray(inverse.T @ inverse)
 
-    def from_precisions(self, precisions):
+    def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
         # P = U U' with U upper triangular: with both axes reversed U becomes lower triangular,
         # and the ordinary Cholesky factor of the reversed P is the reversed U.
-        factor = np.linalg.cholesky(precisions[::-1, ::-1])[::-1, ::-1].copy()
+        factor = np.linalg.cholesky(precisions[::-1, ::-1])[::-1, ::-1].astype(np.float64)
         return factor, self.covariances(factor)
 
-    def deviates(self, factors, component, normal):
+    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
         # Rows z inv(U) have covariance inv(U)' inv(U) = inv(U U').
-        return dtrtrs(factors, normal.T, trans=1)[0].T
+        solved: Doubles = dtrtrs(factors, normal.T, trans=1)[0]
+        return solved.T
 
 
 class _Diagonal(CovarianceFamily):
     """Every component has its own variance in every column."""
 
-    name = "diag"
+    name: CovarianceType = "diag"
 
-    def n_parameters(self, n_components, n_features):
+    def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components * n_features
 
-    def shifted(self, second, first, weight, delta):
+    def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
         return second - 2 * first * delta + weight[:, None] * delta * delta
 
-    def maximize(self, statistics, nk, means):
-        move = statistics.first / nk[:, None]
-        variances = statistics.second / nk[:, None]
+    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+        move = first / nk[:, None]
+        variances = second / nk[:, None]
         variances -= move * move
         _clear_rounding(variances, means)
         return variances
 
-    def regularise(self, covariances, reg_covar):
+    def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         covariances += reg_covar
 
-    def _within(self, weights, covariances):
+    def _within(self, weights: Doubles, covariances: Doubles) -> Doubles:
         return weights @ covariances
 
-    def raise_variances(self, covariances, least):
+    def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         np.maximum(covariances, least, out=covariances)
 
-    def principal_axis(self, covariances, component, n_features):
+    def principal_axis(self, covariances: Doubles, component: int, n_features: int) -> Doubles:
         return np.broadcast_to(np.sqrt(covariances[component] / n_features), n_features)
 
-    def factorise(self, covariances):
+    def factorise(self, covariances: Doubles) -> Doubles:
         bad = ~_is_variance(covariances)
         if bad.any():
             component = int(np.argmax(bad.reshape(len(bad), -1).any(axis=1)))
             raise CollapsedComponent(component, np.flatnonzero(bad[component]).tolist())
         return 1.0 / np.sqrt(covariances)
 
-    def log_determinants(self, factors, n_components, n_features):
-        return np.log(factors).sum(axis=1)
+    def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
+        logarithms: Doubles = np.log(factors).sum(axis=1)
+        return logarithms
 
-    def precisions(self, factors):
+    def precisions(self, factors: Doubles) -> Doubles:
         return factors * factors
 
-    def covariances(self, factors):
+    def covariances(self, factors: Doubles) -> Doubles:
         return 1.0 / (factors * factors)
 
-    def from_precisions(self, precisions):
+    def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
         return np.sqrt(precisions), 1.0 / precisions
 
-    def deviates(self, factors, component, normal):
-        return normal / factors[component]
+    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
+        rows: Doubles = normal / factors[component]
+        return rows
 
 
 class _Spherical(_Diagonal):
@@ -435,37 +444,38 @@ class _Spherical(_Diagonal):
 
     name = "spherical"
 
-    def n_parameters(self, n_components, n_features):
+    def n_parameters(self, n_components: int, n_features: int) -> int:
         return n_components
 
-    def shifted(self, second, first, weight, delta):
-        cross = np.einsum("kj,kj->k", first, delta)
-        return second - 2 * cross + weight * np.einsum("kj,kj->k", delta, delta)
+    def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
+        cross: Doubles = np.einsum("kj,kj->k", first, delta)
+        square: Doubles = np.einsum("kj,kj->k", delta, delta)
+        return second - 2 * cross + weight * square
 
-    def maximize(self, statistics, nk, means):
-        move = statistics.first / nk[:, None]
-        variances = statistics.second / nk
+    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+        move = first / nk[:, None]
+        variances = second / nk
         variances -= np.einsum("kj,kj->k", move, move)
         variances /= means.shape[1]
         _clear_rounding(variances, np.abs(means).min(axis=1))
         return variances
 
-    def raise_variances(self, covariances, least):
+    def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         np.maximum(covariances, least.mean(), out=covariances)
 
-    def factorise(self, covariances):
+    def factorise(self, covariances: Doubles) -> Doubles:
         try:
             return super().factorise(covariances)
         except CollapsedComponent as collapsed:
             # The one variance stands for every column; there is none to blame alone.
             raise CollapsedComponent(collapsed.component, []) from None
 
-    def log_determinants(self, factors, n_components, n_features):
+    def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
         return n_features * np.log(factors)
 
 
 FULL, TIED, DIAGONAL, SPHERICAL = _Full(), _Tied(), _Diagonal(), _Spherical()
 
-FAMILIES: dict[str, CovarianceFamily] = {
+FAMILIES: dict[CovarianceType, CovarianceFamily] = {
     family.name: family for family in (FULL, TIED, DIAGONAL, SPHERICAL)
 }

@@ -15,6 +15,7 @@ import numpy as np
 
 from gaussmix._persistence import replacing
 from gaussmix._tables import TableError
+from gaussmix._typing import Doubles
 from gaussmix.mixture import GaussianMixture
 
 DATA = "old_faithful.csv"
@@ -97,7 +98,7 @@ def _require_new_files(folder: Path) -> None:
             raise TableError(f"{folder / name}: exists already; give the demo another directory")
 
 
-def _choose_number_of_components(X: np.ndarray) -> int:
+def _choose_number_of_components(X: Doubles) -> int:
     """Print log-likelihood and BIC for 1 to 4 components; return the number with the least BIC."""
     print(CRITERION)
     print("    K   log-likelihood         BIC")

@@ -8,15 +8,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
 from ._covariance import CollapsedComponent
+from ._typing import Collapse
+
+
+class _Statistics(Protocol):
+    log_likelihood: float
+    total_weight: float
+
+
+Parameters = TypeVar("Parameters")
+Statistics = TypeVar("Statistics", bound=_Statistics)
+
+
+class Accelerator(Protocol[Parameters]):
+    """What chooses where to go on, see `run`."""
+
+    def __call__(self, before: Parameters, after: Parameters, gain: float) -> Parameters: ...
+    def rejected(self) -> None: ...
+    def forget(self) -> None: ...
 
 
 @dataclass(frozen=True, eq=False)
-class EMResult:
+class EMResult(Generic[Parameters]):
     """Outcome of one run.
 
     Attributes
@@ -36,12 +54,12 @@ class EMResult:
         What `recover` did on the way, where its owner records it.
     """
 
-    parameters: Any
+    parameters: Parameters
     lower_bounds: list[float]
     n_iter: int
     converged: bool
     recovered_last: bool = False
-    collapses: list[dict] = field(default_factory=list)
+    collapses: list[Collapse] = field(default_factory=list)
 
     @property
     def lower_bound(self) -> float:
@@ -50,17 +68,17 @@ class EMResult:
 
 
 def run(
-    accumulate: Callable,
-    maximize: Callable,
-    start,
+    accumulate: Callable[[Parameters], Statistics],
+    maximize: Callable[[Statistics, Parameters], Parameters],
+    start: Parameters,
     *,
     tol: float,
     max_iter: int,
     previous_lower_bound: float = -np.inf,
-    recover: Callable | None = None,
-    accelerate=None,
+    recover: Callable[[Statistics, Parameters, int], Parameters] | None = None,
+    accelerate: Accelerator[Parameters] | None = None,
     on_iteration: Callable[[int, float], None] | None = None,
-) -> EMResult:
+) -> EMResult[Parameters]:
     """Run EM from a start until the lower bound moves by less than `tol`.
 
     The lower bound of an iteration is the mean log-likelihood under the parameters that enter it,
@@ -109,17 +127,19 @@ def run(
         previous = lower_bound
         lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
         plain = parameters is target
-        step, recovered = None, False
+        step: Parameters | None = None
+        recovered = False
         if plain or previous <= lower_bound < np.inf:
             try:
                 step = maximize(statistics, parameters)
             except CollapsedComponent:
-                if plain and recover is None:
-                    raise
                 if plain:
+                    if recover is None:
+                        raise
                     step = recover(statistics, parameters, len(lower_bounds) + 1)
                     recovered = True
         if step is None:
+            assert accelerate is not None  # for only an accelerator leads off the plain steps
             accelerate.rejected()
             parameters, lower_bound = target, previous
         else:
@@ -139,7 +159,7 @@ def run(
     return EMResult(target, lower_bounds, len(lower_bounds), converged, recovered)
 
 
-def best_of(results: Iterable[EMResult]) -> EMResult | None:
+def best_of(results: Iterable[EMResult[Parameters]]) -> EMResult[Parameters] | None:
     """The run with the greatest last lower bound, the first of equals.
 
     NaN and plus infinity never win; None when there is nothing else. A bound that a collapsing

@@ -7,11 +7,18 @@ searched whole an integer ``random_state`` leads both libraries to the same star
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
 
 from . import _passes
 from ._covariance import FAMILIES
+from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, estimate, factorised
+from ._rows import Rows, Scan
+from ._statistics import SufficientStatistics
+from ._typing import Doubles, Generator, Indices, InitParams
 from ._validation import convergence_warning, warn
 
 # Centres are sought on at most this many rows plus this many for each component, spread evenly
@@ -39,21 +46,24 @@ SAME_START = 1e-11
 # drawn from each of K equal strips of the data instead, which takes none.
 PERMUTATION_ROWS = 1 << 20
 
+# Makes parameters of statistics and an estimate: weights, means and covariances.
+Finish: TypeAlias = Callable[[SufficientStatistics, Doubles, Doubles, Doubles], MixtureParameters]
+
 
 def initial_parameters(
-    rows,
+    rows: Rows,
     n_components: int,
-    covariance_type: str,
+    covariance_type: CovarianceType,
     *,
-    init_params: str,
+    init_params: InitParams,
     reg_covar: float,
     variance_floor: float = 0.0,
-    random_state,
-    scan,
-    weights=None,
-    means=None,
-    precisions=None,
-    finish=factorised,
+    random_state: Generator,
+    scan: Scan,
+    weights: Doubles | None = None,
+    means: Doubles | None = None,
+    precisions: Doubles | None = None,
+    finish: Finish = factorised,
 ) -> MixtureParameters:
     """Parameters for the first E-step.
 
@@ -121,9 +131,9 @@ class DistinctStarts:
         Of the rows; the columns' variances are the units in which means are compared.
     """
 
-    def __init__(self, scan):
+    def __init__(self, scan: Scan) -> None:
         self._unit = np.sqrt(np.where(scan.variance > 0, scan.variance, 1.0))
-        self._seen: list[np.ndarray] = []
+        self._seen: list[Doubles] = []
 
     def repeats(self, parameters: MixtureParameters) -> bool:
         """Whether an earlier start was the same but for the order of the components."""
@@ -143,15 +153,19 @@ class DistinctStarts:
         return False
 
 
-def _with_precisions(covariance_type, weights, means, precisions) -> MixtureParameters:
+def _with_precisions(
+    covariance_type: CovarianceType, weights: Doubles, means: Doubles, precisions: Doubles
+) -> MixtureParameters:
     factors, covariances = FAMILIES[covariance_type].from_precisions(precisions)
     return MixtureParameters(covariance_type, weights, means, covariances, factors)
 
 
-def _random_responsibilities(rows, n_components, covariance_type, random_state):
+def _random_responsibilities(
+    rows: Rows, n_components: int, covariance_type: CovarianceType, random_state: Generator
+) -> SufficientStatistics:
     """Statistics under uniform random responsibilities, drawn a block of rows at a time."""
 
-    def block(start, stop):
+    def block(start: int, stop: int) -> Doubles:
         responsibilities = random_state.uniform(size=(stop - start, n_components))
         responsibilities /= responsibilities.sum(axis=1, keepdims=True)
         return responsibilities
@@ -159,7 +173,7 @@ def _random_responsibilities(rows, n_components, covariance_type, random_state):
     return _passes.accumulate_responsibilities(rows, block, n_components, covariance_type)
 
 
-def _kmeans(rows, n_components, random_state, scan):
+def _kmeans(rows: Rows, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
     """Centres by k-means++ and Lloyd's algorithm, shape (K, d)."""
     sample = _subsample(rows, n_components, random_state)
     centres, n_distinct = plus_plus(sample, n_components, random_state)
@@ -177,13 +191,13 @@ def _kmeans(rows, n_components, random_state, scan):
     return _lloyd(sample, centres, passes, LLOYD_TOLERANCE * scan.variance.mean())
 
 
-def _seeds(rows, n_components, random_state, scan):
+def _seeds(rows: Rows, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
     """Centres by k-means++ alone, shape (K, d)."""
     sample = _subsample(rows, n_components, random_state)
     return plus_plus(sample, n_components, random_state)[0]
 
 
-def _random_rows(rows, n_components, random_state, scan):
+def _random_rows(rows: Rows, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
     """Distinct rows as centres, shape (K, d); a row of weight 2 is twice as likely."""
     n = rows.n_samples
     if rows.sample_weight is not None:
@@ -198,21 +212,25 @@ def _random_rows(rows, n_components, random_state, scan):
     return _values(rows, chosen)
 
 
-_SEARCHES = {"kmeans": _kmeans, "k-means++": _seeds, "random_from_data": _random_rows}
+_SEARCHES: dict[InitParams, Callable[[Rows, int, Generator, Scan], Doubles]] = {
+    "kmeans": _kmeans,
+    "k-means++": _seeds,
+    "random_from_data": _random_rows,
+}
 
 
-def _values(rows, indices) -> np.ndarray:
+def _values(rows: Rows, indices: Indices | list[int]) -> Doubles:
     """The rows with these indices as a float64 array."""
     return np.ascontiguousarray(rows.X[indices], dtype=np.float64)
 
 
-def _one_per_strip(n: int, size: int, random_state) -> np.ndarray:
+def _one_per_strip(n: int, size: int, random_state: Generator) -> Indices:
     """One random index from each of `size` equal strips of ``range(n)``, in order."""
     edges = np.arange(size + 1) * n // size
     return edges[:-1] + (random_state.uniform(size=size) * np.diff(edges)).astype(np.intp)
 
 
-def _subsample(rows, n_components, random_state):
+def _subsample(rows: Rows, n_components: int, random_state: Generator) -> Rows:
     """Rows to search for centres: all of them when they are few, else one from each strip."""
     size = SUBSAMPLE_ROWS + SUBSAMPLE_ROWS_PER_COMPONENT * int(n_components)
     if rows.n_samples <= size:
@@ -225,7 +243,7 @@ def _subsample(rows, n_components, random_state):
     return rows.take(weighted[_one_per_strip(len(weighted), size, random_state)])
 
 
-def plus_plus(rows, n_components: int, random_state) -> tuple[np.ndarray, int]:
+def plus_plus(rows: Rows, n_components: int, random_state: Generator) -> tuple[Doubles, int]:
     """Seeds by greedy k-means++ (Arthur & Vassilvitskii 2007).
 
     Each next seed is the best of ``2 + log K`` candidates drawn with probability proportional to
@@ -268,7 +286,7 @@ def plus_plus(rows, n_components: int, random_state) -> tuple[np.ndarray, int]:
     return centres, n_components
 
 
-def _lloyd(rows, centres, max_passes, tolerance):
+def _lloyd(rows: Rows, centres: Doubles, max_passes: int, tolerance: float) -> Doubles:
     """Lloyd's algorithm until the centres move by less than `tolerance` (squared, summed)."""
     for _ in range(max_passes):
         weight, moved = _passes.lloyd(rows, centres)
@@ -281,7 +299,7 @@ def _lloyd(rows, centres, max_passes, tolerance):
     return centres
 
 
-def _refill(rows, centres, empty) -> None:
+def _refill(rows: Rows, centres: Doubles, empty: Indices) -> None:
     """Move centres without rows, in place, to the rows farthest from their nearest centre."""
     distances = np.full(rows.n_samples, np.inf)
     for centre in centres:

@@ -16,7 +16,12 @@ spherical   (K,)       one variance for each component
 
 from __future__ import annotations
 
-LAYOUTS: dict[str, str] = {
+from typing import Literal, TypeAlias
+
+CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
+Layout: TypeAlias = Literal["full", "tied", "diag", "spherical"]
+
+LAYOUTS: dict[CovarianceType, Layout] = {
     "full": "full",
     "tied": "tied",
     "diag": "diag",
@@ -26,7 +31,9 @@ LAYOUTS: dict[str, str] = {
 COVARIANCE_TYPES = LAYOUTS.keys()
 
 
-def covariance_shape(covariance_type: str, n_components: int, n_features: int) -> tuple[int, ...]:
+def covariance_shape(
+    covariance_type: CovarianceType, n_components: int, n_features: int
+) -> tuple[int, ...]:
     """The shape of the covariances of a mixture."""
     return {
         "full": (n_components, n_features, n_features),

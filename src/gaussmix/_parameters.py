@@ -8,7 +8,9 @@ import numpy as np
 
 from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
-from ._layouts import LAYOUTS
+from ._layouts import LAYOUTS, CovarianceType, Layout
+from ._statistics import SufficientStatistics
+from ._typing import Doubles, Generator, Indices
 
 # Added to the weight of every component, in units of the mean weight of a row, as scikit-learn
 # does for rows of weight one: a component without rows keeps a weight whose logarithm is finite,
@@ -35,52 +37,56 @@ class MixtureParameters:
         the others ``1 / sqrt(variance)``.
     """
 
-    covariance_type: str
-    weights: np.ndarray
-    means: np.ndarray
-    covariances: np.ndarray | None
-    precisions_cholesky: np.ndarray
+    covariance_type: CovarianceType
+    weights: Doubles
+    means: Doubles
+    covariances: Doubles | None
+    precisions_cholesky: Doubles
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> Layout:
         """How the covariances are laid out: all that the passes need to know of the family."""
         return LAYOUTS[self.covariance_type]
 
     @property
     def n_components(self) -> int:
-        return self.means.shape[0]
+        return len(self.means)
 
     @property
     def n_features(self) -> int:
-        return self.means.shape[1]
+        return int(self.means.shape[1])
 
     @cached_property
-    def log_determinants(self) -> np.ndarray:
+    def log_determinants(self) -> Doubles:
         """``log|precision| / 2`` of each component, shape (K,)."""
         return FAMILIES[self.covariance_type].log_determinants(
             self.precisions_cholesky, self.n_components, self.n_features
         )
 
     @cached_property
-    def precisions(self) -> np.ndarray:
+    def precisions(self) -> Doubles:
         """Inverses of the covariances, in the covariances' shape."""
         with np.errstate(over="ignore", under="ignore"):
             return FAMILIES[self.covariance_type].precisions(self.precisions_cholesky)
 
     @cached_property
-    def variances(self) -> np.ndarray:
+    def variances(self) -> Doubles:
         """Variances of the features, of a shape that broadcasts with (K, d)."""
-        covariances = self.covariances
-        if covariances is None:
-            with np.errstate(all="ignore"):
-                covariances = FAMILIES[self.covariance_type].covariances(self.precisions_cholesky)
+        covariances = self.own_covariances()
         if self.layout == "full":
             return np.diagonal(covariances, axis1=1, axis2=2)
         if self.layout == "tied":
             return covariances.diagonal()[None, :]
         return covariances if covariances.ndim == 2 else covariances[:, None]
 
-    def definite_covariances(self) -> np.ndarray:
+    def own_covariances(self) -> Doubles:
+        """The covariances, or those of the factors where there are none."""
+        if self.covariances is not None:
+            return self.covariances
+        with np.errstate(all="ignore"):
+            return FAMILIES[self.covariance_type].covariances(self.precisions_cholesky)
+
+    def definite_covariances(self) -> Doubles:
         """The covariances, or those of the factors where there are none or none definite.
 
         Covariances near the singular can lose their definiteness when rounded to float32.
@@ -95,7 +101,7 @@ class MixtureParameters:
                 return self.covariances
         return family.covariances(self.precisions_cholesky)
 
-    def draw(self, n_rows: int, generator) -> tuple[np.ndarray, np.ndarray]:
+    def draw(self, n_rows: int, generator: Generator) -> tuple[Doubles, Indices]:
         """Random rows (n_rows, d) in random order, and the component of each, from a generator."""
         counts = generator.multinomial(n_rows, self.weights / self.weights.sum())
         # Component by component into shuffled places.
@@ -110,22 +116,31 @@ class MixtureParameters:
         return X, y
 
     @classmethod
-    def from_covariances(cls, covariance_type, weights, means, covariances) -> MixtureParameters:
+    def from_covariances(
+        cls,
+        covariance_type: CovarianceType,
+        weights: Doubles,
+        means: Doubles,
+        covariances: Doubles,
+    ) -> MixtureParameters:
         """Parameters from covariances; raises `CollapsedComponent` if one is not definite."""
         factors = FAMILIES[covariance_type].factorise(covariances)
         return cls(covariance_type, weights, means, covariances, factors)
 
 
 def estimate(
-    statistics, reg_covar, previous=None, variance_floor=0.0
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    statistics: SufficientStatistics,
+    reg_covar: float,
+    previous: MixtureParameters | None = None,
+    variance_floor: float = 0.0,
+) -> tuple[Doubles, Doubles, Doubles]:
     """Weights, means and regularised covariances from statistics; see `maximize`."""
     family = FAMILIES[statistics.covariance_type]
     row_weight = statistics.total_weight / max(statistics.n_rows, 1)
     nk = statistics.weight + _WEIGHT_FLOOR * row_weight
     weights = nk / nk.sum()
     means = statistics.shift + statistics.first / nk[:, None]
-    covariances = family.maximize(statistics, nk, means)
+    covariances = family.maximize(statistics.first, statistics.second, nk, means)
     if variance_floor > 0:
         # Before `reg_covar`: the columns of the rows themselves.
         least = variance_floor * family.column_variances(weights, means, covariances)
@@ -138,7 +153,9 @@ def estimate(
     return weights, means, covariances
 
 
-def factorised(statistics, weights, means, covariances) -> MixtureParameters:
+def factorised(
+    statistics: SufficientStatistics, weights: Doubles, means: Doubles, covariances: Doubles
+) -> MixtureParameters:
     """Parameters from an estimate; `CollapsedComponent` with the component's weight and rows."""
     try:
         return MixtureParameters.from_covariances(
@@ -151,7 +168,12 @@ def factorised(statistics, weights, means, covariances) -> MixtureParameters:
         raise
 
 
-def maximize(statistics, reg_covar, previous=None, variance_floor=0.0) -> MixtureParameters:
+def maximize(
+    statistics: SufficientStatistics,
+    reg_covar: float,
+    previous: MixtureParameters | None = None,
+    variance_floor: float = 0.0,
+) -> MixtureParameters:
     """The M-step: the parameters that fit the statistics best.
 
     The component weights are ``N_k + 10 eps`` over their sum, the means ``shift + first / N_k``,
@@ -183,7 +205,7 @@ def maximize(statistics, reg_covar, previous=None, variance_floor=0.0) -> Mixtur
     return factorised(statistics, *estimate(statistics, reg_covar, previous, variance_floor))
 
 
-def constrained(parameters: MixtureParameters, least: np.ndarray) -> MixtureParameters:
+def constrained(parameters: MixtureParameters, least: Doubles) -> MixtureParameters:
     """The parameters with variances below `least`, (d,), raised to it."""
     family = FAMILIES[parameters.covariance_type]
     covariances = family.covariances(parameters.precisions_cholesky)

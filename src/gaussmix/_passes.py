@@ -11,14 +11,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 import numpy as np
 
 from . import _runtime, _validation
 from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
-from ._layouts import LAYOUTS
+from ._layouts import LAYOUTS, CovarianceType
 from ._parameters import MixtureParameters
 from ._rows import BLOCK_BYTES, SINGLE, Rows
 from ._scores import (
@@ -35,6 +35,10 @@ from ._scores import (
     suits_single,
 )
 from ._statistics import SufficientStatistics
+from ._typing import Doubles, Floats, Indices
+
+if TYPE_CHECKING:
+    from ._runtime import Kernels, ScoringJob
 
 LN2 = math.log(2.0)
 
@@ -91,7 +95,7 @@ class _Partition(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _partition(n_samples: int, tile_scalars: int, row_work: int, kernels) -> _Partition:
+def _partition(n_samples: int, tile_scalars: int, row_work: int, kernels: Kernels) -> _Partition:
     """Tiles, chunks and rounds for rows that need `tile_scalars` numbers each while in a tile."""
     strip = kernels.strip_rows()
     # The kernels keep a bit for each strip of a tile.
@@ -110,9 +114,9 @@ def _partition(n_samples: int, tile_scalars: int, row_work: int, kernels) -> _Pa
 
 class _Sums(NamedTuple):
     log_likelihood: float
-    weight: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
+    weight: Doubles
+    first: Doubles
+    second: Doubles
 
 
 # How often a tile holds its rows for each M-step.
@@ -150,7 +154,16 @@ class _Plan(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _plan(n_samples, estep, row_work, mstep, features, K, d, kernels) -> _Plan:
+def _plan(
+    n_samples: int,
+    estep: str,
+    row_work: int,
+    mstep: str,
+    features: str,
+    K: int,
+    d: int,
+    kernels: Kernels,
+) -> _Plan:
     width = _width(features, d)
     codes = kernels.ESTEPS[estep], kernels.MSTEPS[mstep], kernels.FEATURE_SETS[features]
     sharers = 1 if estep == "nearest" else K  # components that a row is added to
@@ -167,9 +180,9 @@ def _sum(
     rows: Rows,
     scores: Scores,
     mstep: str,
-    centre: np.ndarray,
-    means: np.ndarray,
-    blocks: Callable[[int, int], np.ndarray] | None = None,
+    centre: Doubles,
+    means: Doubles,
+    blocks: Callable[[int, int], Doubles] | None = None,
 ) -> _Sums:
     """One pass that sums; `blocks` gives the responsibilities of the "given" E-step."""
     kernels = _runtime.kernels(scores.single)
@@ -224,7 +237,17 @@ def accumulate(
     return _accumulate(parameters, rows, reg_covar, single=False)
 
 
-def _accumulate(parameters, rows, reg_covar, *, single: bool) -> SufficientStatistics | None:
+@overload
+def _accumulate(
+    parameters: MixtureParameters, rows: Rows, reg_covar: float, *, single: Literal[True]
+) -> SufficientStatistics | None: ...
+@overload
+def _accumulate(
+    parameters: MixtureParameters, rows: Rows, reg_covar: float, *, single: Literal[False]
+) -> SufficientStatistics: ...
+def _accumulate(
+    parameters: MixtureParameters, rows: Rows, reg_covar: float, *, single: bool
+) -> SufficientStatistics | None:
     """`accumulate` in one precision; None where single precision loses too many digits."""
     scores = scores_for_sums(parameters, rows, single)
     if _centred_moments_hold(parameters, rows, scores, reg_covar):
@@ -245,7 +268,9 @@ def _accumulate(parameters, rows, reg_covar, *, single: bool) -> SufficientStati
     return statistics
 
 
-def _centred_moments_hold(parameters, rows, scores, reg_covar) -> bool:
+def _centred_moments_hold(
+    parameters: MixtureParameters, rows: Rows, scores: Scores, reg_covar: float
+) -> bool:
     """Whether variances may be formed from moments about the centre, as far as the parameters
     before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
     """
@@ -266,7 +291,9 @@ _FEATURES = {"full": "with_products", "tied": "plain", "diag": "with_squares",
              "spherical": "with_norm"}  # fmt: skip
 
 
-def _accumulate_features(parameters, rows, scores) -> SufficientStatistics:
+def _accumulate_features(
+    parameters: MixtureParameters, rows: Rows, scores: Scores
+) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
     K, d = parameters.means.shape
     features = _FEATURES[parameters.layout]
@@ -315,14 +342,14 @@ def _has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: b
     return bool((second > limit * (second - moved + floor)).any())
 
 
-def _keeps_digits(statistics, reg_covar: float, limit: float) -> bool:
+def _keeps_digits(statistics: SufficientStatistics, reg_covar: float, limit: float) -> bool:
     """Whether full covariances from the statistics have factors, and lose not more than `limit`
     roundings of their moments in them.
     """
     family = FAMILIES[statistics.covariance_type]
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     means = statistics.shift + statistics.first / weight[:, None]
-    covariances = family.maximize(statistics, weight, means)
+    covariances = family.maximize(statistics.first, statistics.second, weight, means)
     family.regularise(covariances, reg_covar)
     try:
         factors = family.factorise(covariances)
@@ -332,7 +359,9 @@ def _keeps_digits(statistics, reg_covar: float, limit: float) -> bool:
     return digits_lost(squares, factors) <= limit
 
 
-def _moments_keep_digits(statistics, centre, reg_covar: float) -> bool:
+def _moments_keep_digits(
+    statistics: SufficientStatistics, centre: Doubles, reg_covar: float
+) -> bool:
     """Whether moments about the means, formed in single precision, leave new variances digits.
 
     They were sums of products with differences from the centre: of each variance as much is lost
@@ -358,7 +387,7 @@ def _moments_keep_digits(statistics, centre, reg_covar: float) -> bool:
 
 
 def _statistics(
-    covariance_type: str, rows: Rows, sums: _Sums, shift: np.ndarray
+    covariance_type: CovarianceType, rows: Rows, sums: _Sums, shift: Doubles
 ) -> SufficientStatistics:
     return SufficientStatistics(
         covariance_type=covariance_type,
@@ -372,7 +401,14 @@ def _statistics(
     )
 
 
-def _moments(rows, scores, covariance_type, centre, means, blocks=None) -> SufficientStatistics:
+def _moments(
+    rows: Rows,
+    scores: Scores,
+    covariance_type: CovarianceType,
+    centre: Doubles,
+    means: Doubles,
+    blocks: Callable[[int, int], Doubles] | None = None,
+) -> SufficientStatistics:
     """Statistics with second moments about the means."""
     layout = LAYOUTS[covariance_type]
     sums = _sum(rows, scores, _MOMENTS[layout], centre, means, blocks)
@@ -384,7 +420,7 @@ def _moments(rows, scores, covariance_type, centre, means, blocks=None) -> Suffi
 
 
 def accumulate_nearest(
-    rows: Rows, centres: np.ndarray, covariance_type: str
+    rows: Rows, centres: Doubles, covariance_type: CovarianceType
 ) -> SufficientStatistics:
     """Statistics when every row belongs wholly to the nearest centre; no log-likelihood."""
     centres = np.ascontiguousarray(centres, dtype=np.float64)
@@ -392,7 +428,7 @@ def accumulate_nearest(
     return _moments(rows, scores, covariance_type, rows.centre, centres)
 
 
-def _scatter(rows: Rows) -> np.ndarray:
+def _scatter(rows: Rows) -> Doubles:
     """Second moment of all rows about the centre, (d, d)."""
     if rows.scatter is None:
         rows.scatter = accumulate_nearest(rows, rows.centre[None, :], "full").second[0]
@@ -401,9 +437,9 @@ def _scatter(rows: Rows) -> np.ndarray:
 
 def accumulate_responsibilities(
     rows: Rows,
-    blocks: Callable[[int, int], np.ndarray],
+    blocks: Callable[[int, int], Doubles],
     n_components: int,
-    covariance_type: str,
+    covariance_type: CovarianceType,
 ) -> SufficientStatistics:
     """Statistics under given responsibilities; no log-likelihood.
 
@@ -435,11 +471,11 @@ class Scorer:
     parameters : MixtureParameters
     """
 
-    def __init__(self, parameters: MixtureParameters):
+    def __init__(self, parameters: MixtureParameters) -> None:
         self._parameters = parameters
         self._scores = exact_scores(parameters)
         self._centre = scoring_centre(parameters)
-        self._jobs: dict[bool, object] = {}
+        self._jobs: dict[bool, ScoringJob] = {}
         self.n_components, self.n_features = parameters.means.shape
         self._row_work = self._scores.row_work + 20 * self.n_components
 
@@ -450,7 +486,7 @@ class Scorer:
         own = replace(self._parameters, covariances=None)
         return suits_single(own, self._centre)
 
-    def _job(self, single: bool):
+    def _job(self, single: bool) -> ScoringJob:
         """The mixture prepared for the kernels of one precision."""
         job = self._jobs.get(single)
         if job is None:
@@ -469,9 +505,9 @@ class Scorer:
         self,
         rows: Rows,
         *,
-        log_density: np.ndarray | None = None,
-        responsibilities: np.ndarray | None = None,
-        labels: np.ndarray | None = None,
+        log_density: Floats | None = None,
+        responsibilities: Floats | None = None,
+        labels: Indices | None = None,
         spare: bool = True,
     ) -> tuple[int, int] | None:
         """Fill the given C-contiguous arrays, if all rows are finite.
@@ -508,34 +544,58 @@ class Scorer:
         return self._evaluate_many(rows, kernels, job, cut, outputs, spare)
 
     @_validation.says_memory_error
-    def _evaluate_many(self, rows, kernels, job, cut, outputs, spare) -> tuple[int, int] | None:
+    def _evaluate_many(
+        self,
+        rows: Rows,
+        kernels: Kernels,
+        job: ScoringJob,
+        cut: _Partition,
+        outputs: tuple[Floats | None, Floats | None, Indices | None],
+        spare: bool,
+    ) -> tuple[int, int] | None:
         """`evaluate` for rows in many chunks."""
         bad = rows.first_nonfinite() if spare else None
         if bad is not None:
             return bad
+        log_density, responsibilities, labels = outputs
         finite = True
         for first, block in rows.blocks(cut.chunk_rows):
             part = slice(first, first + len(block))
             threads = cut.threads(rows, len(block))
             finite &= kernels.evaluate(
                 block, job, cut.tile_rows, cut.chunk_rows, cut.round_chunks(threads),
-                *(None if output is None else output[part] for output in outputs), threads,
+                None if log_density is None else log_density[part],
+                None if responsibilities is None else responsibilities[part],
+                None if labels is None else labels[part],
+                threads,
             )  # fmt: skip
         # Finite rows can be infinite less the centre: only the second look tells.
         return None if finite or spare else rows.first_nonfinite()
 
 
 def evaluate(
-    parameters: MixtureParameters, rows: Rows, **outputs: np.ndarray
+    parameters: MixtureParameters,
+    rows: Rows,
+    *,
+    log_density: Floats | None = None,
+    responsibilities: Floats | None = None,
+    labels: Indices | None = None,
+    spare: bool = True,
 ) -> tuple[int, int] | None:
     """Score rows once: `Scorer.evaluate` under these parameters."""
-    return Scorer(parameters).evaluate(rows, **outputs)
+    return Scorer(parameters).evaluate(
+        rows,
+        log_density=log_density,
+        responsibilities=responsibilities,
+        labels=labels,
+        spare=spare,
+    )
 
 
 # --- k-means ------------------------------------------------------------------------------------
 
 
-def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
     """One pass of Lloyd's algorithm.
 
     Returns
@@ -552,7 +612,7 @@ def lloyd(rows: Rows, centres: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return sums.weight, means
 
 
-def squared_distances(rows: Rows, points: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+def squared_distances(rows: Rows, points: Doubles, out: Doubles | None = None) -> Doubles:
     """``|x - point|^2`` for each of a few points and every row, shape (L, n), float64."""
     L, d = points.shape
     distances = np.empty((L, rows.n_samples)) if out is None else out

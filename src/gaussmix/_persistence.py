@@ -38,11 +38,13 @@ import stat
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from io import BufferedReader
+from typing import Any, BinaryIO, NamedTuple, get_args
 
 import numpy as np
 
-from ._layouts import COVARIANCE_TYPES, LAYOUTS, covariance_shape
+from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
+from ._typing import Acceleration, AnyArray, Floats, InitParams, OnCollapse, StrPath
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
@@ -51,11 +53,11 @@ FORMAT_VERSION = 3
 
 # Constructor parameters and entries of the metadata that a format version brought, with what
 # earlier files mean.
-_NEW_PARAMETERS = {
+_NEW_PARAMETERS: dict[int, dict[str, Any]] = {
     2: {"acceleration": None},
     3: {"variance_floor": 0.0, "on_collapse": "raise"},
 }
-_NEW_ENTRIES = {3: {"collapses": []}}
+_NEW_ENTRIES: dict[int, dict[str, Any]] = {3: {"collapses": []}}
 
 # In the order in which they stand in the file. The last three are there when the parameter was
 # given.
@@ -99,7 +101,7 @@ class _Refusal(Exception):
     """A reason to refuse a file or a model; the public functions add the path."""
 
 
-def save(path: str | os.PathLike, contents: Mapping[str, Any]) -> None:
+def save(path: StrPath, contents: Mapping[str, Any]) -> None:
     """Write a fitted model to a file, all of it or nothing.
 
     Parameters
@@ -134,7 +136,7 @@ def save(path: str | os.PathLike, contents: Mapping[str, Any]) -> None:
         _write_members(file, members)
 
 
-def load(path: str | os.PathLike) -> dict[str, Any]:
+def load(path: StrPath) -> dict[str, Any]:
     """Read a model file, checking all of it.
 
     Parameters
@@ -167,7 +169,7 @@ def load(path: str | os.PathLike) -> dict[str, Any]:
 # -------------------------------------------------------------------------------------------------
 
 
-def _members_of(contents: Mapping[str, Any]) -> dict[str, np.ndarray]:
+def _members_of(contents: Mapping[str, Any]) -> dict[str, AnyArray]:
     """The members of the file for a model, checked as the reader will check them."""
     expected = {*_FITTED, *_METADATA_KEYS} - {"format_version"}
     if set(contents) - {"format_version"} != expected:
@@ -212,7 +214,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _little_endian(value: Any, name: str, double: bool = False) -> np.ndarray:
+def _little_endian(value: Any, name: str, double: bool = False) -> AnyArray:
     """An array as it is stored; bounds and starting values in double precision."""
     try:
         array = np.asarray(value)
@@ -247,15 +249,15 @@ _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "reg_covar": _is_number,
     "max_iter": lambda value: _is_int(value, 0),
     "n_init": lambda value: _is_int(value, 1),
-    "init_params": lambda value: value in ("kmeans", "k-means++", "random", "random_from_data"),
+    "init_params": lambda value: value in get_args(InitParams),
     "random_state": lambda value: value is None or (_is_int(value, 0) and value < 2**32),
     "warm_start": lambda value: type(value) is bool,
     "verbose": lambda value: type(value) is bool or _is_int(value, 0),
     "verbose_interval": lambda value: _is_int(value, 1),
     "n_threads": lambda value: value is None or _is_int(value, 1),
-    "acceleration": lambda value: value in (None, "squarem"),
+    "acceleration": lambda value: value is None or value in get_args(Acceleration),
     "variance_floor": lambda value: _is_number(value) and value < 1,
-    "on_collapse": lambda value: value in ("raise", "reseed", "drop"),
+    "on_collapse": lambda value: value in get_args(OnCollapse),
 }
 
 _COLLAPSE: dict[str, Callable[[Any], bool]] = {
@@ -332,15 +334,14 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
         raise _Refusal(f"it names {len(names)} columns, and has {d}")
 
 
-def _check_values(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any]) -> None:
+def _check_values(arrays: Mapping[str, AnyArray], metadata: Mapping[str, Any]) -> None:
     """Check that the numbers are those of a mixture."""
     for name in ("weights", "means", "covariances", *(n for n in _INITIAL if n in arrays)):
         if not np.isfinite(arrays[name]).all():
             raise _Refusal(f"{name} contains NaN or infinity")
     for name in ("lower_bound", "lower_bounds"):
-        if not (
-            arrays[name] < np.inf
-        ).all():  # False for NaN; -inf is that of a model without a fit
+        # The comparison is False for NaN; -inf is that of a model without a fit.
+        if not (arrays[name] < np.inf).all():
             raise _Refusal(f"{name} contains NaN or infinity")
     weights = arrays["weights"].astype(np.float64)
     if (weights < 0).any():
@@ -352,7 +353,7 @@ def _check_values(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, Any])
     _check_covariances(arrays["covariances"], metadata["parameters"]["covariance_type"])
 
 
-def _check_covariances(covariances: np.ndarray, covariance_type: str) -> None:
+def _check_covariances(covariances: Floats, covariance_type: CovarianceType) -> None:
     layout = LAYOUTS[covariance_type]
     if layout in ("diag", "spherical"):
         if not (covariances > 0).all():
@@ -461,12 +462,12 @@ def _npy_header(dtype: str, shape: tuple[int, ...]) -> bytes:
     return _NPY_MAGIC + struct.pack("<H", len(text)) + text
 
 
-def _bytes_of(array: np.ndarray) -> np.ndarray:
+def _bytes_of(array: AnyArray) -> memoryview:
     """The memory of a C-contiguous array, as a view."""
-    return array.reshape(-1).view(np.uint8)
+    return array.reshape(-1).view(np.uint8).data
 
 
-def _write_members(file: BinaryIO, members: Mapping[str, np.ndarray]) -> None:
+def _write_members(file: BinaryIO, members: Mapping[str, AnyArray]) -> None:
     entries = []
     for name in _MEMBERS:
         if name not in members:
@@ -492,7 +493,7 @@ class _Member(NamedTuple):
     shape: tuple[int, ...]
 
 
-def _read_contents(file: BinaryIO) -> dict[str, Any]:
+def _read_contents(file: BufferedReader) -> dict[str, Any]:
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise _Refusal("it is not a regular file")
@@ -526,7 +527,7 @@ def _read_contents(file: BinaryIO) -> dict[str, Any]:
     }
 
 
-def _read_layout(file: BinaryIO, first: _Member, file_size: int) -> dict[str, _Member]:
+def _read_layout(file: BufferedReader, first: _Member, file_size: int) -> dict[str, _Member]:
     """All members but the metadata, after comparing the whole container with the writer's."""
     entries = [first.entry]
     members: dict[str, _Member] = {}
@@ -550,12 +551,12 @@ def _read_layout(file: BinaryIO, first: _Member, file_size: int) -> dict[str, _M
     return members
 
 
-def _peek(file: BinaryIO, position: int) -> bytes:
+def _peek(file: BufferedReader, position: int) -> bytes:
     file.seek(position)
     return file.read(4)
 
 
-def _read_member(file: BinaryIO, position: int, file_size: int) -> _Member:
+def _read_member(file: BufferedReader, position: int, file_size: int) -> _Member:
     """The headers of the member at `position`, compared with what the writer would write."""
     file.seek(position)
     head = file.read(_LOCAL_HEADER.size)
@@ -584,7 +585,7 @@ def _read_member(file: BinaryIO, position: int, file_size: int) -> _Member:
     return _Member(entry, start, *_read_npy_header(file, entry))
 
 
-def _read_npy_header(file: BinaryIO, entry: _Entry) -> tuple[bytes, str, tuple[int, ...]]:
+def _read_npy_header(file: BufferedReader, entry: _Entry) -> tuple[bytes, str, tuple[int, ...]]:
     """The header of an array, its dtype and its shape, without evaluating anything."""
     damaged = _Refusal(f"the array header of {entry.name} is damaged or of another kind")
     start = file.read(min(len(_NPY_MAGIC) + 2, entry.size))
@@ -621,7 +622,7 @@ def _check_dtype(member: _Member) -> None:
         )
 
 
-def _read_data(file: BinaryIO, member: _Member) -> np.ndarray:
+def _read_data(file: BufferedReader, member: _Member) -> AnyArray:
     array = np.empty(member.shape, dtype=member.dtype)
     data = _bytes_of(array)
     file.seek(member.start + len(member.header))
@@ -632,7 +633,7 @@ def _read_data(file: BinaryIO, member: _Member) -> np.ndarray:
     return array
 
 
-def _read_metadata(file: BinaryIO, member: _Member) -> dict[str, Any]:
+def _read_metadata(file: BufferedReader, member: _Member) -> dict[str, Any]:
     """The metadata, as far as the format version; `_check_metadata` sees to the rest."""
     if member.entry.name != "metadata" or member.dtype != "|u1" or len(member.shape) != 1:
         raise _Refusal("it does not begin with the metadata of a gaussmix model")
@@ -674,7 +675,7 @@ def _brought_up_to_date(metadata: dict[str, Any]) -> dict[str, Any]:
             if not new.keys().isdisjoint(parameters):
                 raise _Refusal(f"it has {sorted(new)}, unknown to its format version")
             parameters = {**parameters, **new}
-    entries = {}
+    entries: dict[str, Any] = {}
     for since, new in _NEW_ENTRIES.items():
         if version < since:
             entries |= copy.deepcopy(new)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from time import perf_counter
+from typing import Any
 
 
-def reporter(verbose: int, interval: int, n_init: int, max_iter: int):
+def reporter(verbose: int, interval: int, n_init: int, max_iter: int) -> _Lines | _Bar | None:
     """The reporter for one fit; None when there is nothing to report.
 
     A progress bar replaces the lines when tqdm is installed and standard error is a terminal.
@@ -35,7 +37,7 @@ def reporter(verbose: int, interval: int, n_init: int, max_iter: int):
 class _Lines:
     """Lines on standard output, in scikit-learn's words."""
 
-    def __init__(self, verbose: int, interval: int):
+    def __init__(self, verbose: int, interval: int) -> None:
         self._times = verbose >= 2
         self._interval = interval
         self._started = self._printed = 0.0
@@ -75,7 +77,7 @@ class _Lines:
 class _Bar:
     """A bar over all iterations of all restarts; one that ends early jumps ahead."""
 
-    def __init__(self, tqdm, n_init: int, max_iter: int):
+    def __init__(self, tqdm: Callable[..., Any], n_init: int, max_iter: int) -> None:
         self._max_iter = max_iter
         self._n_init = n_init
         self._init = 0

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._covariance import FAMILIES, CollapsedComponent
+from ._covariance import FAMILIES, CollapsedComponent, CovarianceFamily
 from ._parameters import MixtureParameters, estimate, factorised, maximize
+from ._statistics import SufficientStatistics
+from ._typing import Collapse, Doubles, Indices, OnCollapse
 
 # Recoveries by "reseed" in one run, for each component; later collapses are dropped. Rows that
 # support fewer components than asked for would have one placed anew in every other iteration.
@@ -53,33 +55,42 @@ class Recovery:
 
     def __init__(
         self,
-        action: str,
+        action: OnCollapse,
         n_components: int,
         *,
         reg_covar: float,
         variance_floor: float,
         row_weight: float,
-    ):
+    ) -> None:
         self._reseeds_left = RESEEDS * n_components if action == "reseed" else 0
         self._reg_covar = reg_covar
         self._variance_floor = variance_floor
         self._row_weight = row_weight
-        self.collapses: list[dict] = []
+        self.collapses: list[Collapse] = []
 
-    def maximize(self, statistics, previous) -> MixtureParameters:
+    def maximize(
+        self, statistics: SufficientStatistics, previous: MixtureParameters | None
+    ) -> MixtureParameters:
         """The M-step, for which a component without a row has collapsed as well."""
         dead = self._dead(statistics)
         if dead.size:
             raise CollapsedComponent(int(dead[0]), [])
         return maximize(statistics, self._reg_covar, previous, self._variance_floor)
 
-    def __call__(self, statistics, previous, iteration: int) -> MixtureParameters:
+    def __call__(
+        self, statistics: SufficientStatistics, previous: MixtureParameters | None, iteration: int
+    ) -> MixtureParameters:
         """The M-step, with the components that collapse in it recovered."""
         arrays = estimate(statistics, self._reg_covar, previous, self._variance_floor)
         return self.mended(statistics, *arrays, iteration)
 
     def mended(
-        self, statistics, weights, means, covariances, iteration: int = 0
+        self,
+        statistics: SufficientStatistics,
+        weights: Doubles,
+        means: Doubles,
+        covariances: Doubles,
+        iteration: int = 0,
     ) -> MixtureParameters:
         """Parameters from an estimate.
 
@@ -125,12 +136,14 @@ class Recovery:
             family.select(covariances, source[kept]),
         )
 
-    def _dead(self, statistics) -> np.ndarray:
+    def _dead(self, statistics: SufficientStatistics) -> Indices:
         """Components with less than one row; none when there is no other."""
         alive = statistics.weight >= ONE_ROW * self._row_weight
         return np.flatnonzero(~alive) if alive.any() else np.empty(0, dtype=np.intp)
 
-    def _collapsed(self, family, statistics, covariances) -> dict[int, list[int]]:
+    def _collapsed(
+        self, family: CovarianceFamily, statistics: SufficientStatistics, covariances: Doubles
+    ) -> dict[int, list[int]]:
         """The components that collapse, each with the columns to blame."""
         collapsed: dict[int, list[int]] = {int(k): [] for k in self._dead(statistics)}
         while len(collapsed) < statistics.n_components:

@@ -9,9 +9,10 @@ import numpy as np
 
 from . import _runtime
 from ._caching import cached_property
+from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices
 
-SINGLE = np.dtype(np.float32)
-DOUBLE = np.dtype(np.float64)
+SINGLE: FloatDType = np.dtype(np.float32)
+DOUBLE: FloatDType = np.dtype(np.float64)
 
 # Rows in one piece of a pass that only looks at them.
 SCAN_ROWS = 4096
@@ -38,8 +39,8 @@ class Scan(NamedTuple):
     """What a first pass finds: the first non-finite value, and where the columns lie."""
 
     bad: tuple[int, int] | None
-    mean: np.ndarray
-    variance: np.ndarray
+    mean: Doubles
+    variance: Doubles
 
 
 class Rows:
@@ -55,7 +56,9 @@ class Rows:
         Most threads to use; None for `_runtime.thread_count`'s choice.
     """
 
-    def __init__(self, X, sample_weight=None, *, n_threads=None):
+    def __init__(
+        self, X: AnyArray, sample_weight: Doubles | None = None, *, n_threads: int | None = None
+    ) -> None:
         self.X = X
         self.sample_weight = sample_weight
         self.n_samples, self.n_features = X.shape
@@ -66,7 +69,7 @@ class Rows:
         self._scan: Scan | None = None
         # Second moment of all rows about the centre, (d, d): the same in every iteration, kept
         # here by the pass that first needs it.
-        self.scatter: np.ndarray | None = None
+        self.scatter: Doubles | None = None
         self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
 
     @cached_property
@@ -82,7 +85,7 @@ class Rows:
         return float(self.sample_weight.sum())
 
     @cached_property
-    def centre(self) -> np.ndarray:
+    def centre(self) -> Doubles:
         """A point amid the rows, shape (d,): column medians of some rows of positive weight.
 
         Arithmetic is done on x - centre, so the centre decides which digits of the rows are
@@ -124,13 +127,13 @@ class Rows:
         positive = self.sample_weight[self.sample_weight > 0]
         return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
 
-    def take(self, indices) -> Rows:
+    def take(self, indices: Indices) -> Rows:
         """A copy of some rows, with their weights."""
         weight = None if self.sample_weight is None else self.sample_weight[indices]
         X = np.ascontiguousarray(self.X[indices], dtype=self.dtype)
         return Rows(X, weight, n_threads=self.n_threads)
 
-    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, np.ndarray]]:
+    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats]]:
         """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
         row_bytes = self.n_features * self.dtype.itemsize
         limit = BLOCK_BYTES_IN_PLACE if self.in_place else BLOCK_BYTES
@@ -142,7 +145,7 @@ class Rows:
                     block = np.require(block, self.dtype, ["C", "A"])
             yield first, block
 
-    def weights(self, first: int, n: int) -> np.ndarray | None:
+    def weights(self, first: int, n: int) -> Doubles | None:
         """Sample weights of n rows, or None."""
         return None if self.sample_weight is None else self.sample_weight[first : first + n]
 

@@ -19,11 +19,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict, cast
 
 from gaussmix import _build_config, _validation
 from gaussmix._kernels import _cpu, _threads
+
+if TYPE_CHECKING:
+    from gaussmix._kernels._em_baseline import Kernels as Kernels
+    from gaussmix._kernels._em_baseline import ScoringJob as ScoringJob
+    from gaussmix._kernels._em_baseline import Snapshot as Snapshot
 
 # A quota can change while the process lives (a container resized in place); reading it takes about
 # 0.1 ms, which a small predict would notice.
@@ -82,11 +86,12 @@ _INSTRUCTION_SET = choose_instruction_set(
     os.environ.get("GAUSSMIX_ISA"), built_instruction_sets(), supported_instruction_sets()
 )
 # A module that was built but cannot be imported is a fault to be seen, no reason to take another.
-_KERNELS = importlib.import_module(f"gaussmix._kernels._em_{_INSTRUCTION_SET}")
-_SINGLE_KERNELS = importlib.import_module(f"gaussmix._kernels._em_{_INSTRUCTION_SET}_single")
+_MODULE = f"gaussmix._kernels._em_{_INSTRUCTION_SET}"
+_KERNELS = cast("Kernels", importlib.import_module(_MODULE))
+_SINGLE_KERNELS = cast("Kernels", importlib.import_module(f"{_MODULE}_single"))
 
 
-def kernels(single: bool = False) -> ModuleType:
+def kernels(single: bool = False) -> Kernels:
     """Return the compiled module in use, for computations in double or in single precision."""
     return _SINGLE_KERNELS if single else _KERNELS
 
@@ -299,7 +304,23 @@ _threads.report_refusals_to(_report_refusal)
 # --- what is in use ------------------------------------------------------------------------------
 
 
-def config() -> dict[str, Any]:
+class Config(TypedDict):
+    """What `show_config` prints."""
+
+    version: str
+    compiler: str
+    instruction_set: str
+    vector_bits: int
+    built_instruction_sets: tuple[str, ...]
+    supported_instruction_sets: tuple[str, ...]
+    openmp: bool
+    openmp_libraries: tuple[str, ...]
+    threads: int
+    available_cpus: int
+    cpu_quota: float | None
+
+
+def config() -> Config:
     """Return what `show_config` prints, as a dictionary."""
     return {
         "version": _build_config.VERSION,

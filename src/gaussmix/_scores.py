@@ -8,12 +8,15 @@ ones hold for a mixture, and whether single precision does, is decided here.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from ._layouts import Layout
 from ._parameters import MixtureParameters
 from ._rows import SINGLE_RANGE, Rows
+from ._typing import Doubles
 
 LOG2E = 1.0 / math.log(2.0)
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)
@@ -47,9 +50,9 @@ class Scores(NamedTuple):
     """An E-step for the kernels: how scores are computed and from what."""
 
     estep: str
-    factors: np.ndarray
+    factors: Doubles
     factor_stride: int
-    constants: np.ndarray  # in bits
+    constants: Doubles  # in bits
     row_work: int
     features: str = "plain"
     single: bool = False
@@ -58,7 +61,7 @@ class Scores(NamedTuple):
 NOTHING = np.empty(0)
 
 
-def scoring_centre(parameters: MixtureParameters) -> np.ndarray:
+def scoring_centre(parameters: MixtureParameters) -> Doubles:
     """A point from which no digit of a row near a component is lost, for scoring.
 
     In each column the mean nearest to zero, of the components that are not dead: near the others
@@ -67,10 +70,11 @@ def scoring_centre(parameters: MixtureParameters) -> np.ndarray:
     """
     alive = parameters.weights > 1e-6 * parameters.weights.max()
     means = parameters.means[alive]
-    return means[np.abs(means).argmin(axis=0), np.arange(means.shape[1])]
+    centre: Doubles = means[np.abs(means).argmin(axis=0), np.arange(means.shape[1])]
+    return centre
 
 
-def _constants(parameters: MixtureParameters) -> np.ndarray:
+def _constants(parameters: MixtureParameters) -> Doubles:
     """Logarithm, to base 2, of weight times the density's constant factor, shape (K,)."""
     with np.errstate(divide="ignore"):
         log_weights = np.log(parameters.weights)
@@ -111,7 +115,7 @@ def scores_for_sums(parameters: MixtureParameters, rows: Rows, single: bool) -> 
     return exact_scores(parameters)._replace(single=single)
 
 
-def suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
+def suits_single(parameters: MixtureParameters, centre: Doubles) -> bool:
     """Whether single precision will do for float32 rows about this centre: standardised distances
     keep four digits.
     """
@@ -137,7 +141,7 @@ def suits_single(parameters: MixtureParameters, centre: np.ndarray) -> bool:
     )
 
 
-def _products_pay(parameters: MixtureParameters, rows: Rows, means: np.ndarray) -> bool:
+def _products_pay(parameters: MixtureParameters, rows: Rows, means: Doubles) -> bool:
     """Whether products of features are worth their cost and precise enough."""
     if parameters.n_features > PRODUCTS_FEATURES or rows.n_samples < PRODUCTS_ROWS:
         return False
@@ -146,14 +150,19 @@ def _products_pay(parameters: MixtureParameters, rows: Rows, means: np.ndarray) 
     )
 
 
-def digits_lost(squares: np.ndarray, factors: np.ndarray) -> float:
+def digits_lost(squares: Doubles, factors: Doubles) -> float:
     """Largest second moment about the centre, in units of the variance that the other features
     leave unexplained: (K, d) moments and the (K, d, d) factors of the precisions.
     """
     return float((squares * np.einsum("kpr,kpr->kp", factors, factors)).max())
 
 
-def _expand_full(means, factors):
+# The name of the features, their coefficients (K, width) in nats, and the squared Mahalanobis
+# distances of the means from the centre (K,).
+_Expansion: TypeAlias = tuple[str, Doubles, Doubles]
+
+
+def _expand_full(means: Doubles, factors: Doubles) -> _Expansion:
     precisions = factors @ factors.transpose(0, 2, 1)
     linear = np.einsum("kpq,kq->kp", precisions, means)
     distances = np.einsum("kp,kp->k", linear, means)
@@ -162,28 +171,26 @@ def _expand_full(means, factors):
     return "with_products", np.concatenate([linear, quadratic], axis=1), distances
 
 
-def _expand_tied(means, factor):
+def _expand_tied(means: Doubles, factor: Doubles) -> _Expansion:
     whitened = means @ factor
     return "plain", whitened @ factor.T, np.einsum("kj,kj->k", whitened, whitened)
 
 
-def _expand_spherical(means, factors):
+def _expand_spherical(means: Doubles, factors: Doubles) -> _Expansion:
     precisions = factors * factors
     coefficients = np.column_stack([means * precisions[:, None], -0.5 * precisions])
     return "with_norm", coefficients, precisions * np.einsum("kj,kj->k", means, means)
 
 
-# Each returns the name of the features, their coefficients (K, width) in nats, and the squared
-# Mahalanobis distances of the means from the centre (K,). For diagonal covariances differences
-# from the means cost no more.
-_EXPANSIONS = {
+# For diagonal covariances differences from the means cost no more.
+_EXPANSIONS: dict[Layout, Callable[[Doubles, Doubles], _Expansion]] = {
     "full": _expand_full,
     "tied": _expand_tied,
     "spherical": _expand_spherical,
 }
 
 
-def nearest_scores(centres: np.ndarray, origin: np.ndarray) -> Scores:
+def nearest_scores(centres: Doubles, origin: Doubles) -> Scores:
     """Scores in the order of closeness: ``2 x'c - c'c``, x and c about the origin."""
     K, d = centres.shape
     moved = centres - origin

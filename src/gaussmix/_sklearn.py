@@ -10,10 +10,19 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from . import _validation
+
+if TYPE_CHECKING:
+    from sklearn.mixture import GaussianMixture as SklearnMixture
+    from sklearn.utils import Tags
+    from sklearn.utils.metadata_routing import MetadataRequest
+
+    from ._parameters import MixtureParameters
+    from ._typing import Names
 
 _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 
@@ -21,7 +30,8 @@ _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisio
 @functools.cache
 def _init_parameters(cls: type) -> dict[str, inspect.Parameter]:
     """Constructor parameters by name, kept per class since `inspect` is slow."""
-    parameters = dict(inspect.signature(cls.__init__).parameters)
+    constructor = cls.__init__  # type: ignore[misc]  # a subclass's own, which may differ
+    parameters = dict(inspect.signature(constructor).parameters)
     del parameters["self"]
     if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
         raise RuntimeError(
@@ -41,7 +51,19 @@ class EstimatorMixin:
     Conversion to and from scikit-learn's own class is here as well.
     """
 
-    def get_params(self, deep: bool = True) -> dict:
+    if TYPE_CHECKING:  # what the estimator has
+        feature_names_in_: Names
+
+        def _parameters(self) -> MixtureParameters: ...
+        def _course(self) -> dict[str, Any]: ...
+        def _assign(self, state: dict[str, Any]) -> None: ...
+
+    @classmethod
+    def _constructor_parameters(cls) -> dict[str, inspect.Parameter]:
+        # mypy takes the class for one of its instances when it looks for __hash__.
+        return _init_parameters(cls)  # type: ignore[arg-type]
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor parameters and their values.
 
         Parameters
@@ -53,9 +75,9 @@ class EstimatorMixin:
         -------
         dict
         """
-        return {name: getattr(self, name) for name in _init_parameters(type(self))}
+        return {name: getattr(self, name) for name in self._constructor_parameters()}
 
-    def set_params(self, **params):
+    def set_params(self, **params: Any) -> Self:
         """Set constructor parameters by name.
 
         Parameters
@@ -72,7 +94,7 @@ class EstimatorMixin:
         ValueError
             For a name that is not a parameter; nothing is set then.
         """
-        valid = _init_parameters(type(self))
+        valid = self._constructor_parameters()
         for name in params:
             if name not in valid:
                 raise ValueError(
@@ -87,7 +109,7 @@ class EstimatorMixin:
         with np.printoptions(threshold=6, edgeitems=2, precision=4):
             changed = [
                 f"{name}={' '.join(repr(getattr(self, name)).split())}"
-                for name, parameter in _init_parameters(type(self)).items()
+                for name, parameter in self._constructor_parameters().items()
                 if repr(getattr(self, name)) != repr(parameter.default)
             ]
         return f"{type(self).__name__}({', '.join(changed)})"
@@ -98,9 +120,10 @@ class EstimatorMixin:
             from sklearn.utils import estimator_html_repr
         except ImportError:
             return None
-        return estimator_html_repr(self)
+        html: str = estimator_html_repr(self)
+        return html
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         """scikit-learn's description of what this estimator takes and is."""
         from sklearn.utils import InputTags, Tags, TargetTags
 
@@ -113,7 +136,7 @@ class EstimatorMixin:
             input_tags=InputTags(),
         )
 
-    def set_fit_request(self, *, sample_weight="$UNCHANGED$"):
+    def set_fit_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:
         """Say whether a meta-estimator should pass `sample_weight` on to `fit`.
 
         Needs scikit-learn, with ``sklearn.set_config(enable_metadata_routing=True)``.
@@ -142,7 +165,7 @@ class EstimatorMixin:
             self._metadata_request = request
         return self
 
-    def get_metadata_routing(self):
+    def get_metadata_routing(self) -> MetadataRequest:
         """The metadata this estimator requests, as scikit-learn's `MetadataRequest`."""
         from sklearn.utils.metadata_routing import MetadataRequest, get_routing_for_object
 
@@ -152,7 +175,7 @@ class EstimatorMixin:
         request.fit.add_request(param="sample_weight", alias=None)
         return request
 
-    def to_sklearn(self):
+    def to_sklearn(self) -> SklearnMixture:
         """A fitted `sklearn.mixture.GaussianMixture` with the same parameters and results.
 
         Needs scikit-learn. Arrays are copied; parameters that it does not have are left out, and
@@ -180,7 +203,7 @@ class EstimatorMixin:
         return theirs
 
     @classmethod
-    def from_sklearn(cls, fitted):
+    def from_sklearn(cls, fitted: SklearnMixture) -> Self:
         """A model with the parameters and results of a fitted scikit-learn mixture.
 
         Parameters
@@ -201,7 +224,9 @@ class EstimatorMixin:
             )
         if not all(hasattr(fitted, name) for name in _FITTED_ARRAYS):
             raise _validation.not_fitted(type(fitted).__name__)
-        state = {name: np.array(getattr(fitted, name), order="C") for name in _FITTED_ARRAYS}
+        state: dict[str, Any] = {
+            name: np.array(getattr(fitted, name), order="C") for name in _FITTED_ARRAYS
+        }
         state["converged_"] = bool(fitted.converged_)
         state["n_iter_"] = int(fitted.n_iter_)
         state["lower_bound_"] = float(fitted.lower_bound_)

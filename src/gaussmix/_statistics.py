@@ -6,15 +6,19 @@ an M-step needs nothing else.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ._covariance import FAMILIES
-from ._layouts import LAYOUTS, covariance_shape
+from ._layouts import LAYOUTS, CovarianceType, Layout, covariance_shape
+from ._typing import Doubles
 
 
-def _quiet():
+def _quiet() -> np.errstate:
     """No NumPy reports that sums of extreme data overflow; `check` says so where it matters."""
     return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
@@ -65,11 +69,11 @@ class SufficientStatistics:
     True
     """
 
-    covariance_type: str
-    weight: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-    shift: np.ndarray
+    covariance_type: CovarianceType
+    weight: Doubles
+    first: Doubles
+    second: Doubles
+    shift: Doubles
     log_likelihood: float
     total_weight: float
     n_rows: int
@@ -77,15 +81,15 @@ class SufficientStatistics:
     @property
     def n_components(self) -> int:
         """Number of components, K."""
-        return self.first.shape[0]
+        return len(self.first)
 
     @property
     def n_features(self) -> int:
         """Number of features, d."""
-        return self.first.shape[1]
+        return int(self.first.shape[1])
 
     @classmethod
-    def merge(cls, parts) -> SufficientStatistics:
+    def merge(cls, parts: Iterable[SufficientStatistics]) -> SufficientStatistics:
         """Add up a non-empty sequence of statistics, pairwise as a tree.
 
         The tree keeps the rounding error at the logarithm of the number of parts and does not
@@ -102,7 +106,7 @@ class SufficientStatistics:
         return parts[0]
 
     @property
-    def layout(self) -> str:
+    def layout(self) -> Layout:
         """How the second moments are laid out: "full", "tied", "diag" or "spherical"."""
         return LAYOUTS[self.covariance_type]
 
@@ -119,7 +123,7 @@ class SufficientStatistics:
             self.n_rows,
         )
 
-    def shifted(self, shift) -> SufficientStatistics:
+    def shifted(self, shift: ArrayLike) -> SufficientStatistics:
         """The same statistics with moments about other points.
 
         Parameters
@@ -165,7 +169,7 @@ class SufficientStatistics:
                 self.n_rows,
             )
 
-    def check(self, covariance_type: str, n_components: int, n_features: int) -> None:
+    def check(self, covariance_type: CovarianceType, n_components: int, n_features: int) -> None:
         """Raise ValueError unless these statistics fit a mixture of the given form."""
         if self.covariance_type != covariance_type:
             raise ValueError(
@@ -196,7 +200,7 @@ class SufficientStatistics:
                 f"statistics.total_weight must be positive and finite; got {self.total_weight}."
             )
 
-    def __add__(self, other) -> SufficientStatistics:
+    def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         if not isinstance(other, SufficientStatistics):
             return NotImplemented
         if other.covariance_type != self.covariance_type or other.first.shape != self.first.shape:
@@ -219,15 +223,15 @@ class SufficientStatistics:
                 self.n_rows + other.n_rows,
             )
 
-    def __radd__(self, other) -> SufficientStatistics:
+    def __radd__(self, other: Literal[0]) -> SufficientStatistics:
         # sum() starts from the number 0.
         if isinstance(other, int) and other == 0:
             return self.copy()
         return NotImplemented
 
-    def __mul__(self, factor) -> SufficientStatistics:
+    def __mul__(self, factor: float | np.integer | np.floating) -> SufficientStatistics:
         if not isinstance(factor, (int, float, np.integer, np.floating)):
             return NotImplemented
-        return self.scaled(factor)
+        return self.scaled(float(factor))
 
     __rmul__ = __mul__

@@ -23,11 +23,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 
 from ._persistence import replacing
+from ._typing import AnyArray, Doubles, FloatDType, Floats
 
 # Text parsed at once. Larger blocks are no faster; smaller ones pay per-call costs.
 CSV_BLOCK_BYTES = 4 << 20
@@ -82,15 +83,15 @@ class Table:
     def close(self) -> None:
         """Close the file."""
 
-    def dtype(self, columns: Sequence[int]) -> np.dtype:
+    def dtype(self, columns: Sequence[int]) -> FloatDType:
         """Floating-point type of these columns: float32 if the file stores that, else float64."""
         return np.dtype(np.float64)
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
         """Yield rows in order, as (n, len(columns)) arrays of finite numbers, n <= max_rows."""
         raise NotImplementedError
 
-    def read(self, columns: Sequence[int]) -> np.ndarray:
+    def read(self, columns: Sequence[int]) -> Floats:
         """Return all rows of these columns; raise `TableError` if there are none.
 
         A block at a time into one array that grows in place: the peak is that array and a block.
@@ -167,7 +168,7 @@ class Table:
         if n_rows == 0:
             raise TableError(f"{self.path}: the file has no rows of data")
 
-    def _require_finite(self, block: np.ndarray, first_row: int, columns: Sequence[int]) -> None:
+    def _require_finite(self, block: Floats, first_row: int, columns: Sequence[int]) -> None:
         # One cheap number tells for nearly every block that nothing is wrong with it; a sum of
         # finite values that overflows only costs the second look.
         with np.errstate(over="ignore", invalid="ignore"):
@@ -204,7 +205,8 @@ def open_table(path: str, *, header: str = "auto", delimiter: str = "auto") -> T
     if path == "-":
         if sys.stdin is None:
             raise TableError("-: standard input is closed")
-        return CsvTable("-", sys.stdin.buffer, header, delimiter)
+        stdin = cast(io.BufferedIOBase, sys.stdin.buffer)  # the IO of typing has no read1
+        return CsvTable("-", stdin, header, delimiter)
     file = open(path, "rb")  # noqa: SIM115, closed here or by the table
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return CsvTable(path, file, header, delimiter)  # a pipe, which cannot be opened twice
@@ -238,7 +240,7 @@ class NpyTable(Table):
         self.path = path
         try:
             # Not np.load, which takes a file cut within its first bytes for a pickle.
-            array = np.lib.format.open_memmap(path, mode="r")
+            array: AnyArray = np.lib.format.open_memmap(path, mode="r")
         except (ValueError, EOFError) as exc:
             raise TableError(f"{path}: not a readable .npy file: {_one_line(exc)}") from exc
         except OSError:
@@ -261,24 +263,24 @@ class NpyTable(Table):
         self.n_rows, self.n_columns = array.shape
         self.size = self.n_rows
 
-    def dtype(self, columns: Sequence[int]) -> np.dtype:
+    def dtype(self, columns: Sequence[int]) -> FloatDType:
         return np.dtype(np.float32 if self._array.dtype.type is np.float32 else np.float64)
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
-        for start in range(0, self.n_rows, max_rows):
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
+        for start in range(0, len(self._array), max_rows):
             block = self._choose(self._array[start : start + max_rows], columns)
             self._require_finite(block, start + 1, columns)
             self.position = start + len(block)
             yield block
 
-    def read(self, columns: Sequence[int]) -> np.ndarray:
+    def read(self, columns: Sequence[int]) -> Floats:
         """Return all rows of these columns: the mapped file itself if all columns are wanted."""
-        self._require_rows(self.n_rows)
+        self._require_rows(len(self._array))
         for _ in self.blocks(columns, 1 << 16):
             pass  # only for the check that every value is finite
         return self._choose(self._array, columns)
 
-    def _choose(self, rows: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    def _choose(self, rows: AnyArray, columns: Sequence[int]) -> AnyArray:
         return rows if list(columns) == list(range(self.n_columns)) else rows[:, columns]
 
 
@@ -308,13 +310,13 @@ class ParquetTable(Table):
     def close(self) -> None:
         self._file.close()
 
-    def dtype(self, columns: Sequence[int]) -> np.dtype:
+    def dtype(self, columns: Sequence[int]) -> FloatDType:
         single = all(self._pa.types.is_float32(self._schema.field(i).type) for i in columns)
         return np.dtype(np.float32 if single else np.float64)
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
         self._require_numbers(columns)
-        names = [self.names[index] for index in columns]
+        names = [self._schema.names[index] for index in columns]
         dtype = self.dtype(columns)
         first_row = 1
         try:
@@ -378,7 +380,7 @@ class CsvTable(Table):
 
     unit = "B"
 
-    def __init__(self, path: str, file: IO[bytes], header: str, delimiter: str) -> None:
+    def __init__(self, path: str, file: io.BufferedIOBase, header: str, delimiter: str) -> None:
         self.path = path
         self._file = file
         self._line = 1  # number of the first line that no block has held yet
@@ -404,7 +406,7 @@ class CsvTable(Table):
         if self.path != "-":  # standard input is not ours to close
             self._file.close()
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[np.ndarray]:
+    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
         text, self._first = self._first, ""
         while text:
             block = self._parse(text, list(columns))
@@ -544,7 +546,7 @@ class CsvTable(Table):
 
     # Numbers
 
-    def _parse(self, text: str, columns: list[int]) -> np.ndarray:
+    def _parse(self, text: str, columns: list[int]) -> Doubles:
         if '"' in text:
             return self._parse_carefully(text, columns)
         lines = text.removesuffix("\n").split("\n")
@@ -574,7 +576,7 @@ class CsvTable(Table):
         delimiters = {line.count(self._delimiter) for line in lines}
         return delimiters == {self.n_columns - 1}
 
-    def _parse_carefully(self, text: str, columns: list[int]) -> np.ndarray:
+    def _parse_carefully(self, text: str, columns: list[int]) -> Doubles:
         """Parse any block, a field at a time; raise `TableError` with row and column."""
         values: list[list[float]] = []
         line = self._line
@@ -686,7 +688,7 @@ class Field:
     """
 
     name: str
-    dtype: np.dtype
+    dtype: np.dtype[Any]
     columns: tuple[str, ...] | None = None
 
     @property
@@ -744,8 +746,12 @@ def writing(path: str, fields: Sequence[Field]) -> Iterator[CsvWriter | NpyWrite
         return
     if kind == "parquet":
         import_pyarrow(path)  # before an output file is begun
-    writer_class = {"csv": CsvWriter, "npy": NpyWriter, "parquet": ParquetWriter}[kind]
-    with _output_file(path) as file, contextlib.closing(writer_class(file, fields)) as writer:
+    writers: dict[str, type[CsvWriter | NpyWriter | ParquetWriter]] = {
+        "csv": CsvWriter,
+        "npy": NpyWriter,
+        "parquet": ParquetWriter,
+    }
+    with _output_file(path) as file, contextlib.closing(writers[kind](file, fields)) as writer:
         yield writer
 
 
@@ -786,7 +792,7 @@ class CsvWriter:
         csv.writer(header, lineterminator="\n").writerow(names)
         file.write(header.getvalue().encode())
 
-    def write(self, *parts: np.ndarray) -> None:
+    def write(self, *parts: AnyArray) -> None:
         columns = [column.tolist() for part in parts for column in _as_columns(part)]
         self._file.write("".join(map(self._row.__mod__, zip(*columns))).encode())
 
@@ -813,12 +819,12 @@ class NpyWriter:
             self._dtype, self._row_shape = np.dtype(parts), ()
         file.write(self._header(0))
 
-    def write(self, *parts: np.ndarray) -> None:
+    def write(self, *parts: AnyArray) -> None:
         if self._single:
             block = parts[0].astype(self._dtype, copy=False)
         else:
             block = np.empty(len(parts[0]), self._dtype)
-            for name, part in zip(self._dtype.names, parts):
+            for name, part in zip(self._dtype.names or (), parts):
                 block[name] = part
         self._file.write(block.tobytes())
         self._n_rows += len(block)
@@ -857,7 +863,7 @@ class ParquetWriter:
         )
         self._writer = pyarrow.parquet.ParquetWriter(file, self._schema)
 
-    def write(self, *parts: np.ndarray) -> None:
+    def write(self, *parts: AnyArray) -> None:
         columns = [np.ascontiguousarray(column) for part in parts for column in _as_columns(part)]
         arrays = [self._pa.array(column) for column in columns]
         self._writer.write_batch(self._pa.record_batch(arrays, schema=self._schema))
@@ -866,7 +872,7 @@ class ParquetWriter:
         self._writer.close()
 
 
-def _as_columns(part: np.ndarray) -> Sequence[np.ndarray]:
+def _as_columns(part: AnyArray) -> Sequence[AnyArray]:
     return [part] if part.ndim == 1 else list(part.T)
 
 

@@ -19,11 +19,25 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, get_args
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from ._layouts import COVARIANCE_TYPES, LAYOUTS, covariance_shape
+from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
+from ._typing import (
+    Acceleration,
+    AnyArray,
+    Bools,
+    Collapse,
+    Doubles,
+    FloatDType,
+    Generator,
+    InitParams,
+    Names,
+    OnCollapse,
+)
 
 __all__ = [
     "ConvergenceWarning",
@@ -49,13 +63,18 @@ __all__ = [
     "not_fitted",
 ]
 
-ACCELERATIONS = ("squarem",)
-ON_COLLAPSE = ("raise", "reseed", "drop")
-INIT_PARAMS = ("kmeans", "k-means++", "random", "random_from_data")
+ACCELERATIONS: tuple[Acceleration, ...] = get_args(Acceleration)
+ON_COLLAPSE: tuple[OnCollapse, ...] = get_args(OnCollapse)
+INIT_PARAMS: tuple[InitParams, ...] = get_args(InitParams)
 
 _ESTIMATOR = "GaussianMixture"
 
+Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
+Raised = TypeVar("Raised", bound=BaseException)
+
+# As a table or a model has them; those of a table may be no strings.
+_ColumnNames: TypeAlias = Sequence[Any] | Names
 
 _MOST_LISTED = 5  # collapses that a warning describes
 
@@ -100,7 +119,7 @@ class IllDefinedCovarianceError(ValueError):
 
 # Where scikit-learn keeps the class of the same meaning. Its InvalidParameterError lives in a
 # private module; should it move, only `except sklearn...InvalidParameterError` stops matching.
-_SKLEARN_HOME = {
+_SKLEARN_HOME: dict[type[BaseException], str] = {
     InvalidParameterError: "sklearn.utils._param_validation",
     NotFittedError: "sklearn.exceptions",
     ConvergenceWarning: "sklearn.exceptions",
@@ -111,7 +130,7 @@ _SKLEARN_HOME = {
 def _joined_class(own: type, theirs: type) -> type:
     """The class that is both ours and scikit-learn's, made once a pair."""
 
-    def __reduce__(self):
+    def __reduce__(self: BaseException) -> tuple[Callable[..., BaseException], tuple[Any, ...]]:
         # The class has no importable name: pickle the recipe, and let the reader's process decide
         # again.
         return _rebuild, (own, self.args)
@@ -120,15 +139,19 @@ def _joined_class(own: type, theirs: type) -> type:
     return type(own.__name__, (own, theirs), members)
 
 
-def _rebuild(own: type, args: tuple) -> BaseException:
+def _rebuild(own: type[Raised], args: tuple[Any, ...]) -> Raised:
     return _compatible_class(own)(*args)
 
 
-def _compatible_class(own: type) -> type:
+def _compatible_class(own: type[Raised]) -> type[Raised]:
     """`own`, also an instance of scikit-learn's class of that name if scikit-learn is loaded."""
     home = sys.modules.get(_SKLEARN_HOME[own])
     theirs = getattr(home, own.__name__, None)
-    return own if theirs is None else _joined_class(own, theirs)
+    if theirs is None:
+        return own
+    # mypy takes the class for one of its instances when it looks for __hash__.
+    joined: type[Raised] = _joined_class(own, theirs)  # type: ignore[arg-type]
+    return joined
 
 
 def not_fitted(estimator_name: str = _ESTIMATOR) -> NotFittedError:
@@ -150,12 +173,12 @@ def ill_defined(
     weight: float | None = None,
     effective_rows: float | None = None,
     columns: Sequence[int] = (),
-    feature_names: Sequence[str] | None = None,
-    covariance_type: str = "full",
+    feature_names: _ColumnNames | None = None,
+    covariance_type: CovarianceType = "full",
     reg_covar: float = 0.0,
     variance_floor: float = 0.0,
-    on_collapse: str = "raise",
-    dtype: Any = np.float64,
+    on_collapse: OnCollapse = "raise",
+    dtype: DTypeLike = np.float64,
 ) -> IllDefinedCovarianceError:
     """The exception for a covariance that has no Cholesky factor; the caller raises it.
 
@@ -232,7 +255,7 @@ def ill_defined(
 
 
 def collapse_warning(
-    collapses: Sequence[Mapping[str, Any]], feature_names: Sequence[str] | None
+    collapses: Sequence[Collapse], feature_names: _ColumnNames | None
 ) -> ConvergenceWarning:
     """A warning, to pass to `warnings.warn`, about components dropped or placed anew."""
     done = {"drop": "dropped", "reseed": "placed anew"}
@@ -254,7 +277,7 @@ def collapse_warning(
 
 
 def constant_columns_warning(
-    columns: Sequence[int], feature_names: Sequence[str] | None, reg_covar: float
+    columns: Sequence[int], feature_names: _ColumnNames | None, reg_covar: float
 ) -> UserWarning:
     """A warning, to pass to `warnings.warn`, about columns of X that hold one value only.
 
@@ -269,7 +292,7 @@ def constant_columns_warning(
     )
 
 
-def _column_label(column: int, names: Sequence[str] | None) -> str:
+def _column_label(column: int, names: _ColumnNames | None) -> str:
     """`column 1 ('waiting')`, or `column 1` for unnamed columns."""
     if names is None or column >= len(names):
         return f"column {column}"
@@ -321,12 +344,17 @@ def _is_bool(value: Any) -> bool:
 
 def _is_int(value: Any, minimum: int) -> bool:
     # bool is an Integral, but n_components=True is a slip and not a count.
-    return isinstance(value, numbers.Integral) and not _is_bool(value) and value >= minimum
+    return isinstance(value, numbers.Integral) and not _is_bool(value) and not value < minimum
 
 
 def _is_float(value: Any) -> bool:
-    # The comparison is False for NaN.
-    return isinstance(value, numbers.Real) and not _is_bool(value) and 0 <= value < np.inf
+    # The last comparison is False for NaN.
+    return (
+        isinstance(value, numbers.Real)
+        and not _is_bool(value)
+        and not value < 0
+        and value < np.inf
+    )
 
 
 def _is_verbose(value: Any) -> bool:
@@ -349,16 +377,20 @@ def _is_array_or_none(value: Any) -> bool:
     )
 
 
-def _int_from(minimum: int) -> tuple:
+# Whether a value is one a parameter can have, and the words for those that are.
+_Constraint: TypeAlias = tuple[Callable[[Any], bool], str]
+
+
+def _int_from(minimum: int) -> _Constraint:
     return lambda value: _is_int(value, minimum), f"an int in the range [{minimum}, inf)"
 
 
-def _one_of(options: Collection[str]) -> tuple:
+def _one_of(options: Collection[str]) -> _Constraint:
     listed = ", ".join(repr(option) for option in sorted(options))
     return lambda value: isinstance(value, str) and value in options, f"a str among {{{listed}}}"
 
 
-def _one_of_or_none(options: tuple[str, ...]) -> tuple:
+def _one_of_or_none(options: tuple[str, ...]) -> _Constraint:
     is_valid, description = _one_of(options)
     return lambda value: value is None or is_valid(value), f"{description} or None"
 
@@ -366,7 +398,7 @@ def _one_of_or_none(options: tuple[str, ...]) -> tuple:
 _NON_NEGATIVE = (_is_float, "a float in the range [0.0, inf)")
 _ARRAY_OR_NONE = (_is_array_or_none, "an array-like or None")
 
-_CONSTRAINTS = {
+_CONSTRAINTS: dict[str, _Constraint] = {
     "n_components": _int_from(1),
     "covariance_type": _one_of(COVARIANCE_TYPES),
     "tol": _NON_NEGATIVE,
@@ -403,7 +435,7 @@ _CONSTRAINTS = {
 }
 
 
-def check_random_state(seed: Any) -> np.random.RandomState | np.random.Generator:
+def check_random_state(seed: Any) -> Generator:
     """The random generator meant by `seed`.
 
     Parameters
@@ -418,10 +450,13 @@ def check_random_state(seed: Any) -> np.random.RandomState | np.random.Generator
             "2**32 - 1, a numpy.random.RandomState or a numpy.random.Generator."
         )
     if seed is None:
-        return np.random.mtrand._rand  # the generator behind numpy.random.seed has no public name
-    if isinstance(seed, numbers.Integral):
-        return np.random.RandomState(int(seed))
-    return seed
+        # The generator behind numpy.random.seed has no public name.
+        generator: Generator = np.random.mtrand._rand
+    elif isinstance(seed, numbers.Integral):
+        generator = np.random.RandomState(int(seed))
+    else:
+        generator = seed
+    return generator
 
 
 # -------------------------------------------------------------------------------------------------
@@ -434,9 +469,9 @@ def as_rows(
     *,
     estimator_name: str = _ESTIMATOR,
     n_features: int | None = None,
-    fitted_names: np.ndarray | None = None,
+    fitted_names: Names | None = None,
     min_rows: int = 1,
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> tuple[AnyArray, Names | None]:
     """X as a two-dimensional array of real numbers, without copying it where that can be helped.
 
     Parameters
@@ -491,7 +526,7 @@ def as_rows(
     return rows, names
 
 
-def computing_dtype(dtype: Any) -> np.dtype:
+def computing_dtype(dtype: DTypeLike) -> FloatDType:
     """The precision of computation with such rows: float32 for float32, else float64."""
     dtype = np.dtype(dtype)
     single = dtype.kind == "f" and dtype.itemsize == 4
@@ -508,10 +543,10 @@ def check_enough_rows(n_samples: int, n_components: int) -> None:
 
 
 def nonfinite_error(
-    X: np.ndarray,
+    X: AnyArray,
     row: int,
     column: int,
-    feature_names: Sequence[str] | None = None,
+    feature_names: _ColumnNames | None = None,
     estimator_name: str = _ESTIMATOR,
 ) -> ValueError:
     """The exception for a NaN, an infinity or a number too large for the computing precision.
@@ -531,7 +566,7 @@ def nonfinite_error(
     )
 
 
-def _as_array(X: Any, estimator_name: str) -> np.ndarray:
+def _as_array(X: Any, estimator_name: str) -> AnyArray:
     """X as a plain ndarray of any dtype and number of dimensions; tables column by column."""
     if isinstance(X, np.ma.MaskedArray):
         return _unmasked(X, "X")
@@ -564,7 +599,7 @@ def _as_array(X: Any, estimator_name: str) -> np.ndarray:
         ) from error
 
 
-def _unmasked(values: np.ma.MaskedArray, name: str) -> np.ndarray:
+def _unmasked(values: np.ma.MaskedArray[Any, Any], name: str) -> AnyArray:
     """The data of a masked array in which nothing is masked."""
     mask = np.ma.getmask(values)
     if np.any(mask):
@@ -586,7 +621,7 @@ def _is_sparse(X: Any) -> bool:
     return hasattr(X, "nnz") and (hasattr(X, "toarray") or hasattr(X, "todense"))
 
 
-def _check_two_dimensional(array: np.ndarray, X: Any, estimator_name: str) -> None:
+def _check_two_dimensional(array: AnyArray, X: Any, estimator_name: str) -> None:
     remedy = (
         "Reshape your data either using array.reshape(-1, 1) if your data has a single feature or "
         "array.reshape(1, -1) if it contains a single sample."
@@ -626,7 +661,7 @@ def _check_shape_of_rows(shape: tuple[int, int], min_rows: int, estimator_name: 
         )
 
 
-def _as_numbers(array: np.ndarray, names: Sequence[str] | None, estimator_name: str) -> np.ndarray:
+def _as_numbers(array: AnyArray, names: _ColumnNames | None, estimator_name: str) -> AnyArray:
     """An array of real numbers as it is, an object array of numbers as float64; else an error."""
     if array.dtype.kind in "biuf":
         return array
@@ -648,14 +683,14 @@ _NOT_NUMBERS = _TEXT + _COMPLEX + _TIME
 class _Objects(NamedTuple):
     """A two-dimensional object array, and what a message about it needs to say."""
 
-    values: np.ndarray
+    values: AnyArray
     dtype: Any  # of the column or array the values came from
-    names: Sequence[Any] | None
+    names: _ColumnNames | None
     first_column: int
     estimator_name: str
 
 
-def _numbers_of_objects(objects: _Objects) -> np.ndarray:
+def _numbers_of_objects(objects: _Objects) -> AnyArray:
     """Objects that are numbers as float64, with None and pandas.NA as NaN.
 
     Text is refused even when it spells a number: whether "1,5" is one, and which, is for the user
@@ -668,7 +703,8 @@ def _numbers_of_objects(objects: _Objects) -> np.ndarray:
     missing = _pandas_missing()
     if missing is not None and type(missing) in types:
         absent = np.frompyfunc(lambda value: value is missing, 1, 1)(values).astype(bool)
-        values = np.where(absent, None, values)  # NumPy reads None as NaN, and refuses pandas.NA
+        values = values.copy()
+        values[absent] = None  # which NumPy reads as NaN; it refuses pandas.NA
     try:
         return values.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
@@ -763,7 +799,7 @@ def _table_kind(X: Any) -> str | None:
     return None
 
 
-def feature_names(X: Any) -> np.ndarray | None:
+def feature_names(X: Any) -> Names | None:
     """The names of a table's columns as an object array; None unless all of them are strings.
 
     Raises
@@ -793,7 +829,7 @@ def feature_names(X: Any) -> np.ndarray | None:
 
 
 def check_feature_names(
-    fitted: np.ndarray | None, given: np.ndarray | None, estimator_name: str = _ESTIMATOR
+    fitted: Names | None, given: Names | None, estimator_name: str = _ESTIMATOR
 ) -> None:
     """Compare the column names of X with those of the rows the model was fitted to.
 
@@ -837,7 +873,7 @@ def _as_bullets(names: Sequence[str], limit: int = 5) -> str:
     return "".join(lines)
 
 
-def _rows_from_pandas(X: Any, estimator_name: str) -> np.ndarray:
+def _rows_from_pandas(X: Any, estimator_name: str) -> AnyArray:
     dtypes = list(X.dtypes)
     if not dtypes:
         return np.empty((len(X), 0))
@@ -853,27 +889,30 @@ def _rows_from_pandas(X: Any, estimator_name: str) -> np.ndarray:
     return _assembled(len(X), columns, list(X.columns), _pandas_column, estimator_name)
 
 
-def _pandas_column(column: Any) -> np.ndarray:
+def _pandas_column(column: Any) -> AnyArray:
     """A Series (or, for an argument other than X, a table) as numbers where it holds them."""
     dtype = getattr(column, "dtype", None)
     kind = getattr(dtype, "kind", "O")
     if isinstance(dtype, np.dtype) and kind in "biuf":
         return np.asarray(column)
     if kind in "biuf":  # nullable, Arrow-backed and sparse columns
-        return column.to_numpy(dtype=_float_like(dtype), na_value=np.nan)
-    return column.to_numpy(dtype=object)
+        values: AnyArray = column.to_numpy(dtype=_float_like(dtype), na_value=np.nan)
+    else:
+        values = column.to_numpy(dtype=object)
+    return values
 
 
-def _float_like(dtype: Any) -> type:
+def _float_like(dtype: Any) -> type[np.float32 | np.float64]:
     """float32 for a nullable or Arrow-backed float32 column, float64 for any other."""
     underlying = getattr(dtype, "numpy_dtype", None)
     return np.float32 if underlying == np.float32 else np.float64
 
 
-def _rows_from_polars(X: Any, estimator_name: str) -> np.ndarray:
+def _rows_from_polars(X: Any, estimator_name: str) -> AnyArray:
     dtypes = set(X.dtypes)
     if len(dtypes) == 1 and dtypes.pop().is_numeric():
-        rows = X.to_numpy()  # nulls as NaN; one block of memory in the table is one view here
+        # Nulls as NaN; one block of memory in the table is one view here.
+        rows: AnyArray = X.to_numpy()
         if rows.dtype.kind in "biuf":
             return rows
     return _assembled(
@@ -881,8 +920,8 @@ def _rows_from_polars(X: Any, estimator_name: str) -> np.ndarray:
     )
 
 
-def _rows_from_arrow(X: Any, estimator_name: str) -> np.ndarray:
-    def read(column):
+def _rows_from_arrow(X: Any, estimator_name: str) -> AnyArray:
+    def read(column: Any) -> Any:
         return column.to_numpy(zero_copy_only=False)  # nulls as NaN, or as None in an object array
 
     return _assembled(X.num_rows, X.columns, X.schema.names, read, estimator_name)
@@ -897,7 +936,7 @@ _TABLE_READERS = {
 
 def _assembled(
     n_rows: int, columns: Sequence[Any], names: Sequence[Any], read: Any, estimator_name: str
-) -> np.ndarray:
+) -> AnyArray:
     """The columns of a table beside each other: float32 if all of them are, else float64."""
     values = [
         _column_of_numbers(column, j, names, read, estimator_name)
@@ -914,7 +953,7 @@ def _assembled(
 
 def _column_of_numbers(
     column: Any, j: int, names: Sequence[Any], read: Any, estimator_name: str
-) -> np.ndarray:
+) -> AnyArray:
     """Column `j` as a one-dimensional array of numbers; else an error that names it."""
     label = _column_label(j, names)
     dtype = getattr(column, "dtype", None) or column.type  # Arrow says type
@@ -947,7 +986,7 @@ def _column_of_numbers(
 _MODERATE_EXPONENT = 64
 
 
-def moderate(weights: np.ndarray | None) -> np.ndarray | None:
+def moderate(weights: Doubles | None) -> Doubles | None:
     """Weights times a power of two that keeps sums in range; the same where that is not needed.
 
     A fit depends on the proportions of weights only, which a power of two leaves exact. A weight
@@ -967,7 +1006,7 @@ _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 def warn(warning: str | Warning) -> None:
     """Issue a warning that points at the first line outside this package."""
     level = 2
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and os.path.abspath(frame.f_code.co_filename).startswith(_PACKAGE):
         frame = frame.f_back
         level += 1
@@ -976,7 +1015,7 @@ def warn(warning: str | Warning) -> None:
 
 def check_sample_weight(
     sample_weight: Any, n_samples: int, *, allow_zero: bool = False
-) -> np.ndarray | None:
+) -> Doubles | None:
     """Sample weights as a C-contiguous float64 array of shape (n_samples,), or None for none.
 
     Parameters
@@ -1037,8 +1076,8 @@ def check_initial(
     precisions_init: Any,
     n_components: int,
     n_features: int,
-    covariance_type: str,
-) -> tuple[np.ndarray | None, np.ndarray | None, np.ndarray | None]:
+    covariance_type: CovarianceType,
+) -> tuple[Doubles | None, Doubles | None, Doubles | None]:
     """The given starting values as float64 copies, each None where it was None.
 
     Parameters
@@ -1066,13 +1105,13 @@ def check_initial(
     if precisions_init is not None:
         shape = covariance_shape(covariance_type, n_components, n_features)
         precisions = _array_of_shape(precisions_init, "precisions_init", shape)
-        _check_positive(precisions, "precisions_init", f"{covariance_type} precision")
+        _check_positive(precisions, "precisions_init", covariance_type, "precision")
     return weights, means, precisions
 
 
 def check_mixture(
-    weights: Any, means: Any, covariances: Any, covariance_type: str | None = None
-) -> tuple[str, np.ndarray, np.ndarray, np.ndarray]:
+    weights: Any, means: Any, covariances: Any, covariance_type: CovarianceType | None = None
+) -> tuple[CovarianceType, Doubles, Doubles, Doubles]:
     """The parameters of a whole mixture, checked, as the covariance type and float64 copies.
 
     Parameters
@@ -1106,11 +1145,11 @@ def check_mixture(
     means = _array_of_shape(means, "means", means.shape)
     shape = covariance_shape(covariance_type, *means.shape)
     covariances = _array_of_shape(covariances, "covariances", shape)
-    _check_positive(covariances, "covariances", f"{covariance_type} covariance")
+    _check_positive(covariances, "covariances", covariance_type, "covariance")
     return covariance_type, weights, means, covariances
 
 
-def _covariance_type_of(covariances: np.ndarray, shape_of_means: tuple[int, int]) -> str:
+def _covariance_type_of(covariances: Doubles, shape_of_means: tuple[int, int]) -> CovarianceType:
     """The covariance type whose shape `covariances` has."""
     shapes = {name: covariance_shape(name, *shape_of_means) for name in COVARIANCE_TYPES}
     fitting = [name for name, shape in shapes.items() if shape == covariances.shape]
@@ -1129,7 +1168,7 @@ def _covariance_type_of(covariances: np.ndarray, shape_of_means: tuple[int, int]
     )
 
 
-def _array_of_shape(values: Any, name: str, shape: tuple[int, ...]) -> np.ndarray:
+def _array_of_shape(values: Any, name: str, shape: tuple[int, ...]) -> Doubles:
     """A finite float64 copy of `values`, in C order."""
     array = _as_float64(values, name)
     if array.shape != shape:
@@ -1140,7 +1179,7 @@ def _array_of_shape(values: Any, name: str, shape: tuple[int, ...]) -> np.ndarra
     return np.array(array, dtype=np.float64, order="C", copy=True)
 
 
-def _check_weights(weights: np.ndarray, name: str, tolerance: float) -> None:
+def _check_weights(weights: Doubles, name: str, tolerance: float) -> None:
     outside = (weights < 0) | (weights > 1)
     if np.any(outside):
         first = int(np.argmax(outside))
@@ -1156,26 +1195,28 @@ def _check_weights(weights: np.ndarray, name: str, tolerance: float) -> None:
         )
 
 
-def _check_positive(array: np.ndarray, name: str, what: str) -> None:
-    """Check variances or precisions, as `what` says, of any covariance type.
+def _check_positive(array: Doubles, name: str, covariance_type: CovarianceType, noun: str) -> None:
+    """Check covariances or precisions, as `noun` says.
 
     Matrices that are symmetric up to rounding are made exactly so, in place.
     """
-    if what.startswith(("diag", "spherical")):
+    what = f"{covariance_type} {noun}"
+    layout = LAYOUTS[covariance_type]
+    if layout in ("diag", "spherical"):
         if not np.all(array > 0):
             first = _first_index(~(array > 0))
             raise ValueError(
                 f"'{what}' should be positive, but {name}{list(first)} is {array[first]}"
             )
         return
-    matrices = array if what.startswith("full") else array[np.newaxis]
+    matrices = array if layout == "full" else array[np.newaxis]
     for k, matrix in enumerate(matrices):
-        which = f"{name}[{k}]" if what.startswith("full") else name
+        which = f"{name}[{k}]" if layout == "full" else name
         wrong = f"'{what}' should be symmetric, positive-definite, but {which}"
         _check_positive_definite(matrix, wrong)
 
 
-def _check_positive_definite(matrix: np.ndarray, wrong: str) -> None:
+def _check_positive_definite(matrix: Doubles, wrong: str) -> None:
     """Check one matrix, and make it exactly symmetric."""
     diagonal = np.diagonal(matrix).copy()
     if not np.all(diagonal > 0):
@@ -1201,7 +1242,7 @@ def _check_positive_definite(matrix: np.ndarray, wrong: str) -> None:
 
 
 def check_out(
-    out: Any, shape: tuple[int, ...], dtype: Any, X: np.ndarray, name: str = "out"
+    out: Any, shape: tuple[int, ...], dtype: DTypeLike, X: AnyArray, name: str = "out"
 ) -> None:
     """Check an array the caller wants a result about the rows X written to.
 
@@ -1238,14 +1279,14 @@ _OUT_OF_MEMORY = re.compile(
 )
 
 
-def says_memory_error(function: Callable[..., Result]) -> Callable[..., Result]:
+def says_memory_error(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
     """A function that raises MemoryError where NumPy and CPython fail to say that memory is short.
 
     Not for functions in which a microsecond counts.
     """
 
     @functools.wraps(function)
-    def saying(*args: Any, **kwargs: Any) -> Result:
+    def saying(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return function(*args, **kwargs)
         except (SystemError, RuntimeError) as error:
@@ -1256,7 +1297,7 @@ def says_memory_error(function: Callable[..., Result]) -> Callable[..., Result]:
     return saying
 
 
-def result_too_large(shape: tuple[int, ...], dtype: Any) -> MemoryError:
+def result_too_large(shape: tuple[int, ...], dtype: DTypeLike) -> MemoryError:
     """Error for a new array of results that there is no memory for."""
     dtype = np.dtype(dtype)
     n_bytes = math.prod(shape) * dtype.itemsize
@@ -1267,7 +1308,7 @@ def result_too_large(shape: tuple[int, ...], dtype: Any) -> MemoryError:
     )
 
 
-def _as_float64(values: Any, name: str) -> np.ndarray:
+def _as_float64(values: Any, name: str) -> Doubles:
     """A numeric argument other than X as a float64 array, a view where it is one."""
     if isinstance(values, np.ma.MaskedArray):
         values = _unmasked(values, name)
@@ -1294,7 +1335,7 @@ def _as_float64(values: Any, name: str) -> np.ndarray:
     )
 
 
-def _check_finite(array: np.ndarray, name: str) -> None:
+def _check_finite(array: Doubles, name: str) -> None:
     finite = np.isfinite(array)
     if np.all(finite):
         return
@@ -1307,6 +1348,6 @@ def _check_finite(array: np.ndarray, name: str) -> None:
     )
 
 
-def _first_index(mask: np.ndarray) -> tuple[int, ...]:
+def _first_index(mask: Bools) -> tuple[int, ...]:
     """The index of the first True."""
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), mask.shape))

@@ -25,8 +25,9 @@ from typing import NoReturn
 import numpy as np
 
 from gaussmix import __version__, _demo, _runtime, _tables
-from gaussmix._layouts import COVARIANCE_TYPES, LAYOUTS
+from gaussmix._layouts import COVARIANCE_TYPES, LAYOUTS, Layout
 from gaussmix._tables import Field, Table, TableError, counted
+from gaussmix._typing import Collapse, Doubles, Floats
 from gaussmix.mixture import GaussianMixture, load
 
 # Rows are scored in blocks of about this size, counting the input and all outputs.
@@ -175,7 +176,7 @@ def _fit_columns(table: Table, args: argparse.Namespace) -> tuple[list[int], int
 
 def _read_rows(
     table: Table, columns: list[int], weight_column: int | None
-) -> tuple[np.ndarray, np.ndarray | None]:
+) -> tuple[Floats, Doubles | None]:
     if weight_column is None:
         return table.read(columns), None
     rows = table.read([*columns, weight_column])
@@ -198,7 +199,7 @@ def _named_columns(table: Table, columns: Sequence[int]) -> Iterator[None]:
     """
 
     def translate(message: str) -> str:
-        def column(match: re.Match) -> str:
+        def column(match: re.Match[str]) -> str:
             return table.column_text(columns[int(match[1])])
 
         message = PARAMETER.sub(_as_option, message).replace("pass X as", "store the columns as")
@@ -214,16 +215,14 @@ def _named_columns(table: Table, columns: Sequence[int]) -> Iterator[None]:
         _say(f"warning: {translate(str(warning.message))}")
 
 
-def _as_option(match: re.Match) -> str:
+def _as_option(match: re.Match[str]) -> str:
     """Write ``reg_covar`` as ``--reg-covar``, and ``name="value"`` as ``--name value``."""
     name, _, value = match.groups()
     option = "--weights" if name == "sample_weight" else f"--{name.replace('_', '-')}"
     return option if value is None else f"{option} {value}"
 
 
-def _quality(
-    model: GaussianMixture, X: np.ndarray, sample_weight: np.ndarray | None
-) -> dict[str, float]:
+def _quality(model: GaussianMixture, X: Floats, sample_weight: Doubles | None) -> dict[str, float]:
     """Log-likelihood, BIC and AIC; the criteria only where a row counts as one observation."""
     if sample_weight is not None:
         return {"log-likelihood": float(sample_weight @ model.score_samples(X).astype(float))}
@@ -274,7 +273,7 @@ def _write_scores(args: argparse.Namespace, wanted: list[str]) -> None:
             np.empty(n_rows if f.columns is None else (n_rows, n_components), f.dtype)
             for f in chosen
         ]
-        methods = {
+        methods: dict[str, Callable[..., object]] = {
             "log_density": model.score_samples,
             "label": model.predict,
             "probability": model.predict_proba,
@@ -325,19 +324,21 @@ def _score_columns(table: Table, model: GaussianMixture, args: argparse.Namespac
 
 
 @contextlib.contextmanager
-def _progress_bar(table: Table, quiet: bool) -> Iterator[Callable[[], None]]:
+def _progress_bar(table: Table, quiet: bool) -> Iterator[Callable[[], object]]:
     """A bar on a terminal where tqdm is installed; yields what to call after each block."""
-    tqdm = None
     if sys.stderr.isatty() and not quiet:
-        with contextlib.suppress(ImportError):
+        try:
             from tqdm import tqdm
-    if tqdm is None:
-        yield lambda: None
-        return
-    with tqdm(
-        total=table.size or None, unit=table.unit, unit_scale=True, leave=False, file=sys.stderr
-    ) as bar:
-        yield lambda: bar.update(table.position - bar.n)
+        except ImportError:
+            pass
+        else:
+            total = table.size or None
+            with tqdm(
+                total=total, unit=table.unit, unit_scale=True, leave=False, file=sys.stderr
+            ) as bar:
+                yield lambda: bar.update(table.position - bar.n)
+            return
+    yield lambda: None
 
 
 # --- sample ------------------------------------------------------------------------------------
@@ -436,7 +437,7 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
     return "\n".join([kind, state, "", *rows, "", legend])
 
 
-def _collapse_line(collapse: dict) -> str:
+def _collapse_line(collapse: Collapse) -> str:
     """What became of a component that collapsed; components are counted as in the table."""
     done = {"drop": "dropped", "reseed": "placed anew"}[collapse["action"]]
     when = f"iteration {collapse['iteration']}" if collapse["iteration"] else "the start"
@@ -455,16 +456,18 @@ def _width(cells: Sequence[str]) -> int:
     return max(map(len, cells))
 
 
-def _standard_deviations(model: GaussianMixture) -> np.ndarray:
+def _standard_deviations(model: GaussianMixture) -> Floats:
     """Standard deviation of every component in every column, (K, d)."""
     covariances = model.covariances_
-    variances = {
+    variances: dict[Layout, Callable[[], Floats]] = {
         "full": lambda: np.diagonal(covariances, axis1=1, axis2=2),
         "tied": lambda: np.diagonal(covariances)[np.newaxis, :],
         "diag": lambda: covariances,
         "spherical": lambda: covariances[:, np.newaxis],
-    }[LAYOUTS[model.covariance_type]]()
-    return np.sqrt(np.broadcast_to(variances, model.means_.shape))
+    }
+    own = variances[LAYOUTS[model.covariance_type]]()
+    deviations: Floats = np.sqrt(np.broadcast_to(own, model.means_.shape))
+    return deviations
 
 
 def _show_config(args: argparse.Namespace) -> None:
@@ -496,7 +499,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"gaussmix {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
 
-    def command(name: str, run: Callable, help: str, description: str, epilog: str = ""):
+    def command(
+        name: str,
+        run: Callable[[argparse.Namespace], None],
+        help: str,
+        description: str,
+        epilog: str = "",
+    ) -> _Parser:
         added = commands.add_parser(
             name,
             help=help,
@@ -801,7 +810,7 @@ def _fail(message: str) -> int:
     return 2
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None) -> None:
+def _show_warning(message: Warning | str, *_where: object, **_how: object) -> None:
     _say(f"warning: {message}")
 
 

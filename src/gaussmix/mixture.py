@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any, Self, TypeVar, overload
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from . import _em, _passes, _persistence, _progress, _runtime, _sklearn, _validation
 from ._acceleration import Squarem
@@ -14,10 +17,29 @@ from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
 from ._initialization import DistinctStarts, initial_parameters
 from ._kept import MOST_KEPT, KeptScorer
-from ._layouts import LAYOUTS, covariance_shape
+from ._layouts import LAYOUTS, CovarianceType, covariance_shape
 from ._parameters import MixtureParameters, constrained, factorised, maximize
 from ._recovery import Recovery
+from ._rows import DOUBLE, Rows, Scan
 from ._statistics import SufficientStatistics
+from ._typing import (
+    Acceleration,
+    AnyArray,
+    Collapse,
+    Doubles,
+    FloatDType,
+    Floats,
+    Generator,
+    Indices,
+    InitParams,
+    Names,
+    OnCollapse,
+    RandomState,
+    StrPath,
+)
+
+Output = TypeVar("Output", bound=Floats)
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 # Values per block where a result for each row is only summed up: a megabyte or two of workspace
 # however many rows there are, and enough work a block to share among threads.
@@ -157,35 +179,48 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     True
     """
 
+    weights_: Floats
+    means_: Floats
+    covariances_: Floats
+    precisions_: Floats
+    precisions_cholesky_: Floats
+    converged_: bool
+    n_iter_: int
+    lower_bound_: float
+    lower_bounds_: list[float]
+    collapses_: list[Collapse]
+    n_features_in_: int
+    feature_names_in_: Names
+
     # What scoring keeps for its next call has a place of its own outside vars(self): to score a
     # model changes none of its attributes, and copies and pickles carry nothing more than those.
     __slots__ = ("_kept",)
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict[str, Any]:
         return vars(self)
 
     def __init__(
         self,
-        n_components=1,
+        n_components: int = 1,
         *,
-        covariance_type="full",
-        tol=1e-3,
-        reg_covar=1e-6,
-        max_iter=100,
-        n_init=1,
-        init_params="kmeans",
-        weights_init=None,
-        means_init=None,
-        precisions_init=None,
-        random_state=None,
-        warm_start=False,
-        verbose=0,
-        verbose_interval=10,
-        n_threads=None,
-        acceleration=None,
-        variance_floor=0.0,
-        on_collapse="raise",
-    ):
+        covariance_type: CovarianceType = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-6,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: InitParams = "kmeans",
+        weights_init: ArrayLike | None = None,
+        means_init: ArrayLike | None = None,
+        precisions_init: ArrayLike | None = None,
+        random_state: RandomState = None,
+        warm_start: bool = False,
+        verbose: int = 0,
+        verbose_interval: int = 10,
+        n_threads: int | None = None,
+        acceleration: Acceleration | None = None,
+        variance_floor: float = 0.0,
+        on_collapse: OnCollapse = "raise",
+    ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
         self.tol = tol
@@ -207,7 +242,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, X, y=None, sample_weight=None):
+    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to rows.
 
         Parameters
@@ -239,7 +274,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         return self
 
     @_validation.says_memory_error
-    def fit_predict(self, X, y=None, sample_weight=None):
+    def fit_predict(
+        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Indices:
         """`fit` and then `predict` the same rows.
 
         Parameters
@@ -257,13 +294,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         return labels
 
     @_validation.says_memory_error
-    def _fit(self, X, sample_weight):
+    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
         """Fit, assign the fitted attributes, and return the checked rows."""
         _validation.check_parameters(self.get_params(), type(self).__name__)
         X, names = _validation.as_rows(X, estimator_name=type(self).__name__, min_rows=2)
         sample_weight = _validation.check_sample_weight(sample_weight, len(X))
         sample_weight = _validation.moderate(sample_weight)
-        n_used = len(X) if sample_weight is None else np.count_nonzero(sample_weight)
+        n_used = len(X) if sample_weight is None else int(np.count_nonzero(sample_weight))
         _validation.check_enough_rows(n_used, self.n_components)
         rows = self._rows(X, sample_weight)
         scan = rows.scan()
@@ -289,7 +326,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self._assign(state)
         return rows
 
-    def _best_run(self, rows, scan, row_weight: float):
+    def _best_run(
+        self, rows: Rows, scan: Scan, row_weight: float
+    ) -> _em.EMResult[MixtureParameters] | None:
         """The best EM run over all starts; None when none has a usable lower bound."""
         given = _validation.check_initial(
             self.weights_init,
@@ -305,7 +344,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         random_state = _validation.check_random_state(self.random_state)
         report = _progress.reporter(self.verbose, self.verbose_interval, n_init, self.max_iter)
 
-        def start(recovery):
+        def start(recovery: Recovery | None) -> MixtureParameters:
             if continued:
                 return self._continued_parameters(rows.n_features)
             return initial_parameters(
@@ -323,7 +362,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 finish=factorised if recovery is None else recovery.mended,
             )
 
-        def runs():
+        def runs() -> Iterator[_em.EMResult[MixtureParameters]]:
             starts = DistinctStarts(scan)
             for init in range(n_init):
                 if report is not None:
@@ -358,7 +397,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             if report is not None:
                 report.close()
 
-    def _maximize(self, statistics, previous) -> MixtureParameters:
+    def _maximize(
+        self, statistics: SufficientStatistics, previous: MixtureParameters
+    ) -> MixtureParameters:
         """The M-step."""
         return maximize(statistics, self.reg_covar, previous, self.variance_floor)
 
@@ -374,7 +415,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             row_weight=row_weight,
         )
 
-    def _accelerator(self, scan) -> Squarem | None:
+    def _accelerator(self, scan: Scan) -> Squarem | None:
         """What shortens one run, if anything."""
         if self.acceleration is None:
             return None
@@ -387,7 +428,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         """Whether a fit goes on from the result of the last."""
         return self.warm_start and hasattr(self, "converged_")
 
-    def _earlier_collapses(self) -> list[dict]:
+    def _earlier_collapses(self) -> list[Collapse]:
         """Collapses in the fits that this one continues."""
         return list(getattr(self, "collapses_", ())) if self._continues() else []
 
@@ -405,7 +446,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             )
         return parameters
 
-    def _warn(self, result, scan, names) -> None:
+    def _warn(
+        self, result: _em.EMResult[MixtureParameters], scan: Scan, names: Names | None
+    ) -> None:
         """Warn about a result that did not converge and about columns without information."""
         if not result.converged and self.max_iter > 0:
             _validation.warn(
@@ -424,7 +467,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 _validation.constant_columns_warning(constant.tolist(), names, self.reg_covar)
             )
 
-    def _ill_defined(self, collapsed: CollapsedComponent, names, dtype):
+    def _ill_defined(
+        self, collapsed: CollapsedComponent, names: Names | None, dtype: FloatDType
+    ) -> _validation.IllDefinedCovarianceError:
         """The exception that explains a covariance without a factor."""
         return _validation.ill_defined(
             component=collapsed.component,
@@ -440,7 +485,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         )
 
     @_validation.says_memory_error
-    def accumulate(self, X, sample_weight=None) -> SufficientStatistics:
+    def accumulate(
+        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> SufficientStatistics:
         """One E-step under the fitted parameters: the sums that an M-step needs.
 
         Statistics of several chunks of rows add up to those of all rows, so
@@ -475,7 +522,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             return _passes.accumulate(parameters, rows, self.reg_covar)
 
     @_validation.says_memory_error
-    def update(self, statistics: SufficientStatistics):
+    def update(self, statistics: SufficientStatistics) -> Self:
         """Take one M-step from statistics, as one more iteration of `fit` would.
 
         Parameters
@@ -533,7 +580,11 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     # -- scoring ---------------------------------------------------------------------------------
 
-    def score_samples(self, X, out=None):
+    @overload
+    def score_samples(self, X: ArrayLike, out: None = None) -> Floats: ...
+    @overload
+    def score_samples(self, X: ArrayLike, out: Output) -> Output: ...
+    def score_samples(self, X: ArrayLike, out: Floats | None = None) -> Floats:
         """Log-density of each row, in nats.
 
         Parameters
@@ -553,7 +604,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self._check_scored(X, scorer.evaluate(rows, log_density=out, spare=spare))
         return out
 
-    def predict(self, X, out=None):
+    def predict(self, X: ArrayLike, out: Indices | None = None) -> Indices:
         """The most probable component of each row.
 
         Parameters
@@ -573,7 +624,11 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self._check_scored(X, scorer.evaluate(rows, labels=out, spare=spare))
         return out
 
-    def predict_proba(self, X, out=None):
+    @overload
+    def predict_proba(self, X: ArrayLike, out: None = None) -> Floats: ...
+    @overload
+    def predict_proba(self, X: ArrayLike, out: Output) -> Output: ...
+    def predict_proba(self, X: ArrayLike, out: Floats | None = None) -> Floats:
         """Responsibilities: the probability of each component given each row.
 
         Parameters
@@ -594,7 +649,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self._check_scored(X, scorer.evaluate(rows, responsibilities=out, spare=spare))
         return out
 
-    def score(self, X, y=None) -> float:
+    def score(self, X: ArrayLike, y: object = None) -> float:
         """Mean log-density of the rows, in nats.
 
         Parameters
@@ -609,14 +664,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         total, n = self._log_likelihood(X)
         return total / n
 
-    def aic(self, X) -> float:
+    def aic(self, X: ArrayLike) -> float:
         """Akaike's information criterion, ``-2 log L + 2 p``: lower is better.
 
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the rows.
         """
         return -2 * self._log_likelihood(X)[0] + 2 * self.n_parameters()
 
-    def bic(self, X) -> float:
+    def bic(self, X: ArrayLike) -> float:
         """Bayesian information criterion, ``-2 log L + p log n``: lower is better.
 
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the n rows.
@@ -624,7 +679,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         total, n = self._log_likelihood(X)
         return -2 * total + self.n_parameters() * math.log(n)
 
-    def icl(self, X) -> float:
+    def icl(self, X: ArrayLike) -> float:
         """Integrated completed likelihood criterion: lower is better.
 
         ``bic(X) - 2 sum_i log max_k r_ik`` with ``r_ik`` the responsibilities: the BIC of the rows
@@ -637,7 +692,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     def n_parameters(self) -> int:
         """Number of free parameters: weights, means and covariances."""
         parameters = self._parameters()
-        n_components, n_features = parameters.means.shape
+        n_components, n_features = parameters.n_components, parameters.n_features
         family = FAMILIES[parameters.covariance_type]
         covariances = family.n_parameters(n_components, n_features)
         return covariances + n_components * n_features + n_components - 1
@@ -645,7 +700,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     _n_parameters = n_parameters  # the name scikit-learn's class has
 
     @_validation.says_memory_error
-    def _log_likelihood(self, X, completed: bool = False) -> tuple[float, int]:
+    def _log_likelihood(self, X: ArrayLike, completed: bool = False) -> tuple[float, int]:
         """Log-likelihood of the rows and their number, in blocks of bounded size.
 
         With `completed`, that of the rows and their most probable labels together.
@@ -675,7 +730,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     # -- sampling --------------------------------------------------------------------------------
 
     @_validation.says_memory_error
-    def sample(self, n_samples: int = 1, random_state=None):
+    def sample(
+        self, n_samples: int = 1, random_state: RandomState = None
+    ) -> tuple[Floats, Indices]:
         """Draw rows from the fitted mixture, in random order.
 
         Parameters
@@ -711,7 +768,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         X, y = parameters.draw(int(n_samples), generator)
         return X.astype(self.means_.dtype, copy=False), y
 
-    def _sample_generator(self):
+    def _sample_generator(self) -> Generator:
         """The generator of `sample`; for an int `random_state` one that goes on between calls."""
         if not isinstance(self.random_state, numbers.Integral):
             return _validation.check_random_state(self.random_state)
@@ -725,7 +782,15 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     @classmethod
     @_validation.says_memory_error
-    def from_parameters(cls, weights, means, covariances, *, covariance_type=None, **params):
+    def from_parameters(
+        cls,
+        weights: ArrayLike,
+        means: ArrayLike,
+        covariances: ArrayLike,
+        *,
+        covariance_type: CovarianceType | None = None,
+        **params: Any,
+    ) -> Self:
         """A model with given parameters, ready to score and to be updated.
 
         Parameters
@@ -764,15 +829,15 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 covariance_type, weights, means, covariances
             )
         except CollapsedComponent as collapsed:
-            raise model._ill_defined(collapsed, None, np.float64) from None
-        state = _state(parameters, np.dtype(np.float64))
+            raise model._ill_defined(collapsed, None, DOUBLE) from None
+        state = _state(parameters, DOUBLE)
         state |= {"converged_": False, "n_iter_": 0, "lower_bound_": -np.inf, "lower_bounds_": []}
         state["collapses_"] = []
         model._assign(state)
         return model
 
     @_validation.says_memory_error
-    def save(self, path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the fitted model to a file that `gaussmix.load` reads.
 
         The file is an ``.npz`` of plain arrays without pickled objects, safe to load from anybody.
@@ -789,7 +854,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             When the fitted attributes are not those of a valid mixture.
         """
         parameters = self._parameters()
-        covariances = parameters.definite_covariances()
+        covariances: Floats = parameters.definite_covariances()
         if covariances is parameters.covariances:
             covariances = self.covariances_
         names = getattr(self, "feature_names_in_", None)
@@ -807,11 +872,17 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     # -- shared ----------------------------------------------------------------------------------
 
-    def _rows(self, X, sample_weight=None):
+    def _rows(self, X: AnyArray, sample_weight: Doubles | None = None) -> Rows:
         """Checked rows as the passes read them."""
-        return _passes.Rows(X, sample_weight, n_threads=self.n_threads)
+        return Rows(X, sample_weight, n_threads=self.n_threads)
 
-    def _read(self, X, n_features: int, sample_weight=None, piece: bool = False):
+    def _read(
+        self,
+        X: ArrayLike,
+        n_features: int,
+        sample_weight: ArrayLike | None = None,
+        piece: bool = False,
+    ) -> tuple[AnyArray, Rows]:
         """Check the form of new rows against the fitted model; returns them as array and `Rows`.
 
         Values are not looked at yet. A piece of the data may be without rows, or without weight.
@@ -830,18 +901,18 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             )
         return X, self._rows(X, sample_weight)
 
-    def _check_scored(self, X, bad, first: int = 0) -> None:
+    def _check_scored(self, X: AnyArray, bad: tuple[int, int] | None, first: int = 0) -> None:
         """Raise for a value that is not finite, found in the rows from `first` on."""
         if bad is not None:
             names = getattr(self, "feature_names_in_", None)
             self._check_finite(X, (first + bad[0], bad[1]), names)
 
-    def _check_finite(self, X, bad, names) -> None:
+    def _check_finite(self, X: AnyArray, bad: tuple[int, int] | None, names: Names | None) -> None:
         """Raise for the first value that is not finite, if a pass found one."""
         if bad is not None:
             raise _validation.nonfinite_error(X, *bad, names, type(self).__name__)
 
-    def _scored_arrays(self) -> tuple:
+    def _scored_arrays(self) -> tuple[Floats, Floats, Floats]:
         """The public attributes that decide what a row scores."""
         try:
             return self.weights_, self.means_, self.precisions_cholesky_
@@ -870,7 +941,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             covariances = np.asarray(covariances, dtype=np.float64)
         return self._mixture(self._scored_arrays(), covariances)
 
-    def _mixture(self, arrays: tuple, covariances=None) -> MixtureParameters:
+    def _mixture(
+        self, arrays: tuple[Floats, ...], covariances: Doubles | None = None
+    ) -> MixtureParameters:
         """Parameters from arrays that may come from the user."""
         weights, means, factors = (np.ascontiguousarray(a, dtype=np.float64) for a in arrays)
         if (
@@ -886,7 +959,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             )
         return MixtureParameters(self.covariance_type, weights, means, covariances, factors)
 
-    def _course(self) -> dict:
+    def _course(self) -> dict[str, Any]:
         """How the fit went; where the user set the parameters himself, that there was none."""
         return {
             "converged_": getattr(self, "converged_", False),
@@ -895,14 +968,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             "lower_bounds_": list(getattr(self, "lower_bounds_", ())),
         }
 
-    def _assign(self, state: dict) -> None:
+    def _assign(self, state: dict[str, Any]) -> None:
         """Replace all fitted attributes in one assignment, so that none is ever half new."""
         kept = {name: value for name, value in vars(self).items() if name not in _FITTED}
         self.__dict__ = kept | state
 
 
 @_validation.says_memory_error
-def load(path) -> GaussianMixture:
+def load(path: StrPath) -> GaussianMixture:
     """Read a model that `GaussianMixture.save` wrote.
 
     Everything in the file is checked before use; precisions and their factors are computed anew.
@@ -946,27 +1019,31 @@ def load(path) -> GaussianMixture:
     return model
 
 
-def _state(parameters: MixtureParameters, dtype) -> dict:
+def _state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:
     """The fitted attributes that hold parameters, in the precision of the rows where that holds
     their squares.
     """
     arrays = {
         "weights_": parameters.weights,
         "means_": parameters.means,
-        "covariances_": parameters.covariances,
+        "covariances_": parameters.own_covariances(),
         "precisions_": parameters.precisions,
         "precisions_cholesky_": parameters.precisions_cholesky,
     }
     info = np.finfo(dtype)
     largest = max(np.abs(array).max() for array in arrays.values())
     if not (largest <= info.max and parameters.variances.min() >= info.tiny):
-        dtype = np.float64
-    state = {name: array.astype(dtype, copy=False) for name, array in arrays.items()}
+        dtype = DOUBLE
+    state: dict[str, Any] = {
+        name: array.astype(dtype, copy=False) for name, array in arrays.items()
+    }
     state["n_features_in_"] = parameters.n_features
     return state
 
 
-def _output(out, shape, dtype, X):
+def _output(
+    out: NDArray[Scalar] | None, shape: tuple[int, ...], dtype: np.dtype[Scalar], X: AnyArray
+) -> NDArray[Scalar]:
     """The array to write a result to: the caller's, checked, or a new one."""
     if out is None:
         try:

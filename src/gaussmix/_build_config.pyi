@@ -1,0 +1,3 @@
+VERSION: str
+INSTRUCTION_SETS: tuple[str, ...]
+OPENMP: bool

@@ -1,0 +1,129 @@
+# The types of every module that is built from _em.pyx: meson.build installs this file under the
+# name of each. The shapes of the arrays, and which are written to, stand in _em.pyx.
+
+from typing import Final, Self, type_check_only
+
+from typing_extensions import disjoint_base
+
+from gaussmix._typing import AnyArray, Doubles, Floats, Indices
+
+ESTEPS: Final[dict[str, int]]
+MSTEPS: Final[dict[str, int]]
+FEATURE_SETS: Final[dict[str, int]]
+
+def compiler() -> str: ...
+def vector_bytes() -> int: ...
+def scalar_bytes() -> int: ...
+def strip_rows() -> int: ...
+def partial_size(mstep: int, features: int, K: int, d: int) -> int: ...
+def accumulate(
+    X: Floats,
+    sample_weight: Doubles | None,
+    responsibilities: Doubles | None,
+    estep: int,
+    mstep: int,
+    features: int,
+    centre: Doubles,
+    means: Doubles,
+    factors: Doubles,
+    factor_stride: int,
+    constants: Doubles,
+    floor: float,
+    tile_rows: int,
+    chunk_rows: int,
+    first_chunk: int,
+    round_chunks: int,
+    partials: Doubles,
+    n_threads: int,
+) -> None: ...
+def reduce_partials(
+    partials: Doubles,
+    mstep: int,
+    features: int,
+    centre: Doubles,
+    means: Doubles,
+    weight: Doubles,
+    first: Doubles,
+    second: Doubles,
+) -> float: ...
+
+@disjoint_base
+class ScoringJob:
+    def __new__(
+        cls,
+        estep: int,
+        centre: Doubles,
+        means: Doubles,
+        factors: Doubles,
+        factor_stride: int,
+        constants: Doubles,
+    ) -> Self: ...
+
+def evaluate(
+    X: Floats,
+    prepared: ScoringJob,
+    tile_rows: int,
+    chunk_rows: int,
+    round_chunks: int,
+    log_density: Floats | None,
+    responsibilities: Floats | None,
+    labels: Indices | None,
+    n_threads: int,
+) -> bool: ...
+def evaluate_few(
+    X: Floats,
+    prepared: ScoringJob,
+    tile_rows: int,
+    log_density: Floats | None,
+    responsibilities: Floats | None,
+    labels: Indices | None,
+) -> int: ...
+
+@disjoint_base
+class Snapshot:
+    def __new__(cls, *arrays: AnyArray) -> Self: ...
+    def equals(self, arrays: tuple[object, ...]) -> bool: ...
+
+def squared_distances(
+    X: Floats,
+    centre: Doubles,
+    points: Doubles,
+    constants: Doubles,
+    distances: Doubles,
+    tile_rows: int,
+    chunk_rows: int,
+    n_threads: int,
+) -> None: ...
+def first_nonfinite(X: Floats, chunk_rows: int, n_threads: int) -> int: ...
+def column_moments(
+    X: Floats,
+    sample_weight: Doubles | None,
+    shift: Doubles,
+    chunk_rows: int,
+    first_chunk: int,
+    partials: Doubles,
+    n_threads: int,
+) -> None: ...
+def invert_factors(matrices: Doubles, n_threads: int) -> None: ...
+
+# A type for `gaussmix._runtime.kernels` to return, which returns one of these modules.
+@type_check_only
+class Kernels:
+    ESTEPS = ESTEPS
+    MSTEPS = MSTEPS
+    FEATURE_SETS = FEATURE_SETS
+    ScoringJob = ScoringJob
+    Snapshot = Snapshot
+    compiler = staticmethod(compiler)
+    vector_bytes = staticmethod(vector_bytes)
+    scalar_bytes = staticmethod(scalar_bytes)
+    strip_rows = staticmethod(strip_rows)
+    partial_size = staticmethod(partial_size)
+    accumulate = staticmethod(accumulate)
+    reduce_partials = staticmethod(reduce_partials)
+    evaluate = staticmethod(evaluate)
+    evaluate_few = staticmethod(evaluate_few)
+    squared_distances = staticmethod(squared_distances)
+    first_nonfinite = staticmethod(first_nonfinite)
+    column_moments = staticmethod(column_moments)
+    invert_factors = staticmethod(invert_factors)

@@ -1,0 +1,77 @@
+"""Types: what a user's type checker says, and whether the stubs say what the modules hold."""
+
+from __future__ import annotations
+
+import os
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import gaussmix
+from gaussmix import _build_config, _runtime
+
+FOLDER = Path(__file__).parent / "typing"
+PACKAGE = Path(gaussmix.__file__).parent
+CONFIGURATION = Path(__file__).parents[1] / "pyproject.toml"
+
+
+def output_of(*command: str | Path) -> str:
+    """What a module of Python's prints about the package that is imported here."""
+    folder = PACKAGE.parent
+    # Where mypy looks by itself it refuses to be sent.
+    path = "" if folder.name == "site-packages" else str(folder)
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        env={**os.environ, "MYPYPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory) -> list[tuple[str, int, str]]:
+    """File, line and kind of all errors that mypy reports about the two files of a user."""
+    cache = tmp_path_factory.mktemp("mypy")
+    text = output_of("mypy", "--strict", "--config-file=", f"--cache-dir={cache}", FOLDER)
+    assert re.search(r"^Found \d+ errors in 1 file \(checked 2 source files\)$", text, re.M), text
+    errors = re.findall(r"([\w.]+):(\d+): error: .*  (\[[\w-]+\])$", text, re.M)
+    return [(name, int(line), kind) for name, line, kind in errors]
+
+
+def test_what_users_write_is_accepted_and_runs(reported):
+    assert [error for error in reported if error[0] != "refused.py"] == []
+    runpy.run_path(str(FOLDER / "accepted.py"))
+
+
+def test_slips_are_reported(reported):
+    lines = (FOLDER / "refused.py").read_text(encoding="utf-8").splitlines()
+    expected = [
+        ("refused.py", number, line.partition("  # ")[2])
+        for number, line in enumerate(lines, 1)
+        if "  # [" in line
+    ]
+    assert reported == expected
+
+
+@pytest.mark.slow
+def test_stubs_say_what_the_modules_hold():
+    modules = ["gaussmix"]
+    built, runnable = _build_config.INSTRUCTION_SETS, _runtime.supported_instruction_sets()
+    if not set(built) <= set(runnable):  # all modules of a package that is named are imported
+        kernels = [f"_em_{name}" for name in built if name in runnable]
+        kernels += [f"{name}_single" for name in kernels]
+        modules = [f"gaussmix._kernels.{name}" for name in ("_cpu", "_threads", *kernels)]
+    text = output_of(
+        "mypy.stubtest",
+        f"--mypy-config-file={CONFIGURATION}",
+        f"--allowlist={FOLDER / 'allowlist.txt'}",
+        "--ignore-unused-allowlist",
+        *modules,
+    )
+    assert text.startswith("Success: no issues found in"), text
