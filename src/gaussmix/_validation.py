@@ -55,6 +55,7 @@ __all__ = [
     "ill_defined",
     "nonfinite_error",
     "not_fitted",
+    "rows_missing",
 ]
 
 ACCELERATIONS = ("squarem",)
@@ -1353,6 +1354,11 @@ def check_models(models: Any, kind: type) -> list[Any]:
     for i, model in enumerate(listed):
         check_model(model, kind, f"models[{i}]")
     return listed
+
+
+def rows_missing() -> TypeError:
+    """The exception for an X that is None where rows are needed; the caller raises it."""
+    return TypeError("X must be the rows to plot, an array-like of shape (n, d). Got None.")
 
 
 def check_axes(ax: Any, kind: type) -> None:

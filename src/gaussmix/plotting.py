@@ -26,7 +26,8 @@ try:
     from matplotlib import colors, rcParams
     from matplotlib import pyplot as plt
     from matplotlib.axes import Axes
-    from matplotlib.patches import Ellipse, Patch
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Ellipse, Patch, StepPatch
     from matplotlib.ticker import MaxNLocator
 except ImportError as error:
     raise ImportError(
@@ -54,6 +55,7 @@ _DRAWN = 1 << 17
 # Places in each direction at which the density is computed: about one a pixel.
 _CURVE_PLACES = 1000
 _CONTOUR_PLACES = 300
+_MOST_PLACES = 1000
 
 _MOST_BINS = 200
 
@@ -124,16 +126,18 @@ def plot_covariances(
     ax = view.axes()
     palette = _palette(ax, view.n_components)
     if view.n_features == 1:
-        if rows is not None:
-            jitter = np.random.default_rng(0).uniform(-0.3, 0.3, size=len(rows))
-            _scatter(ax, rows[:, view.columns[0]], labels + jitter, palette[labels])
+        lines = np.arange(view.n_components)
+        jitter = np.random.default_rng(0).uniform(-0.3, 0.3, size=len(rows))
+        _draw_rows(ax, np.column_stack([view.shown(rows), labels + jitter]), palette[labels])
         _draw_intervals(ax, view.marginal, sizes, palette)
+        _draw_means(ax, np.column_stack([view.marginal.means_, lines]), palette)
+        ax.set_ylim(-0.5, view.n_components - 0.5)
+        ax.yaxis.set_major_locator(_integers())
         view.label_axes(ax, "component")
         return ax
-    if rows is not None:
-        _scatter(ax, *rows[:, view.columns].T, palette[labels])
+    _draw_rows(ax, view.shown(rows), palette[labels])
     _draw_ellipses(ax, view.marginal, sizes, palette)
-    _draw_means(ax, view.marginal, palette)
+    _draw_means(ax, view.marginal.means_, palette)
     view.label_axes(ax)
     return ax
 
@@ -198,17 +202,16 @@ def plot_density(
     view = _View(model, features, ax)
     masses = _validation.check_numbers_between(levels, "levels", 0.0, 1.0)
     if view.n_features == 1:
-        values = None
-        if X is not None:
-            values = _checked_rows(model, X)[0][:, view.columns[0]].astype(np.float64)
+        rows, _labels = _checked_rows(model, X)
         ax = view.axes()
-        _draw_curves(ax, view.marginal, values, masses, _palette(ax, view.n_components))
+        bars = _draw_histogram(ax, view.shown(rows)[:, 0])
+        curves = _draw_curves(ax, view.marginal, masses, _palette(ax, view.n_components))
+        ax.legend(handles=[*bars, *curves, *_region_handles(ax, masses)], fontsize="small")
         view.label_axes(ax, "density")
         return ax
     rows, _labels = _shown(model, X)
     ax = view.axes()
-    if rows is not None:
-        _scatter(ax, *rows[:, view.columns].T, _palette(ax, 1))
+    _draw_rows(ax, view.shown(rows), _palette(ax, 1))
     _draw_contours(ax, view.marginal, masses)
     view.label_axes(ax)
     return ax
@@ -260,6 +263,8 @@ def plot_responsibilities(
     ('column 0', 'column 1')
     """
     view = _View(model, features, ax)
+    if X is None:
+        raise _validation.rows_missing()
     rows, _labels = _shown(model, X)
     responsibilities = _nameless(model).predict_proba(rows).astype(np.float64)
     certainty = responsibilities.max(axis=1)
@@ -268,11 +273,13 @@ def plot_responsibilities(
     palette = _palette(ax, view.n_components)
     mixed = np.clip(responsibilities[order] @ palette, 0.0, 1.0)
     if view.n_features == 1:
-        _scatter(ax, rows[order, view.columns[0]], certainty[order], mixed, alpha=1.0)
+        heights = np.column_stack([view.shown(rows), certainty])
+        _draw_rows(ax, heights[order], mixed, alpha=1.0)
+        ax.set_ylim(0.0, 1.05)
         view.label_axes(ax, "largest responsibility")
         return ax
-    _scatter(ax, *rows[np.ix_(order, view.columns)].T, mixed, alpha=1.0)
-    _draw_means(ax, view.marginal, palette)
+    _draw_rows(ax, view.shown(rows)[order], mixed, alpha=1.0)
+    _draw_means(ax, view.marginal.means_, palette)
     view.label_axes(ax)
     return ax
 
@@ -349,10 +356,10 @@ def plot_criteria(
             )
     for name in names:
         best = min((y, x) for line in values[name].values() for x, y in line.items())
-        _draw_best(ax, best[1], best[0], f"lowest {name.upper()}")
+        _draw_ring(ax, best[1], best[0], label="lowest" if name == names[0] else "_lowest")
     ax.set_xlabel("number of components")
     ax.set_ylabel(f"{', '.join(map(str.upper, names))} (units of −2 ln L; lower is better)")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(_integers())
     ax.legend()
     return ax
 
@@ -415,7 +422,7 @@ def plot_convergence(
         ax.plot(*np.transpose(collapsed), "x", color=ink, markersize=8, label="collapse")
     ax.set_xlabel("iteration")
     ax.set_ylabel("mean log-likelihood of a row (nats)")
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(_integers())
     if len(fitted) > 1 or collapsed:
         ax.legend()
     return ax
@@ -461,6 +468,10 @@ class _View:
         """The axes to draw on, a new figure's if there are none."""
         return plt.gca() if self._ax is None else self._ax
 
+    def shown(self, rows: Floats) -> Floats:
+        """The features of rows that are shown."""
+        return rows[:, self.columns]
+
     def label_axes(self, ax: Axes, height: str = "") -> None:
         """Label the axes with the features; with one of them `height` says what y is."""
         ax.set_xlabel(self._labels[0])
@@ -477,16 +488,16 @@ def _marginal_covariances(covariances: Floats, layout: str, columns: list[int]) 
 
 
 def _checked_rows(model: GaussianMixture, X: Any) -> tuple[Floats, Labels]:
-    """All rows as an array, and the most probable component of each."""
+    """All rows as an array, and the most probable component of each; no rows for no X."""
+    if X is None:
+        return np.empty((0, model.means_.shape[1])), np.empty(0, dtype=np.intp)
     labels: Labels = model.predict(X)  # looks at every value, and at the names of the columns
     rows, _names = _validation.as_rows(X)
     return rows, labels
 
 
-def _shown(model: GaussianMixture, X: Any) -> tuple[Floats | None, Labels]:
-    """The rows that are shown, and their labels; None where there is no X."""
-    if X is None:
-        return None, np.empty(0, dtype=np.intp)
+def _shown(model: GaussianMixture, X: Any) -> tuple[Floats, Labels]:
+    """The rows that are shown, and their labels."""
     rows, labels = _checked_rows(model, X)
     if len(rows) <= _MOST_ROWS:
         return rows, labels
@@ -525,19 +536,22 @@ def _lowest_values(
 
 def _differences(models: list[GaussianMixture]) -> list[str]:
     """For each model the parameters in which it differs from others, as text."""
-    described = [
-        {name: repr(value) for name, value in model.get_params().items()} for model in models
+    described = [_described(model) for model in models]
+    names = dict.fromkeys(name for params in described for name in params)
+    differing = [n for n in names if len({params.get(n) for params in described}) > 1]
+    labels = [
+        ", ".join(f"{n}={params[n]}" for n in differing if n in params) for params in described
     ]
-    differing = [
-        name
-        for name in described[0]
-        if len({params.get(name) for params in described}) > 1
-        and all(len(params.get(name, "")) <= 40 for params in described)
-    ]
-    labels = [", ".join(f"{name}={params[name]}" for name in differing) for params in described]
     if len(set(labels)) == len(labels):
-        return labels if len(labels) > 1 else ["mean log-likelihood"]
+        return labels
     return [", ".join(filter(None, (f"model {i}", label))) for i, label in enumerate(labels)]
+
+
+def _described(model: GaussianMixture) -> dict[str, str]:
+    """The parameters that are a number, a word or None, as text."""
+    plain = (str, int, float, np.number, type(None))
+    params = model.get_params().items()
+    return {name: repr(value) for name, value in params if isinstance(value, plain)}
 
 
 # -------------------------------------------------------------------------------------------------
@@ -566,23 +580,40 @@ def _palette(ax: Axes, n_colours: int) -> Floats:
 # -------------------------------------------------------------------------------------------------
 
 
-def _scatter(ax: Axes, x: Any, y: Any, rgb: Floats, alpha: float = 0.5) -> None:
+def _draw_rows(ax: Axes, points: Floats, rgb: Floats, alpha: float = 0.5) -> None:
     """Draw rows as points, the smaller the more there are."""
-    size = np.clip(2000.0 / len(x), 2.0, 16.0)
-    ax.scatter(x, y, s=size, c=rgb, alpha=alpha, linewidths=0, rasterized=True, zorder=1.5)
+    if len(points):
+        size = np.clip(200.0 / np.sqrt(len(points)), 1.5, 20.0)
+        style = {"s": size, "alpha": alpha, "linewidths": 0, "rasterized": True, "zorder": 1.5}
+        ax.scatter(points[:, 0], points[:, 1], c=rgb, **style)
 
 
-def _draw_means(ax: Axes, marginal: GaussianMixture, palette: Floats) -> None:
-    for k, (mean, colour) in enumerate(zip(marginal.means_, palette)):
+def _draw_means(ax: Axes, points: Floats, palette: Floats) -> None:
+    """Draw a marker for each component, labelled for a legend that the user may add."""
+    for k, (point, colour) in enumerate(zip(points, palette)):
         ax.plot(
-            *mean,
-            "o",
+            *point,
+            "D",
             color=colour,
-            markeredgecolor=_ink(ax),
-            markersize=6,
+            markeredgecolor=ax.get_facecolor(),
+            markeredgewidth=1.5,
+            markersize=8,
             label=f"component {k}",
             zorder=3,
         )
+
+
+def _draw_ring(ax: Axes, x: float, y: float, label: str) -> None:
+    ax.plot(
+        x,
+        y,
+        "o",
+        markersize=12,
+        markerfacecolor="none",
+        markeredgecolor=_ink(ax),
+        markeredgewidth=1.5,
+        label=label,
+    )
 
 
 def _draw_ellipses(
@@ -610,23 +641,12 @@ def _draw_ellipses(
 def _draw_intervals(
     ax: Axes, marginal: GaussianMixture, sizes: list[float], palette: Floats
 ) -> None:
-    """The bars of a single feature, the wider the thinner."""
+    """Draw the bars of a single feature, the wider the thinner."""
     for k, (mean, colour) in enumerate(zip(marginal.means_[:, 0], palette)):
         deviation = np.sqrt(_covariance(marginal, k)[0, 0])
         for size, width in zip(sizes, np.linspace(4.0, 1.5, len(sizes))):
             ends = [mean - size * deviation, mean + size * deviation]
-            ax.plot(ends, [k, k], color=colour, linewidth=width, zorder=2.5)
-        ax.plot(
-            mean,
-            k,
-            "o",
-            color=colour,
-            markeredgecolor=_ink(ax),
-            markersize=6,
-            label=f"component {k}",
-            zorder=3,
-        )
-    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+            ax.plot(ends, [k, k], color=colour, linewidth=width, marker="", zorder=2.5)
 
 
 def _covariance(model: GaussianMixture, component: int) -> Floats:
@@ -640,15 +660,13 @@ def _covariance(model: GaussianMixture, component: int) -> Floats:
     return np.diag(np.broadcast_to(covariances[component], n_features))
 
 
-def _thresholds(marginal: GaussianMixture, masses: list[float]) -> tuple[Floats, Floats]:
-    """Log-densities above which the masses lie, and a box (2, d) around the largest region."""
+def _thresholds(
+    marginal: GaussianMixture, masses: list[float]
+) -> tuple[list[float], Floats, Floats]:
+    """Log-densities above which the masses lie, the rows drawn to find them, and their own."""
     drawn, _components = marginal.sample(_DRAWN, random_state=0)
     log_density = marginal.score_samples(drawn)
-    thresholds = np.quantile(log_density, 1.0 - np.array(masses))
-    inside = drawn[log_density >= thresholds.min()]
-    low, high = inside.min(axis=0), inside.max(axis=0)
-    margin = 0.1 * (high - low)
-    return thresholds, np.array([low - margin, high + margin])
+    return np.quantile(log_density, 1.0 - np.array(masses)).tolist(), drawn, log_density
 
 
 def _places(low: float, high: float, n_places: int, means: Floats, deviations: Floats) -> Floats:
@@ -660,91 +678,108 @@ def _places(low: float, high: float, n_places: int, means: Floats, deviations: F
 
 
 def _grid_axes(marginal: GaussianMixture, box: Floats, n_places: int) -> list[Floats]:
-    """Coordinates along each feature at which to compute the density in a box."""
-    n_components, n_features = marginal.means_.shape
-    deviations = np.array(
-        [np.sqrt(np.diagonal(_covariance(marginal, k))) for k in range(n_components)]
-    )
+    """Coordinates along each feature, at which to compute the density in a box (2, d)."""
+    low, high = box
+    covariances = np.array([_covariance(marginal, k) for k in range(len(marginal.means_))])
+    deviations = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    # Components that are narrow in a direction between the axes take a finer grid.
+    narrowest = np.sqrt(np.linalg.eigvalsh(covariances / np.outer(high - low, high - low)).min())
+    n_places = int(np.clip(3.0 / narrowest, n_places, _MOST_PLACES))
     return [
-        _places(*box[:, j], n_places, marginal.means_[:, j], deviations[:, j])
-        for j in range(n_features)
+        _places(*ends, n_places, marginal.means_[:, j], deviations[:, j])
+        for j, ends in enumerate(zip(low, high))
     ]
 
 
 def _draw_contours(ax: Axes, marginal: GaussianMixture, masses: list[float]) -> None:
-    thresholds, box = _thresholds(marginal, masses)
+    """Draw the regions of two features."""
+    thresholds, drawn, log_density = _thresholds(marginal, masses)
+    inside = drawn[log_density >= thresholds[-1]]
+    margin = 0.1 * np.ptp(inside, axis=0)
+    box = np.array([inside.min(axis=0) - margin, inside.max(axis=0) + margin])
     x, y = _grid_axes(marginal, box, _CONTOUR_PLACES)
     grid = np.stack(np.meshgrid(x, y), axis=-1)
-    log_density = marginal.score_samples(grid.reshape(-1, 2)).reshape(grid.shape[:2])
+    height = marginal.score_samples(grid.reshape(-1, 2)).reshape(grid.shape[:2])
     ink = _ink(ax)
-    heights = np.sort(thresholds)
-    top = max(log_density.max(), heights[-1]) + 1.0
-    shades = [colors.to_rgba(ink, alpha) for alpha in _alphas(len(masses))]
-    ax.contourf(x, y, log_density, [*heights, top], colors=shades[::-1], zorder=1)
-    ax.contour(x, y, log_density, heights, colors=ink, linewidths=1.0, zorder=2, linestyles="-")
+    rising = thresholds[::-1]
+    top = max(height.max(), rising[-1]) + 1.0
+    shades = [colors.to_rgba(ink, shade) for shade in _shades(masses)]
+    ax.contourf(x, y, height, [*rising, top], colors=shades[::-1], zorder=1)
+    ax.contour(x, y, height, rising, colors=ink, linewidths=1.0, linestyles="-", zorder=2)
     ax.autoscale_view(tight=False)  # contours set the limits without the style's margins
-    _legend_of_regions(ax, masses)
+    corner = _emptiest_corner(ax, inside)
+    ax.legend(handles=_region_handles(ax, masses), fontsize="small", loc=corner)
 
 
 def _draw_curves(
-    ax: Axes,
-    marginal: GaussianMixture,
-    values: Floats | None,
-    masses: list[float],
-    palette: Floats,
-) -> None:
-    """The density of one feature, the shares of the components, and a histogram of values."""
+    ax: Axes, marginal: GaussianMixture, masses: list[float], palette: Floats
+) -> list[Line2D]:
+    """Draw the density of one feature and the shares of the components; returns the legend's."""
     ink = _ink(ax)
-    thresholds, box = _thresholds(marginal, masses)
+    thresholds, drawn, _log_density = _thresholds(marginal, masses)
+    box = np.array([drawn.min(axis=0), drawn.max(axis=0)])
     (x,) = _grid_axes(marginal, box, _CURVE_PLACES)
     log_density = marginal.score_samples(x[:, np.newaxis])
     density = np.exp(log_density)
     shares = density[:, np.newaxis] * marginal.predict_proba(x[:, np.newaxis])
-    if values is not None:
-        counts, edges = np.histogram(values, bins=_n_bins(values), density=True)
-        ax.stairs(counts, edges, color=ink, alpha=0.6, linewidth=0.8, label="rows")
-    for threshold, alpha in zip(thresholds, _alphas(len(masses))):
-        ax.fill_between(
-            x, 0.0, density, where=log_density >= threshold, color=ink, alpha=alpha, linewidth=0
-        )
+    outside = 1.0
+    for threshold, shade in list(zip(thresholds, _shades(masses)))[::-1]:
+        inside = log_density >= threshold
+        # On top of the larger regions the ink adds up to the shade.
+        alpha, outside = 1.0 - (1.0 - shade) / outside, 1.0 - shade
+        ax.fill_between(x, 0.0, density, where=inside, color=ink, alpha=alpha, linewidth=0)
     for k, colour in enumerate(palette):
-        ax.plot(x, shares[:, k], "--", color=colour, label=f"component {k}")
-    ax.plot(x, density, color=ink, label="density")
+        ax.plot(x, shares[:, k], "--", color=colour, marker="", label=f"component {k}")
+    (curve,) = ax.plot(x, density, "-", color=ink, marker="", label="density")
     ax.set_ylim(bottom=0.0)
-    _legend_of_regions(ax, masses)
+    return [curve, Line2D([], [], color=ink, linestyle="--", label="share of a component")]
+
+
+def _draw_histogram(ax: Axes, values: Floats) -> list[StepPatch]:
+    """Draw how dense the rows are along a feature; returns the legend's."""
+    if not len(values):
+        return []
+    counts, edges = np.histogram(values, bins=_n_bins(values), density=True)
+    return [ax.stairs(counts, edges, color=_ink(ax), alpha=0.6, linewidth=0.8, label="rows")]
 
 
 def _n_bins(values: Floats) -> int:
     """The number of bins by the rule of Freedman and Diaconis, within bounds."""
     quartiles = np.quantile(values, [0.25, 0.75])
     width = 2.0 * (quartiles[1] - quartiles[0]) / np.cbrt(len(values))
-    spread = np.ptp(values)
+    spread = float(np.ptp(values))
     return int(np.clip(np.ceil(spread / width), 1, _MOST_BINS)) if width > 0 else 1
 
 
-def _alphas(n_regions: int) -> Floats:
-    """How much ink shades each of some nested regions, from the innermost out."""
-    return np.linspace(0.35, 0.1, n_regions + 1)[:-1]
+def _shades(masses: list[float]) -> list[float]:
+    """How much ink is in each of the nested regions, from the innermost out."""
+    shades: list[float] = np.linspace(0.35, 0.1, len(masses)).tolist()
+    return shades
 
 
-def _legend_of_regions(ax: Axes, masses: list[float]) -> None:
+def _region_handles(ax: Axes, masses: list[float]) -> list[Patch]:
+    """What a legend shows of the regions."""
     ink = _ink(ax)
-    handles = [
-        Patch(facecolor=(ink, alpha), edgecolor=ink, label=f"{100 * mass:g} %")
-        for mass, alpha in zip(masses, _alphas(len(masses)))
+    return [
+        Patch(facecolor=(ink, shade), edgecolor=ink, label=f"{100 * mass:g} % of the probability")
+        for mass, shade in zip(masses, _shades(masses))
     ]
-    ax.legend(handles=handles, title="probability inside")
 
 
-def _draw_best(ax: Axes, n_components: int, value: float, label: str) -> None:
-    """A ring about the lowest value of a criterion."""
-    ax.plot(
-        n_components,
-        value,
-        "o",
-        markersize=12,
-        markerfacecolor="none",
-        markeredgecolor=_ink(ax),
-        markeredgewidth=1.5,
-        label=label,
-    )
+def _emptiest_corner(ax: Axes, points: Floats) -> str:
+    """The corner with the fewest of some points, for a legend: its own search sees no contours."""
+    places = ax.transAxes.inverted().transform(ax.transData.transform(points))
+    x, y = places.T
+    covered = {
+        f"{vertical} {horizontal}": np.count_nonzero(
+            (np.abs(x - right) < 0.45) & (np.abs(y - top) < 0.25)
+        )
+        for vertical, top in (("upper", 1.0), ("lower", 0.0))
+        for horizontal, right in (("right", 1.0), ("left", 0.0))
+    }
+    return min(covered, key=covered.__getitem__)
+
+
+def _integers() -> MaxNLocator:
+    """Ticks at whole numbers only."""
+    return MaxNLocator(integer=True, min_n_ticks=1)
