@@ -1422,12 +1422,12 @@ def _feature_index(feature: Any, n_features: int, names: Sequence[str] | None) -
                 f"are {listed}{more}."
             )
         return list(names).index(feature)
-    if not _is_int(feature, 0):
+    if not isinstance(feature, numbers.Integral) or _is_bool(feature):
         raise TypeError(
             f"features must be column indices from 0 to {n_features - 1} or column names. Got "
             f"{feature!r}."
         )
-    if feature >= n_features:
+    if not 0 <= feature < n_features:
         raise ValueError(
             f"features contains {feature}, but the model has {n_features} features. Pass indices "
             f"from 0 to {n_features - 1}."
@@ -1444,8 +1444,8 @@ def check_numbers_between(values: Any, name: str, lower: float, upper: float) ->
     """A number or several, all strictly between two bounds, in ascending order without repeats."""
     array = np.atleast_1d(_as_float64(values, name))
     remedy = f"Pass one number or several, each above {lower:g} and below {upper:g}."
-    if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"{name} has the shape {array.shape}. {remedy}")
+    if array.size == 0:
+        raise ValueError(f"{name} is empty. {remedy}")
     outside = ~((array > lower) & (array < upper))
     if np.any(outside):
         raise ValueError(f"{name} contains {array[outside][0]:g}. {remedy}")
@@ -1460,13 +1460,13 @@ def check_criteria(criteria: Any) -> list[str]:
         raise TypeError(
             f"criteria must be names of criteria. Got {_shortened(criteria)}. {remedy}"
         )
-    listed = list(dict.fromkeys(listed))
+    listed = list(listed)
     if not listed:
         raise ValueError(f"criteria is empty. {remedy}")
     for name in listed:
         if name not in CRITERIA:
             raise ValueError(f"criteria contains {_shortened(name)}. {remedy}")
-    return listed
+    return list(dict.fromkeys(listed))
 
 
 def check_lower_bounds(model: Any, name: str) -> np.ndarray:

@@ -358,7 +358,7 @@ def plot_criteria(
         best = min((y, x) for line in values[name].values() for x, y in line.items())
         _draw_ring(ax, best[1], best[0], label="lowest" if name == names[0] else "_lowest")
     ax.set_xlabel("number of components")
-    ax.set_ylabel(f"{', '.join(map(str.upper, names))} (units of −2 ln L; lower is better)")
+    ax.set_ylabel(f"{', '.join(map(str.upper, names))} (−2 ln L; lower is better)")
     ax.xaxis.set_major_locator(_integers())
     ax.legend()
     return ax
@@ -460,6 +460,7 @@ class _View:
                 parameters.definite_covariances(), parameters.layout, self.columns
             ),
             covariance_type=parameters.covariance_type,
+            n_threads=model.n_threads,
         )
         self._labels = [_validation.feature_label(column, names) for column in self.columns]
         self._ax = ax
@@ -580,7 +581,7 @@ def _palette(ax: Axes, n_colours: int) -> Floats:
 # -------------------------------------------------------------------------------------------------
 
 
-def _draw_rows(ax: Axes, points: Floats, rgb: Floats, alpha: float = 0.5) -> None:
+def _draw_rows(ax: Axes, points: Floats, rgb: Floats, alpha: float = 0.6) -> None:
     """Draw rows as points, the smaller the more there are."""
     if len(points):
         size = np.clip(200.0 / np.sqrt(len(points)), 1.5, 20.0)
@@ -646,7 +647,7 @@ def _draw_intervals(
         deviation = np.sqrt(_covariance(marginal, k)[0, 0])
         for size, width in zip(sizes, np.linspace(4.0, 1.5, len(sizes))):
             ends = [mean - size * deviation, mean + size * deviation]
-            ax.plot(ends, [k, k], color=colour, linewidth=width, marker="", zorder=2.5)
+            ax.plot(ends, [k, k], "-", color=colour, linewidth=width, marker="", zorder=2.5)
 
 
 def _covariance(model: GaussianMixture, component: int) -> Floats:
