@@ -98,7 +98,7 @@ def plot_covariances(
     deviations : float or sequence of float, default=(1.0, 2.0)
         Sizes of the ellipses in standard deviations.
     ax : matplotlib.axes.Axes, optional
-        The axes to draw on; by default the current ones, ``plt.gca()``.
+        The axes to draw on; by default the current ones, or those of a new figure.
 
     Returns
     -------
@@ -174,7 +174,7 @@ def plot_density(
     levels : float or sequence of float, default=(0.5, 0.9, 0.99)
         Probabilities that the regions contain, between 0 and 1.
     ax : matplotlib.axes.Axes, optional
-        The axes to draw on; by default the current ones, ``plt.gca()``.
+        The axes to draw on; by default the current ones, or those of a new figure.
 
     Returns
     -------
@@ -242,7 +242,7 @@ def plot_responsibilities(
         The features to show, by index or, if the model was fitted to named columns, by name. By
         default the first two, or the only one.
     ax : matplotlib.axes.Axes, optional
-        The axes to draw on; by default the current ones, ``plt.gca()``.
+        The axes to draw on; by default the current ones, or those of a new figure.
 
     Returns
     -------
@@ -311,7 +311,7 @@ def plot_criteria(
     criteria : {"bic", "icl", "aic"} or sequence of these, default=("bic", "icl")
         The methods of the models to call.
     ax : matplotlib.axes.Axes, optional
-        The axes to draw on; by default the current ones, ``plt.gca()``.
+        The axes to draw on; by default the current ones, or those of a new figure.
 
     Returns
     -------
@@ -339,7 +339,7 @@ def plot_criteria(
     names = _validation.check_criteria(criteria)
     _validation.check_axes(ax, Axes)
     values = {name: _lowest_values(fitted, X, name) for name in names}
-    ax = plt.gca() if ax is None else ax
+    ax = _current_axes() if ax is None else ax
     types = list(dict.fromkeys(model.covariance_type for model in fitted))
     palette = _palette(ax, len(types))
     for name, line_style, marker in zip(names, _LINE_STYLES, _MARKERS):
@@ -379,7 +379,7 @@ def plot_convergence(
         Fitted models, with `lower_bounds_`. After a warm start these are those of the last fit,
         but `collapses_` lists all fits', each marked at the number of its iteration.
     ax : matplotlib.axes.Axes, optional
-        The axes to draw on; by default the current ones, ``plt.gca()``.
+        The axes to draw on; by default the current ones, or those of a new figure.
 
     Returns
     -------
@@ -406,7 +406,7 @@ def plot_convergence(
     courses = [
         _validation.check_lower_bounds(model, f"models[{i}]") for i, model in enumerate(fitted)
     ]
-    ax = plt.gca() if ax is None else ax
+    ax = _current_axes() if ax is None else ax
     ink = _ink(ax)
     collapsed = []
     for bounds, label, colour in zip(courses, _differences(fitted), _palette(ax, len(fitted))):
@@ -466,8 +466,8 @@ class _View:
         self._ax = ax
 
     def axes(self) -> Axes:
-        """The axes to draw on, a new figure's if there are none."""
-        return plt.gca() if self._ax is None else self._ax
+        """The axes to draw on."""
+        return _current_axes() if self._ax is None else self._ax
 
     def shown(self, rows: Floats) -> Floats:
         """The features of rows that are shown."""
@@ -477,6 +477,13 @@ class _View:
         """Label the axes with the features; with one of them `height` says what y is."""
         ax.set_xlabel(self._labels[0])
         ax.set_ylabel(height or self._labels[1])
+
+
+def _current_axes() -> Axes:
+    """pyplot's current axes; a new figure makes room for whatever labels there will be."""
+    if not plt.get_fignums():
+        plt.figure(layout="constrained")
+    return plt.gca()
 
 
 def _marginal_covariances(covariances: Floats, layout: str, columns: list[int]) -> Floats:
