@@ -1427,12 +1427,13 @@ def _feature_index(feature: Any, n_features: int, names: Sequence[str] | None) -
             f"features must be column indices from 0 to {n_features - 1} or column names. Got "
             f"{feature!r}."
         )
-    if not 0 <= feature < n_features:
+    index = int(feature)
+    if not 0 <= index < n_features:
         raise ValueError(
             f"features contains {feature}, but the model has {n_features} features. Pass indices "
             f"from 0 to {n_features - 1}."
         )
-    return int(feature)
+    return index
 
 
 def feature_label(column: int, names: Sequence[str] | None) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +42,7 @@ __all__ = [
     "plot_responsibilities",
 ]
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.intp]
 
 # Rows shown of more. Above some ten thousand, points only cover each other.
@@ -58,6 +58,15 @@ _CONTOUR_PLACES = 300
 _MOST_PLACES = 1000
 
 _MOST_BINS = 200
+
+# The corners of axes, in which a legend covers about half the width and a quarter of the height.
+Corner = Literal["upper right", "upper left", "lower right", "lower left"]
+_CORNERS: dict[Corner, tuple[float, float]] = {
+    "upper right": (1.0, 1.0),
+    "upper left": (0.0, 1.0),
+    "lower right": (1.0, 0.0),
+    "lower left": (0.0, 0.0),
+}
 
 _LINE_STYLES = ("-", "--", ":")
 _MARKERS = ("o", "s", "^")
@@ -660,7 +669,7 @@ def _draw_intervals(
 def _covariance(model: GaussianMixture, component: int) -> Floats:
     """The covariance matrix of one component, whatever the family."""
     n_features = model.means_.shape[1]
-    covariances = model.covariances_
+    covariances: Floats = model.covariances_
     if model.covariance_type == "tied":
         return covariances
     if model.covariance_type == "full":
@@ -774,18 +783,15 @@ def _region_handles(ax: Axes, masses: list[float]) -> list[Patch]:
     ]
 
 
-def _emptiest_corner(ax: Axes, points: Floats) -> str:
+def _emptiest_corner(ax: Axes, points: Floats) -> Corner:
     """The corner with the fewest of some points, for a legend: its own search sees no contours."""
     places = ax.transAxes.inverted().transform(ax.transData.transform(points))
-    x, y = places.T
-    covered = {
-        f"{vertical} {horizontal}": np.count_nonzero(
-            (np.abs(x - right) < 0.45) & (np.abs(y - top) < 0.25)
-        )
-        for vertical, top in (("upper", 1.0), ("lower", 0.0))
-        for horizontal, right in (("right", 1.0), ("left", 0.0))
-    }
-    return min(covered, key=covered.__getitem__)
+
+    def covered(corner: Corner) -> int:
+        near = np.abs(places - _CORNERS[corner]) < [0.45, 0.25]
+        return int(np.count_nonzero(near.all(axis=1)))
+
+    return min(_CORNERS, key=covered)
 
 
 def _integers() -> MaxNLocator:
