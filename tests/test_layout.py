@@ -23,6 +23,7 @@ ORDER = [
     "cli",
     "_demo",
     "__init__",  # the public names
+    "plotting",
     "mixture",
     "_em",
     "_acceleration",

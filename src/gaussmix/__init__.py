@@ -6,6 +6,7 @@ below it:
     __main__           python -m gaussmix
     cli                the command line
     _demo              what `gaussmix demo` shows
+    plotting           plots on matplotlib axes; imported by nothing here
     mixture            GaussianMixture: parameters, fitted attributes, fit, predict, score, sample
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM

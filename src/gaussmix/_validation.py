@@ -18,7 +18,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, get_args
 
@@ -45,10 +45,17 @@ __all__ = [
     "InvalidParameterError",
     "NotFittedError",
     "as_rows",
+    "check_axes",
+    "check_criteria",
     "check_enough_rows",
     "check_feature_names",
+    "check_features",
     "check_initial",
+    "check_lower_bounds",
     "check_mixture",
+    "check_model",
+    "check_models",
+    "check_numbers_between",
     "check_out",
     "check_parameters",
     "check_random_state",
@@ -57,14 +64,17 @@ __all__ = [
     "computing_dtype",
     "constant_columns_warning",
     "convergence_warning",
+    "feature_label",
     "feature_names",
     "ill_defined",
     "nonfinite_error",
     "not_fitted",
+    "rows_missing",
 ]
 
 ACCELERATIONS: tuple[Acceleration, ...] = get_args(Acceleration)
 ON_COLLAPSE: tuple[OnCollapse, ...] = get_args(OnCollapse)
+CRITERIA = ("bic", "icl", "aic")
 INIT_PARAMS: tuple[InitParams, ...] = get_args(InitParams)
 
 _ESTIMATOR = "GaussianMixture"
@@ -1351,3 +1361,162 @@ def _check_finite(array: Doubles, name: str) -> None:
 def _first_index(mask: Bools) -> tuple[int, ...]:
     """The index of the first True."""
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), mask.shape))
+
+
+# -------------------------------------------------------------------------------------------------
+# What is plotted
+# -------------------------------------------------------------------------------------------------
+
+
+def check_model(model: Any, kind: type, name: str = "model") -> None:
+    """Refuse what is not a model of the class `kind`."""
+    if isinstance(model, kind):
+        return
+    remedy = f"Pass a fitted {kind.__name__}."
+    if type(model).__module__.startswith("sklearn.mixture"):
+        remedy = f"Pass gaussmix.{kind.__name__}.from_sklearn({name})."
+    elif isinstance(model, type):
+        remedy = f"Pass an instance, {model.__name__}(...).fit(X)."
+    raise TypeError(
+        f"{name} must be a gaussmix.{kind.__name__}. Got {_shortened(model)}, of type "
+        f"{type(model).__name__}. {remedy}"
+    )
+
+
+def check_models(models: Any, kind: type) -> list[Any]:
+    """One model or several of the class `kind`, as a list."""
+    if isinstance(models, kind):
+        return [models]
+    if isinstance(models, (str, bytes)) or not isinstance(models, Iterable):
+        check_model(models, kind, "models")
+    listed = list(models)
+    if not listed:
+        raise ValueError("models is empty. Pass at least one fitted model.")
+    for i, model in enumerate(listed):
+        check_model(model, kind, f"models[{i}]")
+    return listed
+
+
+def rows_missing() -> TypeError:
+    """The exception for an X that is None where rows are needed; the caller raises it."""
+    return TypeError("X must be the rows to plot, an array-like of shape (n, d). Got None.")
+
+
+def check_axes(ax: Any, kind: type) -> None:
+    """Refuse what is neither None nor matplotlib axes, the class `kind`."""
+    if ax is None or isinstance(ax, kind):
+        return
+    remedy = "Pass axes as from matplotlib.pyplot.subplots(), or None for the current ones."
+    if isinstance(ax, np.ndarray):
+        remedy = "Pass one of its entries, such as ax.flat[0]."
+    elif hasattr(ax, "add_subplot"):
+        remedy = "Pass axes of it, such as figure.add_subplot()."
+    raise TypeError(
+        f"ax must be a matplotlib Axes or None. Got an object of type {type(ax).__name__}. "
+        f"{remedy}"
+    )
+
+
+def check_features(features: Any, n_features: int, names: Sequence[str] | None) -> list[int]:
+    """The indices of one or two features, given by index or name; None for the first two.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For more than two features or none, one that the model does not have, and one twice.
+    """
+    if features is None:
+        return list(range(min(n_features, 2)))
+    if isinstance(features, (str, numbers.Integral)):
+        features = [features]
+    if not isinstance(features, (Sequence, np.ndarray)):
+        raise TypeError(
+            f"features must be one or two column indices or names. Got {_shortened(features)}."
+        )
+    columns = [_feature_index(feature, n_features, names) for feature in features]
+    if len(columns) not in (1, 2):
+        raise ValueError(
+            f"features must be one or two columns, to plot in the plane. Got {len(columns)}: "
+            f"{_shortened(features)}."
+        )
+    if len(set(columns)) < len(columns):
+        raise ValueError(
+            f"features must be two different columns. Got {_shortened(features)}, which is "
+            f"{_column_label(columns[0], names)} twice."
+        )
+    return columns
+
+
+def _feature_index(feature: Any, n_features: int, names: Sequence[str] | None) -> int:
+    """The index of a feature that is given by index or by name."""
+    if isinstance(feature, str):
+        if names is None:
+            raise ValueError(
+                f"features names {feature!r}, but the model was fitted without feature names. "
+                f"Pass indices from 0 to {n_features - 1}, or fit to a table with named columns."
+            )
+        if feature not in names:
+            listed = ", ".join(repr(name) for name in names[:_MOST_LISTED])
+            more = ", ..." if len(names) > _MOST_LISTED else ""
+            raise ValueError(
+                f"features names {feature!r}, which the model was not fitted with. Its features "
+                f"are {listed}{more}."
+            )
+        return list(names).index(feature)
+    if not isinstance(feature, numbers.Integral) or _is_bool(feature):
+        raise TypeError(
+            f"features must be column indices from 0 to {n_features - 1} or column names. Got "
+            f"{feature!r}."
+        )
+    index = int(feature)
+    if not 0 <= index < n_features:
+        raise ValueError(
+            f"features contains {feature}, but the model has {n_features} features. Pass indices "
+            f"from 0 to {n_features - 1}."
+        )
+    return index
+
+
+def feature_label(column: int, names: Sequence[str] | None) -> str:
+    """The name of a feature for the axis of a plot."""
+    return f"column {column}" if names is None else str(names[column])
+
+
+def check_numbers_between(values: Any, name: str, lower: float, upper: float) -> list[float]:
+    """A number or several, all strictly between two bounds, in ascending order without repeats."""
+    array = np.atleast_1d(_as_float64(values, name))
+    remedy = f"Pass one number or several, each above {lower:g} and below {upper:g}."
+    if array.size == 0:
+        raise ValueError(f"{name} is empty. {remedy}")
+    outside = ~((array > lower) & (array < upper))
+    if np.any(outside):
+        raise ValueError(f"{name} contains {array[outside][0]:g}. {remedy}")
+    return [float(value) for value in np.unique(array)]
+
+
+def check_criteria(criteria: Any) -> list[str]:
+    """The names of one information criterion or several, without repeats."""
+    listed = [criteria] if isinstance(criteria, str) else criteria
+    remedy = f"Pass one or several of {', '.join(repr(name) for name in CRITERIA)}."
+    if not isinstance(listed, Iterable):
+        raise TypeError(
+            f"criteria must be names of criteria. Got {_shortened(criteria)}. {remedy}"
+        )
+    listed = list(listed)
+    if not listed:
+        raise ValueError(f"criteria is empty. {remedy}")
+    for name in listed:
+        if name not in CRITERIA:
+            raise ValueError(f"criteria contains {_shortened(name)}. {remedy}")
+    return list(dict.fromkeys(listed))
+
+
+def check_lower_bounds(model: Any, name: str) -> np.ndarray:
+    """The lower bounds of a model's iterations, of which there must be one at least."""
+    bounds = np.array(getattr(model, "lower_bounds_", ()), dtype=np.float64)
+    if not bounds.size:
+        raise ValueError(
+            f"{name} has no iterations to plot: its lower_bounds_ is empty, as after max_iter=0 "
+            "or from_parameters. Pass a model that fit or update has iterated."
+        )
+    return bounds
