@@ -2,10 +2,11 @@
 Anomaly scores
 ==============
 
-A model of what is normal gives every new row a log-density, and the rows with the lowest are the
-odd ones. No example of an anomaly is needed to fit it. Where normal comes in several kinds, one
-Gaussian is a poor model of it and a mixture a good one. Handwritten digits show it: the model sees
-nine of them and is then asked to find the tenth.
+A model of what is normal gives every new row a log-density, and the rows with the
+lowest are the odd ones. No example of an anomaly is needed to fit it. Where normal
+comes in several kinds, one Gaussian is a poor model of it and a mixture a good one.
+Handwritten digits show it: the model sees nine of them and is then asked to find the
+tenth.
 """
 
 import matplotlib.pyplot as plt
@@ -39,8 +40,9 @@ def fits(known):
 
 
 # %%
-# K is chosen on the normal rows alone, by BIC; nothing about the odd digit enters. The grey levels
-# go from 0 to 16, and 0.1 is added to every variance so that no component becomes flat.
+# K is chosen on the normal rows alone, by BIC; nothing about the odd digit enters. The
+# grey levels go from 0 to 16, and 0.1 is added to every variance so that no component
+# becomes flat.
 
 known, new, is_odd = without(0)
 single, best = fits(known)
@@ -48,11 +50,11 @@ print(f"lowest BIC at K = {best.n_components}: {best.bic(known):,.0f}")
 print(f"one Gaussian: {single.bic(known):,.0f}")
 
 # %%
-# Below, the digit left out is 0. On the left is how the model chosen by BIC scores what it has not
-# seen: one normal row in twenty falls below the dashed line. A threshold must come from rows that
-# were not fitted, as fitted ones score too well; so half of the new normal rows set it, and the
-# other half is a test of it. On the right, every threshold at once: one Gaussian for all nine
-# digits mistakes more.
+# Below, the digit left out is 0. On the left is how the model chosen by BIC scores what
+# it has not seen: one normal row in twenty falls below the dashed line. A threshold
+# must come from rows that were not fitted, as fitted ones score too well; so half of
+# the new normal rows set it, and the other half is a test of it. On the right, every
+# threshold at once: one Gaussian for all nine digits mistakes more.
 
 density = best.score_samples(new)
 normal = density[~is_odd]
@@ -76,7 +78,7 @@ plt.show()
 
 print("reported at the threshold:")
 print(f"{np.mean(density[is_odd] < threshold):6.1%} of the zeros")
-print(f"{np.mean(normal[1::2] < threshold):6.1%} of the other half of the normal images")
+print(f"{np.mean(normal[1::2] < threshold):6.1%} of the other half of normal images")
 
 # %%
 # A zero may be easy to tell. The same with each digit in turn:
@@ -85,7 +87,8 @@ print("left out   one Gaussian   mixture")
 areas = []
 for odd in range(10):
     known, new, is_odd = without(odd)
-    areas.append([roc_auc_score(is_odd, -model.score_samples(new)) for model in fits(known)])
+    scores = [-model.score_samples(new) for model in fits(known)]
+    areas.append([roc_auc_score(is_odd, score) for score in scores])
     print(f"{odd:8}   {areas[-1][0]:12.3f}   {areas[-1][1]:7.3f}")
 print("    mean   {:12.3f}   {:7.3f}".format(*np.mean(areas, axis=0)))
 assert all(mixture > one for one, mixture in areas)
@@ -93,9 +96,9 @@ assert all(mixture > one for one, mixture in areas)
 # %%
 # When it is not worth it
 # -----------------------
-# Where normal is of one kind and anomalies lie on one side of it, simpler rules do as well. Ten
-# measures of cells from breast tumours, fitted to benign ones; the outcome is which others are
-# malignant:
+# Where normal is of one kind and anomalies lie on one side of it, simpler rules do as
+# well. Ten measures of cells from breast tumours, fitted to benign ones; the outcome is
+# which others are malignant:
 
 data = load_breast_cancer()
 cells, benign = data.data[:, 20:], data.target == 1
@@ -114,6 +117,6 @@ for name, score in scores.items():
     print(f"{name:15} area {roc_auc_score(malignant, score):.3f}")
 
 # %%
-# Malignant tumours have larger cells, and the distance from the mean tells that. And where
-# examples of the anomaly are at hand, a classifier that learns from them will serve better than
-# any of these.
+# Malignant tumours have larger cells, and the distance from the mean tells that. And
+# where examples of the anomaly are at hand, a classifier that learns from them will
+# serve better than any of these.
