@@ -19,6 +19,7 @@ from sklearn.model_selection import train_test_split
 from gaussmix import GaussianMixture
 
 images, digits = load_digits(return_X_y=True)
+assert (images.min(), images.max()) == (0, 16)
 
 
 def without(odd):
@@ -102,6 +103,7 @@ assert all(mixture > one for one, mixture in areas)
 
 data = load_breast_cancer()
 cells, benign = data.data[:, 20:], data.target == 1
+assert cells.shape[1] == 10
 known, new = train_test_split(cells[benign], test_size=0.4, random_state=0)
 new = np.concatenate([new, cells[~benign]])
 malignant = np.arange(len(new)) >= len(new) - np.sum(~benign)

@@ -36,11 +36,11 @@ people = table.groupby("zper").agg(
 print(f"{len(table):,} person-years of {len(people):,} people")
 
 # %%
-# Who spent nothing on visits or on drugs is in a segment of his own already. A mixture
-# should not be asked to find it: equal values have no spread, and a Gaussian would
-# shrink onto them without end. The spending of the others is skewed by a few large
-# bills, and near normal on a log scale. Age is in decades, so that no column outweighs
-# the others where k-means++ looks for a start.
+# Those who spent nothing on visits or on drugs are a segment already. A mixture should
+# not be asked to find it: equal values have no spread, and a Gaussian would shrink onto
+# them without end. The spending of the others is skewed by a few large bills, and near
+# normal on a log scale. Age is in decades, so that no column outweighs the others where
+# k-means++ looks for a start.
 
 spent = (people.visits > 0) & (people.drugs > 0)
 print(f"{np.mean(~spent):.0%} spent nothing on visits or nothing on drugs")
@@ -82,11 +82,11 @@ plt.show()
 
 # %%
 # Full covariances describe the customers best. BIC is lowest at six components, ICL at
-# three, and it leaps from four to five: beyond four, segments are cut where there is no
-# gap. Such segments divide a continuum and are not kinds of people. One can still ask
-# of them that other customers would have given the same. So, three times, each half of
-# the customers makes its own segments, and the two are compared on everybody; 1 is full
-# agreement:
+# three, and ICL leaps from four to five: beyond four, segments are cut where there is
+# no gap. Such segments divide a continuum and are not kinds of people. One can still
+# ask of them that other customers would have given the same. So, three times, each half
+# of the customers makes its own segments, and the two are compared on everybody; 1 is
+# full agreement:
 
 rng = np.random.default_rng(0)
 halves = [rng.permutation(len(X)) % 2 == 0 for _ in range(3)]
@@ -144,9 +144,9 @@ plt.show()
 # %%
 # "Youngest" and "oldest" are the 10 % and 90 % quantiles of age. Infants and
 # schoolchildren; adults who spend much and adults of the same age who spend little;
-# people above fifty. Neither sex nor hospital nor diseases were in the fit, yet the two
-# segments of adults differ in all: those who spend more are mostly women, and were in
-# hospital twice as often.
+# people from about fifty. Neither sex nor hospital nor diseases were in the fit, yet
+# the two segments of adults differ in all: those who spend more are mostly women, and
+# were in hospital twice as often.
 
 frugal, spending = sorted((2, 3), key=lambda k: profile.visits[k])
 assert profile.female[spending] > 0.6 > 0.5 > profile.female[frugal]

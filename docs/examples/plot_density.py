@@ -2,7 +2,7 @@
 Density contours
 ================
 
-A mixture is also an estimate of a density, of any shape if it has components enough.
+A mixture is also an estimate of a density, of any shape if it has enough components.
 Here it is drawn for two properties of 178 Italian wines whose joint distribution looks
 like no Gaussian, and held against a kernel density estimate, the usual tool for the
 purpose.

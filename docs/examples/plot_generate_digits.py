@@ -22,6 +22,8 @@ from gaussmix import GaussianMixture
 # together again.
 
 images = load_digits().data
+assert images.shape[1] == 64
+assert (images.min(), images.max()) == (0, 16)
 train, test = train_test_split(images, test_size=0.3, random_state=0)
 pca = PCA(20, random_state=0).fit(train)
 known, unseen = pca.transform(train), pca.transform(test)
@@ -86,10 +88,10 @@ def sheet(ax, rows, title):
     ax.axis("off")
 
 
-score, model = best_of["full"]
+_, model = best_of["full"]
 drawn, _ = model.sample(100, random_state=1)
 single = GaussianMixture(1, **settings).fit(known)
-figure, axes = plt.subplots(1, 3, figsize=(12, 4.3), layout="constrained")
+figure, axes = plt.subplots(1, 3, figsize=(9, 3.3), layout="constrained")
 sheet(axes[0], unseen[:100], "held out")
 sheet(axes[1], drawn, f"drawn, K = {model.n_components}")
 sheet(axes[2], single.sample(100, random_state=1)[0], "drawn, one Gaussian")

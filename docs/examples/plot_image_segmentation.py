@@ -21,33 +21,26 @@ print(f"{len(pixels):,} pixels")
 # Shade and light spread the colours of one surface along a line in the space of red,
 # green and blue. Only a full covariance can follow such a line, whatever its direction.
 
-model = GaussianMixture(n_components=7, covariance_type="full", random_state=0).fit(
-    pixels
-)
+model = GaussianMixture(7, covariance_type="full", random_state=0).fit(pixels)
 shares = model.predict_proba(pixels)
 labels = shares.argmax(axis=1)
 doubt = 1 - shares.max(axis=1)
 
 # %%
-# In the middle every pixel has the mean colour of its segment. Trees, tower, hills and
+# On the left every pixel has the mean colour of its segment. Leaves, tower, haze and
 # the parts of the sky come apart although the model knows nothing of places: two pixels
 # of one colour are always in one segment. On the right, bright is where the most
-# probable segment is not probable: the foliage in front of the tower, and the borders
-# within the sky, which has no borders. What looks like an edge there is a cut through a
-# gradient.
+# probable segment is not probable: in the foliage, and along borders within the sky,
+# which has none. What looks like an edge there is a cut through a gradient.
 
 palette = np.clip(model.means_, 0, 1)
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.2), layout="constrained")
-axes[0].imshow(photo)
-axes[0].set_title("photograph")
-axes[1].imshow(palette[labels].reshape(photo.shape))
-axes[1].set_title(f"{model.n_components} segments")
-picture = axes[2].imshow(doubt.reshape(photo.shape[:2]), cmap="magma", vmin=0)
-axes[2].set_title("doubt")
-figure.colorbar(
-    picture, ax=axes[2], label="probability of the other segments", shrink=0.9
-)
-for ax in axes:
+figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+left.imshow(palette[labels].reshape(photo.shape))
+left.set_title(f"{model.n_components} segments")
+picture = right.imshow(doubt.reshape(photo.shape[:2]), cmap="magma", vmin=0)
+right.set_title("doubt")
+figure.colorbar(picture, ax=right, label="probability of other segments", shrink=0.85)
+for ax in (left, right):
     ax.axis("off")
 plt.show()
 
@@ -74,9 +67,12 @@ assert criteria == sorted(criteria, reverse=True)
 
 # sphinx_gallery_thumbnail_number = 2
 figure, axes = plt.subplots(2, 2, figsize=(9, 6.2), layout="constrained")
-for ax, model in zip(axes.flat, models):
+axes[0, 0].imshow(photo)
+axes[0, 0].set_title("photograph")
+for ax, model in zip(axes.flat[1:], (models[0], models[1], models[3])):
     palette = np.clip(model.means_, 0, 1)
     ax.imshow(palette[model.predict(pixels)].reshape(photo.shape))
     ax.set_title(f"K = {model.n_components}")
+for ax in axes.flat:
     ax.axis("off")
 plt.show()

@@ -21,7 +21,7 @@ from sklearn.datasets import load_sample_images
 from gaussmix import GaussianMixture
 
 photos = load_sample_images().images
-folder = tempfile.TemporaryDirectory()
+folder = tempfile.TemporaryDirectory(ignore_cleanup_errors=True)
 data, scores = (Path(folder.name) / name for name in ("pixels.npy", "scores.npy"))
 
 neighbourhoods = [

@@ -1,6 +1,6 @@
 """
-How many components, and of which family?
-=========================================
+Choosing K and the family
+=========================
 
 The likelihood of a mixture grows with every component. Two criteria set that off
 against what components cost: BIC against the number of parameters, ICL against that and
@@ -17,6 +17,7 @@ from gaussmix import GaussianMixture
 from gaussmix.plotting import plot_covariances, plot_criteria
 
 iris = load_iris()
+assert (np.bincount(iris.target) == 50).all()
 X = iris.data  # sepal length and width, petal length and width, in cm
 
 # %%
@@ -58,8 +59,8 @@ for name in ("bic", "icl"):
 # %%
 # Yet there are three species
 # ---------------------------
-# and the model with three components finds them, as the adjusted Rand index tells,
-# which is 1 for full agreement with the species:
+# The model with three components finds them, as the adjusted Rand index tells, which is
+# 1 for full agreement with the species:
 
 two, three = fits["full"][1:3]
 for model in (two, three):
