@@ -27,6 +27,7 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
+    "matplotlib.sphinxext.plot_directive",
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
@@ -55,6 +56,11 @@ napoleon_use_ivar = True
 # Prompts and what was printed are not copied with a command.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
+
+plot_formats = [("png", 160)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_include_source = True
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",

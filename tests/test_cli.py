@@ -705,9 +705,10 @@ def test_an_interrupted_score_leaves_the_output_as_it_was(in_tmp, number, status
     assert Path("out.csv").read_text() == "old"
 
 
-# --- README --------------------------------------------------------------------------------------
+# --- README and docs/command-line.md -------------------------------------------------------------
 
 README = Path(__file__).parents[1] / "README.md"
+PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
 
 
 @pytest.mark.filterwarnings("ignore:Components collapsed")
@@ -720,11 +721,12 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert len(names["labels"]) == len(names["X"])
 
 
-def test_the_commands_of_the_readme_run(run, old_faithful):
+def test_the_commands_at_the_head_of_the_page_run(run, old_faithful):
     write_csv("new.csv", old_faithful, header="eruptions,waiting")
     np.save("new.npy", old_faithful)
     write_parquet("new.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
-    commands = re.findall(r"^gaussmix ([a-z].*?)(?: +#.*)?$", README.read_text("utf-8"), re.M)
+    head = re.search(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)[1]
+    commands = re.findall(r"^gaussmix (.*?)(?: +#.*)?$", head, re.M)
     assert len(commands) == 7
     for command in commands:
         assert run(*command.split())[0] == 0, command

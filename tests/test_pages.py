@@ -45,7 +45,7 @@ def run_commands(source: str, folder: Path) -> None:
     scripts = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
     environment = os.environ | {"PATH": scripts, "COLUMNS": "80"}
     for part in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
-        command, expected = re.match(r"((?:.*\\\n)*.*\n)(.*)", part, re.DOTALL).groups()
+        command, expected = re.match(r"((?:.*\\\n)*.*\n)((?s:.*))", part).groups()
         done = subprocess.run(
             ["bash", "-c", command], cwd=folder, env=environment, text=True, timeout=120,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,

@@ -487,6 +487,16 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help that names an option's value once, ``-o, --output FILE``, as from Python 3.13 on."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gaussmix",
@@ -502,7 +512,7 @@ def _parser() -> argparse.ArgumentParser:
             help=help,
             description=description,
             epilog=epilog,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
+            formatter_class=_HelpFormatter,
             allow_abbrev=False,
         )
         added.set_defaults(run=run)
