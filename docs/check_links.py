@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-# Pages that Sphinx writes by itself, to which the theme links only where there is something to say.
+# Pages that Sphinx writes by itself; the theme does not link to all of them.
 WRITTEN_BY_SPHINX = {"genindex.html", "search.html", "py-modindex.html", "index.html"}
 
 
