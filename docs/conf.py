@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
-from sphinx_gallery.sorting import FileNameSortKey
 
 import gaussmix
 
@@ -47,11 +46,13 @@ pygments_dark_style = "monokai"
 myst_heading_anchors = 3
 myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
 
-autodoc_member_order = "groupwise"
+default_role = "code"  # of `name` in docstrings
+python_maximum_signature_line_length = 80
+autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings give types with shapes and defaults
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-napoleon_use_ivar = True
+napoleon_use_ivar = False
 
 # Prompts and what was printed are not copied with a command.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
@@ -65,7 +66,7 @@ plot_include_source = True
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
-    "within_subsection_order": FileNameSortKey,
+    "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
     "remove_config_comments": True,

@@ -116,6 +116,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         2008), to reach the same optimum in fewer where components overlap and `tol` is small.
         Where components are far apart it gains nothing, and where there are many optima it may
         reach another than without.
+    variance_floor : float, default=0.0
+        Least variance of a component in any direction, as a fraction of the variances of the
+        columns: the M-step is the maximum under that bound, and the likelihood still never falls.
+        0.001, say, keeps every variance above a thousandth of its column's.
+    on_collapse : {"raise", "drop", "reseed"}, default="raise"
+        What becomes of a component whose covariance is singular or that is left without a row:
+        an error; the fit goes on without it; or it is placed anew, by splitting the heaviest of
+        the others. `collapses_` lists what happened.
 
     Attributes
     ----------
