@@ -717,7 +717,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     names = {}
     for block in re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.M | re.S):
         exec(block, names)
-    assert names["model"].n_iter_ > 20
+    assert names["model"].converged_
     assert len(names["labels"]) == len(names["X"])
 
 
