@@ -1,14 +1,17 @@
-"""Every example of the gallery runs, without a warning, and draws something."""
+"""Every example of the gallery runs, without a warning, and draws; so does the front picture."""
 
 from __future__ import annotations
 
 import runpy
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
 import pytest
 
-EXAMPLES = sorted((Path(__file__).parents[1] / "docs" / "examples").glob("plot_*.py"))
+DOCS = Path(__file__).parents[1] / "docs"
+EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
 # The data of this one are in statsmodels' wheels since 0.15.
 NEEDS_STATSMODELS = {"plot_customer_segments"}
 SLOW = {"plot_anomalies", "plot_customer_segments", "plot_larger_than_memory"}
@@ -38,7 +41,9 @@ def test_example_runs(path, monkeypatch):
 
     monkeypatch.setattr(plt, "show", show)
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        # Not those about other libraries' plans, which come with their new versions.
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("error", RuntimeWarning)
         runpy.run_path(str(path))
     assert drawn
     assert not plt.get_fignums(), "a figure is left that is not shown"
@@ -46,3 +51,11 @@ def test_example_runs(path, monkeypatch):
 
 def test_examples_are_all_found():
     assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.slow
+def test_front_pictures_are_drawn_and_small(tmp_path):
+    script = DOCS / "figures" / "front.py"
+    subprocess.run([sys.executable, script, "--folder", tmp_path], check=True, timeout=300)
+    for name in ("front-light.png", "front-dark.png"):
+        assert 20_000 < (tmp_path / name).stat().st_size < 150_000

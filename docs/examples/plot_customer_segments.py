@@ -112,8 +112,8 @@ assert np.mean(agreement[4]) > 0.7 > 0.6 > np.mean(agreement[5])
 # Up to four segments repeat well, but they are little more than ages. The fifth divides
 # the adults by their spending, which one would like to know. It is taken here, as BIC
 # pays for it, with a warning: where exactly the adults are divided depends on which of
-# them one asks. Whoever needs segments that stay the same from year to year takes four.
-# In order of age:
+# them one asks. Whoever needs segments that others would find again takes four. In
+# order of age:
 
 model = models[4]
 order = np.argsort(model.means_[:, 0])
