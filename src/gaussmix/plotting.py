@@ -652,7 +652,6 @@ def _draw_ellipses(
                 zorder=2.5,
             )
             ax.add_patch(ellipse)
-    ax.autoscale_view()
 
 
 def _draw_intervals(
@@ -674,7 +673,8 @@ def _covariance(model: GaussianMixture, component: int) -> Floats:
         return covariances
     if model.covariance_type == "full":
         return covariances[component]
-    return np.diag(np.broadcast_to(covariances[component], n_features))
+    matrix: Floats = np.diag(np.broadcast_to(covariances[component], n_features))
+    return matrix
 
 
 def _thresholds(
