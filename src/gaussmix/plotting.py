@@ -671,9 +671,10 @@ def _covariance(model: GaussianMixture, component: int) -> Floats:
     covariances: Floats = model.covariances_
     if model.covariance_type == "tied":
         return covariances
+    own: Floats = covariances[component]
     if model.covariance_type == "full":
-        return covariances[component]
-    matrix: Floats = np.diag(np.broadcast_to(covariances[component], n_features))
+        return own
+    matrix: Floats = np.diag(np.broadcast_to(own, n_features))
     return matrix
 
 
