@@ -724,7 +724,6 @@ def _draw_contours(ax: Axes, marginal: GaussianMixture, masses: list[float]) -> 
     shades = [colors.to_rgba(ink, shade) for shade in _shades(masses)]
     ax.contourf(x, y, height, [*rising, top], colors=shades[::-1], zorder=1)
     ax.contour(x, y, height, rising, colors=ink, linewidths=1.0, linestyles="-", zorder=2)
-    ax.autoscale_view(tight=False)  # contours set the limits without the style's margins
     corner = _emptiest_corner(ax, inside)
     ax.legend(handles=_region_handles(ax, masses), fontsize="small", loc=corner)
 
