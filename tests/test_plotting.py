@@ -193,7 +193,7 @@ def polygon_contains(vertices, points):
 
 
 def test_narrow_components_have_whole_contours(ax):
-    narrow = 1e-4 * np.array([[1.0, 0.0], [0.0, 1.0]])
+    narrow = 1e-10 * np.array([[1.0, 0.0], [0.0, 1.0]])
     tilted = np.array([[1.0, 0.999], [0.999, 1.0]])
     model = GaussianMixture.from_parameters(
         [0.3, 0.4, 0.3], [[0.0, 0.0], [6.0, 0.0], [3.0, 5.0]], [narrow, tilted, np.eye(2)]
@@ -229,6 +229,14 @@ def test_shaded_areas_of_one_feature_are_the_masses(ax):
     assert_allclose(shaded, [0.9, 0.6, 0.2], atol=0.01)
 
 
+def test_shades_of_nested_areas_add_up_to_those_of_contours(ax):
+    plots.plot_density(mixture(2, 1), levels=(0.5, 0.9, 0.99), ax=ax)
+    alphas = [c.get_facecolor()[0, 3] for c in ax.collections]
+    inks = 1 - np.cumprod(1 - np.array(alphas))
+    legend = [patch.get_facecolor()[3] for patch in ax.get_legend().get_patches()]
+    assert_allclose(inks[::-1], legend[-3:])
+
+
 def area_of(vertices):
     x, y = vertices.T
     return abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
@@ -256,6 +264,22 @@ def test_the_legend_says_how_much_each_region_contains(ax):
     plots.plot_density(mixture(), levels=(0.995, 0.5), ax=ax)
     texts = [text.get_text() for text in ax.get_legend().get_texts()]
     assert texts == ["50 % of the probability", "99.5 % of the probability"]
+
+
+@pytest.mark.parametrize("slope", [-1, 1])
+def test_the_legend_is_in_a_corner_without_contours(ax, slope):
+    covariance = [[1.0, 0.95 * slope], [0.95 * slope, 1.0]]
+    plots.plot_density(GaussianMixture.from_parameters([1.0], [[0.0, 0.0]], [covariance]), ax=ax)
+    ax.figure.canvas.draw()
+    box = ax.get_legend().get_window_extent()
+    vertices = np.concatenate([path.vertices for path in contours_of(ax).get_paths()])
+    assert box.count_contains(ax.transData.transform(vertices)) == 0
+
+
+def test_rows_at_the_edge_have_the_margin_of_the_style(ax):
+    X = np.array([[-50.0, 0.0], [50.0, 0.0]])
+    plots.plot_density(mixture(1), X, ax=ax)
+    assert_allclose(ax.get_xlim(), [-55.0, 55.0])
 
 
 # --- responsibilities ----------------------------------------------------------------------------

@@ -652,7 +652,6 @@ def _draw_ellipses(
                 zorder=2.5,
             )
             ax.add_patch(ellipse)
-    ax.autoscale_view()
 
 
 def _draw_intervals(
@@ -672,9 +671,11 @@ def _covariance(model: GaussianMixture, component: int) -> Floats:
     covariances: Floats = model.covariances_
     if model.covariance_type == "tied":
         return covariances
+    own: Floats = covariances[component]
     if model.covariance_type == "full":
-        return covariances[component]
-    return np.diag(np.broadcast_to(covariances[component], n_features))
+        return own
+    matrix: Floats = np.diag(np.broadcast_to(own, n_features))
+    return matrix
 
 
 def _thresholds(
@@ -723,7 +724,6 @@ def _draw_contours(ax: Axes, marginal: GaussianMixture, masses: list[float]) -> 
     shades = [colors.to_rgba(ink, shade) for shade in _shades(masses)]
     ax.contourf(x, y, height, [*rising, top], colors=shades[::-1], zorder=1)
     ax.contour(x, y, height, rising, colors=ink, linewidths=1.0, linestyles="-", zorder=2)
-    ax.autoscale_view(tight=False)  # contours set the limits without the style's margins
     corner = _emptiest_corner(ax, inside)
     ax.legend(handles=_region_handles(ax, masses), fontsize="small", loc=corner)
 
