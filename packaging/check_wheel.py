@@ -81,6 +81,8 @@ def check(path: Path) -> None:
             holds(not tagged, "no module for one Python version only")
 
         sources = expected_sources() | {"gaussmix/_build_config.py"}
+        modules = expected_modules(instruction_sets)
+        sources |= {f"gaussmix/_kernels/{module}.pyi" for module in modules}  # copies of one stub
         missing, extra = sources - names, names - sources - info - runtimes - compiled
         holds(
             not missing, f"all {len(sources)} files of the package {sorted(missing) or ''}".strip()
