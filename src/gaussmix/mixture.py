@@ -857,9 +857,12 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
         Raises
         ------
-        NotFittedError, OSError
+        NotFittedError
+            Before `fit`.
         ModelFileError
             When the fitted attributes are not those of a valid mixture.
+        OSError
+            When the file cannot be written; an existing one is then as it was.
         """
         parameters = self._parameters()
         covariances: Floats = parameters.definite_covariances()
