@@ -30,7 +30,8 @@ typedef uint64_t scalar_bits;
 #define SIGN_BIT UINT64_C(0x8000000000000000)
 #endif
 
-#if defined(__GNUC__) || defined(__clang__)
+/* GAUSSMIX_SCALAR is for tests of what other compilers get. */
+#if (defined(__GNUC__) || defined(__clang__)) && !defined(GAUSSMIX_SCALAR)
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
 #define VECTOR_BYTES 64
@@ -102,7 +103,7 @@ static inline vec vzip_hi(vec a, vec b) { return SHUFFLE(a, b, ZIP_HI); }
 
 #else /* a compiler without vector types: one lane */
 
-#define VECTOR_BYTES sizeof(scalar)
+#define VECTOR_BYTES (IS_SINGLE ? 4 : 8)
 #define VL 1
 #define LOG2_VL 0
 typedef scalar vec;
