@@ -57,7 +57,10 @@ def export(revision: Revision, folder: Path) -> None:
     folder.mkdir(parents=True)
     if revision.commit is not None:
         subprocess.run(
-            ["tar", "-x", "-C", str(folder)], input=git("archive", revision.commit), check=True
+            # By default some tars read from a tape.
+            ["tar", "-x", "-f", "-", "-C", str(folder)],
+            input=git("archive", revision.commit),
+            check=True,
         )
         return
     listed = git("ls-files", "-z", "--cached", "--others", "--exclude-standard")

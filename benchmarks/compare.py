@@ -3,6 +3,7 @@
     python benchmarks/compare.py main                    main against the working tree
     python benchmarks/compare.py v0.1.0 main --shapes 2 3 --parts iteration scoring
     python benchmarks/compare.py HEAD HEAD               how much noise there is on this machine
+    python benchmarks/compare.py main --fail-below 0.67  an error if it is much slower
 
 Both are exported to clean folders and built with pip. Each computes in a process of its own that
 outlives many measurements, so that its threads and caches are warm, and only one of the two
@@ -163,6 +164,15 @@ def change(ratios: list[float]) -> str:
     return ""
 
 
+def slowdowns(rows: list[dict], least: float) -> list[str]:
+    """What is slower for sure: rows whose whole interval lies below the speed-up ``least``."""
+    return [
+        f"{row['part']} of {row['shape']}: {row['speed-up']:.2f} of the speed of the base"
+        for row in rows
+        if row["change"] == "slower" and row["interval"][1] < least
+    ]
+
+
 def take_turns(base: Side, head: Side, measurement: str) -> list[tuple[dict, dict]]:
     """Pairs of answers; base and head come first in turn."""
     pairs = []
@@ -290,10 +300,19 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=usable, help="default: usable CPUs")
     parser.add_argument("--isa", choices=["baseline", "x86v3", "x86v4"], help="of both sides")
     parser.add_argument("--shrink", type=int, default=1, help="divide the rows by this, to try")
+    parser.add_argument(
+        "--fail-below",
+        type=float,
+        default=0.0,
+        metavar="SPEED-UP",
+        help="end with status 1 if the interval of a speed-up lies below this",
+    )
     parser.add_argument("-o", "--output", type=Path, help="write every time measured as JSON")
     options = parser.parse_args(argv)
     if min(options.repeats, options.threads, options.shrink) < 1:
         parser.error("--repeats, --threads and --shrink must be at least 1")
+    if options.fail_below and options.repeats < FEWEST_ROUNDS:
+        parser.error(f"--fail-below needs intervals, of --repeats {FEWEST_ROUNDS} or more")
     return options
 
 
@@ -319,6 +338,8 @@ def main(argv: list[str]) -> None:
     if options.output:
         options.output.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         print(f"\nwritten to {options.output}", file=sys.stderr)
+    if slower := slowdowns(measured, options.fail_below):
+        raise SystemExit("\n".join(["slower than --fail-below allows:", *slower]))
 
 
 if __name__ == "__main__":

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts of this directory share: a clean copy of the checkout, an environment of its
 # own, a build with the flags that are given, and the proof that a detector detects. Sourced, not
 # run. Needs `python` >= 3.11 (or the interpreter that PYTHON names) and access to a package index.
@@ -41,7 +42,7 @@ build() {
   cd "$scratch/gaussmix"
   "${PYTHON:-python}" -m venv "$scratch/venv"
   "$python" -m pip install --quiet --disable-pip-version-check "${options[@]}" \
-    '.[test]' 'Cython>=3.1'
+    '.[test]' 'Cython>=3.3'
 }
 
 # build_canary FLAG...: compile canary.pyx, which has the faults to detect, with these flags.

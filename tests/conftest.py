@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import importlib
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,17 @@ def one_blas_thread() -> Iterator[None]:
     """
     with threadpool_limits(1, user_api="blas"):
         yield
+
+
+@pytest.fixture
+def symlink(tmp_path) -> Callable[[str, str], None]:
+    """What makes symbolic links, where this user may: on Windows not everybody."""
+    try:
+        os.symlink("target", tmp_path / "tried")
+    except OSError:
+        pytest.skip("this user may not make symbolic links")
+    os.unlink(tmp_path / "tried")
+    return os.symlink
 
 
 def parameters_of(mixture):

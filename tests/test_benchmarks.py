@@ -187,6 +187,27 @@ def test_a_change_is_marked_only_outside_noise(benchmarks):
     assert change([1.5] * 5) == "too few rounds"
 
 
+def test_only_what_is_slower_for_sure_and_by_enough_is_an_error(benchmarks):
+    compare = benchmarks.compare
+    shape = benchmarks.shapes.SHAPES[1]
+
+    def row(part, speed_ups):
+        head = {"seconds": 1.0, "value": 1.0}
+        rounds = [[({"seconds": seconds, "value": 1.0}, head)] for seconds in speed_ups]
+        return compare.compared(part, shape, rounds)
+
+    rows = [
+        row("half", [0.5, 0.52, 0.48, 0.5, 0.51, 0.5]),
+        row("noise", [0.5, 0.9, 0.5, 0.5, 0.5, 0.5]),
+        row("little", [0.8] * 6),
+        row("faster", [2.0] * 6),
+    ]
+    assert compare.slowdowns(rows, 0.67) == [
+        "half of 1000000x10-8-full: 0.50 of the speed of the base"
+    ]
+    assert compare.slowdowns(rows, 0.0) == []
+
+
 def test_a_comparison_says_what_got_faster_and_whether_results_agree(benchmarks):
     compare = benchmarks.compare
     shape = benchmarks.shapes.SHAPES[1]
@@ -242,6 +263,7 @@ def test_exports_hold_what_git_tracks_and_new_files(benchmarks, monkeypatch, tmp
     [
         ("compare.py", ["HEAD", "--repeats", "0"], "must be at least 1"),
         ("compare.py", ["HEAD", "--shapes", "9"], "invalid choice: 9"),
+        ("compare.py", ["HEAD", "--fail-below", ".5", "--repeats", "5"], "--repeats 6 or more"),
         ("growth.py", ["--factor", "1"], "--factor 1: a cliff is a factor above 1"),
         ("growth.py", ["--threads", "0"], "must be at least 1"),
         ("page.py", [], "give a record of run.py"),

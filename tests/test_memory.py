@@ -8,6 +8,7 @@ import gc
 import itertools
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -32,7 +33,7 @@ from gaussmix._rows import SCAN_ROWS, Rows
 def fail_malloc(tmp_path_factory):
     """The library that makes allocations fail."""
     compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if not sys.platform.startswith("linux") or os.confstr("CS_GNU_LIBC_VERSION") is None:
+    if platform.libc_ver()[0] != "glibc":
         pytest.skip("takes the place of the GNU C library's malloc")
     if compiler is None:
         pytest.skip("needs a C compiler")
@@ -154,7 +155,8 @@ def fits():
 def allocated_by_c():
     """Bytes that malloc has handed out in this process."""
     fields = [(name, ctypes.c_size_t) for name in "abcdefghij"]
-    mallinfo2 = getattr(ctypes.CDLL(None), "mallinfo2", None)
+    library = None if sys.platform == "win32" else ctypes.CDLL(None)
+    mallinfo2 = getattr(library, "mallinfo2", None)
     if mallinfo2 is None:
         pytest.skip("the C library does not say how much memory is in use")
     mallinfo2.restype = type("mallinfo2", (ctypes.Structure,), {"_fields_": fields})
@@ -165,6 +167,16 @@ def allocated_by_c():
 def allocated_by_python():
     """Bytes that Python and NumPy hold, while `tracemalloc` runs."""
     return tracemalloc.get_traced_memory()[0]
+
+
+@pytest.fixture(params=[allocated_by_c, allocated_by_python])
+def allocated(request):
+    if request.param is allocated_by_c:
+        yield allocated_by_c
+        return
+    tracemalloc.start()
+    yield allocated_by_python
+    tracemalloc.stop()
 
 
 def growth(call, n, allocated):
@@ -185,15 +197,10 @@ def growth(call, n, allocated):
 
 
 @pytest.mark.parametrize(("calls", "n"), [(scores, 200), (fits, 40)])
-def test_no_call_keeps_memory(calls, n):
+def test_no_call_keeps_memory(calls, n, allocated):
     for name, call in calls().items():
         with quietly():
-            assert growth(call, n, allocated_by_c) < 50 * n, name
-            tracemalloc.start()
-            try:
-                assert growth(call, n, allocated_by_python) < 50 * n, name
-            finally:
-                tracemalloc.stop()
+            assert growth(call, n, allocated) < 50 * n, name
 
 
 def resident():
@@ -269,6 +276,7 @@ def test_chunks_are_numbered_beyond_2_31(first_chunk):
     np.testing.assert_array_equal(partials[0], partials[1])
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="files have no holes: it would take 34 GB")
 def test_results_lie_more_than_2_31_apart(tmp_path):
     X, points = rows(500, 8), rows(2, 8)
     # A file without contents, so that only what is written takes room.
@@ -278,7 +286,13 @@ def test_results_lie_more_than_2_31_apart(tmp_path):
     np.testing.assert_array_equal(distances, _passes.squared_distances(Rows(X), points))
 
 
-@pytest.mark.parametrize(("n", "size"), [(10**9, "8,000,000,000,000"), (2**58, "2,305,")])
+promised = pytest.mark.skipif(sys.platform == "darwin", reason="macOS promises more than it has")
+
+
+@pytest.mark.parametrize(
+    ("n", "size"),
+    [pytest.param(10**9, "8,000,000,000,000", marks=promised), (2**58, "2,305,")],
+)
 def test_a_result_there_is_no_memory_for(n, size):
     model = GaussianMixture.from_parameters(
         np.full(1000, 1e-3), np.arange(1000.0)[:, None], np.ones(1000), covariance_type="spherical"

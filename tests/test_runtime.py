@@ -114,8 +114,11 @@ def test_every_built_module_describes_itself():
         module = importlib.import_module(f"gaussmix._kernels._em_{name}")
         assert module.compiler()
         widths.append(module.vector_bytes())
-    assert widths == sorted(set(widths))
-    assert all(width >= 8 for width in widths)
+    if widths[0] == 8:  # of a compiler without vector types
+        assert {*widths} == {8}
+    else:
+        assert widths == sorted(set(widths))
+        assert widths[0] >= 16
 
 
 def test_the_limit_of_openmp_is_known():
