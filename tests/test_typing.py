@@ -59,7 +59,6 @@ def test_slips_are_reported(reported):
     assert reported == expected
 
 
-@pytest.mark.slow
 def test_stubs_say_what_the_modules_hold():
     modules = ["gaussmix"]
     built, runnable = _build_config.INSTRUCTION_SETS, _runtime.supported_instruction_sets()
