@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import importlib.resources
+import platform
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -179,6 +181,20 @@ def test_installed_files_are_the_source_files():
     read_by_the_build = (".pyx", ".pxi", ".pxd", ".h", ".in", "meson.build")
     source = {name for name in files_in(SOURCE) if not name.endswith(read_by_the_build)}
     assert installed - compiled == source | stubs | {"_build_config.py"}
+
+
+@pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc" or shutil.which("ldd") is None, reason="asks glibc's ldd"
+)
+def test_compiled_modules_name_the_libraries_they_need():
+    """Only Python's own symbols, and a sanitizer's, are left for the process to have already."""
+    for path in Path(gaussmix.__file__).parent.glob("_kernels/*.so"):
+        done = subprocess.run(
+            ["ldd", "-r", path], capture_output=True, text=True, timeout=120, check=False
+        )
+        missing = re.findall(r"undefined symbol: (\w+)", done.stdout + done.stderr)
+        assert "PyErr_SetString" in missing
+        assert [name for name in missing if not name.startswith(("Py", "_Py", "__"))] == [], path
 
 
 def test_all_threads_are_those_of_one_pool():

@@ -76,7 +76,7 @@ static double seconds(void)
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define atomic_next(number) _InterlockedExchangeAdd64((volatile __int64 *)(number), 1)
-#define atomic_read(number) (*(number)) /* volatile, and MSVC gives that acquire semantics on x86 */
+#define atomic_read(number) (*(number)) /* volatile; what counts is read again under the lock */
 #define atomic_add(number, value) ((void)_InterlockedExchangeAdd((volatile long *)(number), value))
 #else
 #define atomic_next(number) __atomic_fetch_add(number, 1, __ATOMIC_ACQ_REL)
