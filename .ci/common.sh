@@ -15,9 +15,10 @@ cd "$scratch/gaussmix"
 
 title() { printf '\n== %s\n\n' "$*"; }
 
-# GROUP: a new environment, $scratch/GROUP, with what the dependency group in pyproject.toml names.
+# GROUP [PYTHON]: a new environment, $scratch/GROUP, with what the dependency group in pyproject.toml
+# names.
 environment_of_group() {
-  python -m venv "$scratch/$1"
+  "${2:-python}" -m venv "$scratch/$1"
   "$scratch/$1/bin/python" - "$1" > "$scratch/$1.txt" << 'END'
 import sys
 import tomllib

@@ -81,6 +81,14 @@ def test_every_allocation_fails(fail_malloc, case):
     check_failing(fail_malloc, case, "once,lasting")
 
 
+#: CPython's issue 122752, which a pure Python program shows as well.
+without_double_release = pytest.mark.skipif(
+    sys.version_info[:2] in {(3, 12), (3, 13)},
+    reason="this Python releases a code object twice when it has no memory for a function of it",
+)
+
+
+@without_double_release
 @pytest.mark.parametrize("case", ["predict", "fit full"])
 def test_an_allocation_of_any_size_fails(fail_malloc, case):
     # Python's own small objects as well.
@@ -88,6 +96,7 @@ def test_an_allocation_of_any_size_fails(fail_malloc, case):
 
 
 @pytest.mark.slow
+@without_double_release
 @pytest.mark.parametrize("case", CASES)
 def test_every_allocation_of_any_size_fails(fail_malloc, case):
     stride = 5 if "two threads" in case else 1
