@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import inspect
 import json
 import os
@@ -670,7 +671,6 @@ def test_named_pipes_in_and_out(in_tmp):
     assert scored.returncode == 0
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a closed pipe is an invalid argument on Windows")
 def test_a_reader_that_goes_away(in_tmp):
     np.save("many.npy", np.tile(np.load("data.npy"), (2000, 1)))
     scored = process("score", "model.npz", "many.npy")
@@ -679,6 +679,14 @@ def test_a_reader_that_goes_away(in_tmp):
     assert scored.stderr.read() == b""
     scored.stderr.close()
     assert scored.wait(timeout=60) == 141
+
+
+def test_what_windows_calls_a_pipe_without_a_reader(monkeypatch):
+    nameless, named = (OSError(errno.EINVAL, "Invalid argument", name) for name in (None, "f"))
+    assert not cli._reader_has_gone(nameless)
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert cli._reader_has_gone(nameless)
+    assert not cli._reader_has_gone(named)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and pipes")

@@ -30,6 +30,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(pycon|python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
+needs_shell = pytest.mark.skipif(
+    sys.platform == "win32", reason="the commands are a POSIX shell's"
+)
+
 
 def run_prompts(source: str, names: dict, place: str) -> None:
     test = doctest.DocTestParser().get_doctest(source, names, place, None, 0)
@@ -68,7 +72,7 @@ def run_page(page: Path, folder: Path) -> int:
     return len(blocks)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the commands are a POSIX shell's")
+@needs_shell
 @pytest.mark.filterwarnings("ignore:Components collapsed")
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 def test_pages(page, tmp_path, monkeypatch):
@@ -98,7 +102,7 @@ def test_docstrings(name, tmp_path, monkeypatch):
     [
         "```pycon\n>>> 1 + 1\n3\n```\n",
         "```python\nassert False\n```\n",
-        "```console\n$ echo one\ntwo\n```\n",
+        pytest.param("```console\n$ echo one\ntwo\n```\n", marks=needs_shell),
         "```pycon\n>>> x = 1\n```\n\n```python\nassert x == 2\n```\n",
     ],
 )

@@ -205,6 +205,7 @@ def _sum(
                 (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
                 min(cut.threads(rows, stop - start), n_partials),
             )  # fmt: skip
+            del given  # before the next are made
     sums = _Sums(0.0, np.empty(K), np.empty((K, plan.width)), np.empty(plan.second_shape))
     log_likelihood = kernels.reduce_partials(
         partials, codes[1], codes[2], centre, means, sums.weight, sums.first, sums.second.ravel()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import csv
+import errno
 import io
 import json
 import math
@@ -91,13 +92,12 @@ def _run(args: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
-    except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does. Nothing more can be written, not even
-        # by the interpreter when it flushes at its end.
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
     except OSError as exc:
+        if _reader_has_gone(exc):
+            # Nothing more can be written, not even by the interpreter when it flushes at its end.
+            with contextlib.suppress(OSError, ValueError, AttributeError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 141
         where = f"{exc.filename or repr(exc.filename)}: " if exc.filename is not None else ""
         return _fail(where + (exc.strerror or str(exc)))
     except MemoryError as exc:
@@ -807,6 +807,13 @@ def _usable_streams() -> Iterator[None]:
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         yield
+
+
+def _reader_has_gone(error: OSError) -> bool:
+    """Whether our output was a pipe whose reader has ended, as `head` does."""
+    if sys.platform == "win32" and error.errno == errno.EINVAL and error.filename is None:
+        return True  # what Windows calls it
+    return isinstance(error, BrokenPipeError)
 
 
 def _say(message: str) -> None:
