@@ -12,6 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -88,7 +89,13 @@ without_double_release = pytest.mark.skipif(
 )
 
 
+small_objects_from_malloc = pytest.mark.skipif(
+    bool(sysconfig.get_config_var("Py_GIL_DISABLED")), reason="Python has one allocator only"
+)
+
+
 @without_double_release
+@small_objects_from_malloc
 @pytest.mark.parametrize("case", ["predict", "fit full"])
 def test_an_allocation_of_any_size_fails(fail_malloc, case):
     # Python's own small objects as well.
@@ -97,6 +104,7 @@ def test_an_allocation_of_any_size_fails(fail_malloc, case):
 
 @pytest.mark.slow
 @without_double_release
+@small_objects_from_malloc
 @pytest.mark.parametrize("case", CASES)
 def test_every_allocation_of_any_size_fails(fail_malloc, case):
     stride = 5 if "two threads" in case else 1
