@@ -190,7 +190,8 @@ def test_model_files_and_the_command_line(old_faithful, tmp_path):
     def command(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "gaussmix", *arguments],
-            env=environment(), capture_output=True, text=True, timeout=120, check=False,
+            env=environment(GAUSSMIX_ISA=_runtime.instruction_set()),
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     assert command("fit", data, "-k", "2", "--header", "no", "-o", model).returncode == 0
