@@ -118,7 +118,7 @@ def test_columns_by_name_and_number(in_tmp):
     )
     assert refusal(name, wanted=["a", "1"], **options) == "n.csv: column 1 ('a') is chosen twice"
     assert refusal(write_text("1,2\n"), wanted=["3"]) == (
-        "t.csv: no column named '3'; the file has columns 1 to 2 and no header"
+        "t.csv: no column 3; the file has columns 1 to 2 and no header"
     )
 
 

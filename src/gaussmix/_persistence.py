@@ -572,7 +572,7 @@ def _read_member(file: BufferedReader, position: int, file_size: int) -> _Member
         raise _Refusal(f"it ends after {file_size} bytes, in the middle of a header")
     known = {member.encode("ascii") + b".npy": member for member in _MEMBERS}
     if name not in known:
-        raise _Refusal(f"it has a member {name!r}, which a model file does not have")
+        raise _Refusal(f"it is not a gaussmix model file: it has a member {name!r}")
     entry = _Entry(known[name], _LOCAL_EXTRA.unpack(extra)[3], checksum)
     if head + name + extra != _local_header(entry):
         raise _Refusal(f"the header of {entry.name} is damaged, or was not written by gaussmix")

@@ -161,8 +161,11 @@ class Table:
         else:
             known = f"the file has columns 1 to {self.n_columns} and no header"
         noun = "column" if len(missing) == 1 else "columns"
-        quoted = ", ".join(map(repr, missing))
-        raise TableError(f"{self.path}: no {noun} named {quoted}; {known}")
+        if all(word.isdigit() for word in missing):
+            asked = ", ".join(missing)
+        else:
+            asked = f"named {', '.join(map(repr, missing))}"
+        raise TableError(f"{self.path}: no {noun} {asked}; {known}")
 
     def _require_rows(self, n_rows: int) -> None:
         if n_rows == 0:
