@@ -11,6 +11,7 @@ import reference
 from reference import COVARIANCE_TYPES
 
 from gaussmix import ConvergenceWarning, _initialization
+from gaussmix._data import LocalData
 from gaussmix._initialization import DistinctStarts, initial_parameters, plus_plus
 from gaussmix._parameters import MixtureParameters, maximize
 from gaussmix._passes import Rows
@@ -22,7 +23,7 @@ def start(X, n_components, covariance_type="full", sample_weight=None, seed=0, *
     options = {"init_params": "kmeans", "reg_covar": 1e-6} | options
     rows = Rows(X, sample_weight)
     return initial_parameters(
-        rows,
+        LocalData(rows),
         n_components,
         covariance_type,
         random_state=np.random.RandomState(seed),
@@ -230,7 +231,7 @@ def test_subsamples_hold_distinct_rows_of_positive_weight(monkeypatch, n_positiv
     sample_weight = np.zeros(1000)
     sample_weight[np.random.default_rng(0).choice(1000, n_positive, replace=False)] = 2.0
     rows = Rows(X, sample_weight)
-    sample = _initialization._subsample(rows, 3, np.random.RandomState(0))
+    sample = _initialization._subsample(LocalData(rows), 3, np.random.RandomState(0))
     chosen = np.asarray(sample.X)[:, 0].astype(int)
     assert len(np.unique(chosen)) == len(chosen) == min(n_positive, 150)
     assert (sample_weight[chosen] == 2).all()
@@ -247,7 +248,7 @@ def test_one_index_from_each_strip():
 def test_random_rows_of_very_many(monkeypatch):
     monkeypatch.setattr(_initialization, "PERMUTATION_ROWS", 50)
     X = np.random.default_rng(3).normal(size=(200, 2))
-    centres = _initialization._random_rows(Rows(X), 20, np.random.RandomState(0), None)
+    centres = _initialization._random_rows(LocalData(Rows(X)), 20, np.random.RandomState(0), None)
     assert len(np.unique(centres, axis=0)) == 20
     assert all((centre == X).all(axis=1).any() for centre in centres)
 

@@ -8,14 +8,19 @@ below it:
     _demo              what `gaussmix demo` shows
     plotting           plots on matplotlib axes; imported by nothing here
     mixture            GaussianMixture: parameters, fitted attributes, fit, predict, score, sample
+    _fitting           a fit: EM from one or several starts, over rows wherever they are
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM
     _recovery          what becomes of a component that collapses
     _kept              a scorer kept from one call to the next
     _initialization    where EM starts: k-means, k-means++, random, given parameters
+    _data              what a fit asks of rows, wherever they are
     _passes            one pass over the rows: cuts them up, calls the kernels
     _scores            how the kernels find scores: exact or expanded, double or single precision
+    _streamed          rows that come in pieces and are read anew in every pass
+    sources            where such rows come from: files, Arrow data, anything re-iterable
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
+    _thinning          a sample of rows that one pass takes without knowing how many come
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
     _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _covariance        the covariance families: estimates, regularisation, factorisation

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import _passes
 from ._covariance import FAMILIES
+from ._data import Data
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, estimate, factorised
 from ._rows import Rows, Scan
@@ -51,7 +52,7 @@ Finish: TypeAlias = Callable[[SufficientStatistics, Doubles, Doubles, Doubles], 
 
 
 def initial_parameters(
-    rows: Rows,
+    data: Data,
     n_components: int,
     covariance_type: CovarianceType,
     *,
@@ -69,7 +70,7 @@ def initial_parameters(
 
     Parameters
     ----------
-    rows : Rows
+    data : Data
         All rows, finite, with their weights.
     n_components : int
     covariance_type : {"full", "tied", "diag", "spherical"}
@@ -101,14 +102,14 @@ def initial_parameters(
         return _with_precisions(covariance_type, weights, means, precisions)
     find = _SEARCHES.get(init_params)
     if find is None:
-        statistics = _random_responsibilities(rows, n_components, covariance_type, random_state)
+        statistics = data.accumulate_random(random_state, n_components, covariance_type)
     else:
-        centres = find(rows, n_components, random_state, scan)
+        centres = find(data, n_components, random_state, scan)
         # For "k-means++" and "random_from_data" scikit-learn starts from spheres of variance
         # reg_covar at the seeds, so its first E-step gives each row to the nearest seed. That step
         # is taken here directly; it does not depend on reg_covar being small, nor on the scatter
         # of the data about the origin, from which scikit-learn starts when the family is "tied".
-        statistics = _passes.accumulate_nearest(rows, centres, covariance_type)
+        statistics = data.accumulate_nearest(centres, covariance_type)
     found_weights, found_means, covariances = estimate(
         statistics, reg_covar, variance_floor=variance_floor
     )
@@ -160,26 +161,13 @@ def _with_precisions(
     return MixtureParameters(covariance_type, weights, means, covariances, factors)
 
 
-def _random_responsibilities(
-    rows: Rows, n_components: int, covariance_type: CovarianceType, random_state: Generator
-) -> SufficientStatistics:
-    """Statistics under uniform random responsibilities, drawn a block of rows at a time."""
-
-    def block(start: int, stop: int) -> Doubles:
-        responsibilities = random_state.uniform(size=(stop - start, n_components))
-        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
-        return responsibilities
-
-    return _passes.accumulate_responsibilities(rows, block, n_components, covariance_type)
-
-
-def _kmeans(rows: Rows, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
+def _kmeans(data: Data, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
     """Centres by k-means++ and Lloyd's algorithm, shape (K, d)."""
-    sample = _subsample(rows, n_components, random_state)
+    sample = _subsample(data, n_components, random_state)
     centres, n_distinct = plus_plus(sample, n_components, random_state)
     passes = LLOYD_PASSES
-    if sample is not rows:
-        passes = min(passes, LLOYD_READS * rows.n_samples // sample.n_samples)
+    if sample.n_samples < data.n_samples:
+        passes = min(passes, LLOYD_READS * data.n_samples // sample.n_samples)
     if n_distinct < n_components:
         warn(
             convergence_warning(
@@ -191,28 +179,32 @@ def _kmeans(rows: Rows, n_components: int, random_state: Generator, scan: Scan) 
     return _lloyd(sample, centres, passes, LLOYD_TOLERANCE * scan.variance.mean())
 
 
-def _seeds(rows: Rows, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
+def _seeds(data: Data, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
     """Centres by k-means++ alone, shape (K, d)."""
-    sample = _subsample(rows, n_components, random_state)
+    sample = _subsample(data, n_components, random_state)
     return plus_plus(sample, n_components, random_state)[0]
 
 
-def _random_rows(rows: Rows, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
+def _random_rows(data: Data, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
     """Distinct rows as centres, shape (K, d); a row of weight 2 is twice as likely."""
-    n = rows.n_samples
-    if rows.sample_weight is not None:
-        share = rows.sample_weight / rows.sample_weight.sum()
+    n = data.n_samples
+    if data.weighted:
+        rows = data.rows_to_draw(sample_rows(n_components))
+        weight = rows.sample_weight
+        assert weight is not None
+        share = weight / weight.sum()
         # A row of positive weight stays possible even where its share underflows.
-        share[rows.sample_weight > 0] += np.finfo(np.float64).tiny
-        chosen = random_state.choice(n, size=n_components, replace=False, p=share)
-    elif n <= PERMUTATION_ROWS:
+        share[weight > 0] += np.finfo(np.float64).tiny
+        chosen = random_state.choice(len(share), size=n_components, replace=False, p=share)
+        return _values(rows, chosen)
+    if n <= PERMUTATION_ROWS:
         chosen = random_state.choice(n, size=n_components, replace=False)
     else:
         chosen = _one_per_strip(n, n_components, random_state)
-    return _values(rows, chosen)
+    return data.take(chosen).X.astype(np.float64)
 
 
-_SEARCHES: dict[InitParams, Callable[[Rows, int, Generator, Scan], Doubles]] = {
+_SEARCHES: dict[InitParams, Callable[[Data, int, Generator, Scan], Doubles]] = {
     "kmeans": _kmeans,
     "k-means++": _seeds,
     "random_from_data": _random_rows,
@@ -230,17 +222,28 @@ def _one_per_strip(n: int, size: int, random_state: Generator) -> Indices:
     return edges[:-1] + (random_state.uniform(size=size) * np.diff(edges)).astype(np.intp)
 
 
-def _subsample(rows: Rows, n_components: int, random_state: Generator) -> Rows:
-    """Rows to search for centres: all of them when they are few, else one from each strip."""
-    size = SUBSAMPLE_ROWS + SUBSAMPLE_ROWS_PER_COMPONENT * int(n_components)
-    if rows.n_samples <= size:
-        return rows
-    if rows.sample_weight is None:
-        return rows.take(_one_per_strip(rows.n_samples, size, random_state))
-    weighted = np.flatnonzero(rows.sample_weight)
-    if len(weighted) <= size:
-        return rows.take(weighted)
-    return rows.take(weighted[_one_per_strip(len(weighted), size, random_state)])
+def sample_rows(n_components: int) -> int:
+    """How many rows a first pass should keep as a sample, for the search."""
+    return 2 * _search_size(n_components)
+
+
+def _search_size(n_components: int) -> int:
+    """Most rows that are searched for centres."""
+    return SUBSAMPLE_ROWS + SUBSAMPLE_ROWS_PER_COMPONENT * int(n_components)
+
+
+def _subsample(data: Data, n_components: int, random_state: Generator) -> Rows:
+    """Rows to search for centres: all of them when they are few, else one from each strip.
+
+    The strips are cut from what one pass keeps of rows whose number it does not know.
+    """
+    size = _search_size(n_components)
+    if data.n_samples <= size:
+        return data.in_memory()
+    kept = data.thinned(sample_rows(n_components))
+    if kept.n_samples <= size:
+        return kept
+    return kept.take(_one_per_strip(kept.n_samples, size, random_state))
 
 
 def plus_plus(rows: Rows, n_components: int, random_state: Generator) -> tuple[Doubles, int]:

@@ -195,11 +195,11 @@ def _sum(
     negligible = NEGLIGIBLE_BITS_SINGLE if scores.single else NEGLIGIBLE_BITS
     negligible -= math.log2(most / least)
     partials = np.zeros((n_partials, plan.size))
-    for first, block in rows.blocks(cut.chunk_rows):
+    for first, block, weight in rows.blocks(cut.chunk_rows):
         for start, stop in _pieces(len(block), cut.chunk_rows, K if blocks else 0):
             given = None if blocks is None else blocks(first + start, first + stop)
             kernels.accumulate(
-                block[start:stop], rows.weights(first + start, stop - start),
+                block[start:stop], None if weight is None else weight[start:stop],
                 given, *codes, centre, means, scores.factors, scores.factor_stride,
                 scores.constants, negligible, cut.tile_rows, cut.chunk_rows,
                 (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
@@ -560,7 +560,7 @@ class Scorer:
             return bad
         log_density, responsibilities, labels = outputs
         finite = True
-        for first, block in rows.blocks(cut.chunk_rows):
+        for first, block, _weight in rows.blocks(cut.chunk_rows):
             part = slice(first, first + len(block))
             threads = cut.threads(rows, len(block))
             finite &= kernels.evaluate(
@@ -619,7 +619,7 @@ def squared_distances(rows: Rows, points: Doubles, out: Doubles | None = None) -
     distances = np.empty((L, rows.n_samples)) if out is None else out
     kernels = _runtime.kernels()
     cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d, kernels)
-    for first, block in rows.blocks(cut.chunk_rows):
+    for first, block, _weight in rows.blocks(cut.chunk_rows):
         kernels.squared_distances(
             block, rows.centre, points, np.zeros(L),
             distances[:, first : first + len(block)], cut.tile_rows, cut.chunk_rows,

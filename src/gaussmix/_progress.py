@@ -7,6 +7,9 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+# Seconds between two lines about rows read.
+ROWS_SECONDS = 5.0
+
 
 def reporter(verbose: int, interval: int, n_init: int, max_iter: int) -> _Lines | _Bar | None:
     """The reporter for one fit; None when there is nothing to report.
@@ -41,6 +44,7 @@ class _Lines:
         self._times = verbose >= 2
         self._interval = interval
         self._started = self._printed = 0.0
+        self._reported = perf_counter()
 
     def start(self, init: int) -> None:
         """Report that restart number `init`, from 0, begins."""
@@ -57,6 +61,13 @@ class _Lines:
             line += f"\t time lapse {now - self._printed:.5f}s\t ll change {change:.5f}"
             self._printed = now
         print(line)
+
+    def rows(self, done: int, total: int) -> None:
+        """Report how far a pass over rows in pieces has come, at times."""
+        now = perf_counter()
+        if now - self._reported >= ROWS_SECONDS:
+            self._reported = now
+            print(f"  {done:,} of {total:,} rows read")
 
     def repeated(self) -> None:
         """Report a restart that is not run, as its start is that of an earlier one."""
@@ -86,6 +97,9 @@ class _Bar:
     def start(self, init: int) -> None:
         self._init = init
         self._bar.set_description(f"start {init + 1} of {self._n_init}")
+
+    def rows(self, done: int, total: int) -> None:
+        self._bar.set_postfix(rows=f"{done / total:.0%}")
 
     def iteration(self, n_iter: int, change: float) -> None:
         self._bar.set_postfix(change=f"{change:.2g}", refresh=False)

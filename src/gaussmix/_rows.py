@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from . import _runtime
 from ._caching import cached_property
+from ._thinning import thinned
 from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices
 
 SINGLE: FloatDType = np.dtype(np.float32)
@@ -28,8 +29,8 @@ THREAD_WORK = 200_000  # multiply-adds
 BLOCK_BYTES = 16 * 1024 * 1024
 BLOCK_BYTES_IN_PLACE = 128 * 1024 * 1024
 
-# Rows whose column medians are the point about which all sums are formed.
-CENTRE_ROWS = 1001
+# At most so many rows tell the column medians about which all sums are formed.
+CENTRE_ROWS = 2048
 
 # What single precision is for: values and weights from the inverse of this to this.
 SINGLE_RANGE = 1e12
@@ -56,11 +57,17 @@ class Rows:
         Most threads to use; None for `_runtime.thread_count`'s choice.
     """
 
+    # Whether each look at the rows is a pass over what they are read from; then `on_rows(done,
+    # total)` is called after every block.
+    streamed = False
+    on_rows: Callable[[int, int], None] | None = None
+
     def __init__(
         self, X: AnyArray, sample_weight: Doubles | None = None, *, n_threads: int | None = None
     ) -> None:
         self.X = X
         self.sample_weight = sample_weight
+        self.weighted = sample_weight is not None
         self.n_samples, self.n_features = X.shape
         dtype = X.dtype
         self.dtype = SINGLE if dtype.kind == "f" and dtype.itemsize == 4 else DOUBLE
@@ -78,6 +85,13 @@ class Rows:
         return _runtime.thread_count(self._n_threads)
 
     @property
+    def n_used(self) -> int:
+        """Number of rows of positive weight."""
+        if self.sample_weight is None:
+            return int(self.n_samples)
+        return int(np.count_nonzero(self.sample_weight))
+
+    @property
     def total_weight(self) -> float:
         """Sum of the sample weights."""
         if self.sample_weight is None:
@@ -91,16 +105,10 @@ class Rows:
         Arithmetic is done on x - centre, so the centre decides which digits of the rows are
         kept. A mean would follow a single row at 1e20, and nothing would be left of the others.
         """
-        usable = self.n_samples
-        positive = None
-        if self.sample_weight is not None:
-            positive = np.flatnonzero(self.sample_weight > 0)
-            usable = len(positive)
-        if usable == 0:
+        some = self.thinned(CENTRE_ROWS).X
+        if not len(some):
             return np.zeros(self.n_features)
-        chosen = np.linspace(0, usable - 1, min(usable, CENTRE_ROWS)).astype(np.intp)
         with np.errstate(all="ignore"):
-            some = self.take(chosen if positive is None else positive[chosen]).X
             centre = np.median(some.astype(np.float64), axis=0)
         centre[~np.isfinite(centre)] = 0.0
         # A number of the rows' own type, so that differences from it are formed without loss.
@@ -131,10 +139,21 @@ class Rows:
         """A copy of some rows, with their weights."""
         weight = None if self.sample_weight is None else self.sample_weight[indices]
         X = np.ascontiguousarray(self.X[indices], dtype=self.dtype)
-        return Rows(X, weight, n_threads=self.n_threads)
+        return Rows(X, weight, n_threads=self._n_threads)
 
-    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats]]:
-        """Yield (first row, C-contiguous rows) in blocks of whole chunks."""
+    def in_memory(self) -> Rows:
+        """All rows, as an array; here they are one."""
+        return self
+
+    def thinned(self, most: int) -> Rows:
+        """At most so many of the rows of positive weight, spread over all of them."""
+        if self.sample_weight is None:
+            return self.take(thinned(self.n_samples, most))
+        positive = np.flatnonzero(self.sample_weight)
+        return self.take(positive[thinned(len(positive), most)])
+
+    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+        """Yield (first row, C-contiguous rows, their weights) in blocks of whole chunks."""
         row_bytes = self.n_features * self.dtype.itemsize
         limit = BLOCK_BYTES_IN_PLACE if self.in_place else BLOCK_BYTES
         size = max(1, limit // (row_bytes * chunk_rows)) * chunk_rows
@@ -143,16 +162,13 @@ class Rows:
             if not self.in_place:
                 with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
                     block = np.require(block, self.dtype, ["C", "A"])
-            yield first, block
-
-    def weights(self, first: int, n: int) -> Doubles | None:
-        """Sample weights of n rows, or None."""
-        return None if self.sample_weight is None else self.sample_weight[first : first + n]
+            weight = self.sample_weight
+            yield first, block, None if weight is None else weight[first : first + len(block)]
 
     def first_nonfinite(self) -> tuple[int, int] | None:
         """Row and column of the first NaN or infinity, or None."""
         kernels = _runtime.kernels()
-        for first, block in self.blocks(SCAN_ROWS):
+        for first, block, _weight in self.blocks(SCAN_ROWS):
             threads = self.threads(block.size)
             position = kernels.first_nonfinite(block, SCAN_ROWS, threads)
             if position >= 0:
@@ -169,15 +185,14 @@ class Rows:
         n_partials = min(SCAN_PARTIALS, -(-self.n_samples // SCAN_ROWS))
         # A row of its own cache lines for each partial sum.
         partials = np.zeros((n_partials, -(-(1 + 2 * d) // 16) * 16))
-        for first, block in self.blocks(SCAN_ROWS):
-            weight = self.weights(first, len(block))
+        for first, block, weight in self.blocks(SCAN_ROWS):
             _runtime.kernels().column_moments(
                 block, weight, shift, SCAN_ROWS,
                 first // SCAN_ROWS, partials, self.threads(4 * block.size),
             )  # fmt: skip
         sums = np.add.reduce(partials, axis=0)
         # Rows of weight zero are not in the sums, yet must be finite.
-        complete = self.sample_weight is None and np.isfinite(sums).all()
+        complete = not self.weighted and np.isfinite(sums).all()
         bad = None if complete else self.first_nonfinite()
         with np.errstate(all="ignore"):
             move = sums[1 : d + 1] / sums[0]

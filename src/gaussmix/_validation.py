@@ -527,13 +527,19 @@ def as_rows(
     rows = _as_array(X, estimator_name)
     _check_two_dimensional(rows, X, estimator_name)
     rows = _as_numbers(rows, names, estimator_name)
-    _check_shape_of_rows(rows.shape, min_rows, estimator_name)
-    if n_features is not None and rows.shape[1] != n_features:
-        raise ValueError(
-            f"X has {rows.shape[1]} features, but {estimator_name} is expecting {n_features}"
-            " features as input."
-        )
+    check_shape_of_rows(rows.shape, min_rows, estimator_name)
+    if n_features is not None:
+        check_n_features(rows.shape[1], n_features, estimator_name)
     return rows, names
+
+
+def check_n_features(given: int, expected: int, estimator_name: str = _ESTIMATOR) -> None:
+    """Refuse rows with another number of columns than the model was fitted to."""
+    if given != expected:
+        raise ValueError(
+            f"X has {given} features, but {estimator_name} is expecting {expected} features as"
+            " input."
+        )
 
 
 def computing_dtype(dtype: DTypeLike) -> FloatDType:
@@ -558,13 +564,16 @@ def nonfinite_error(
     column: int,
     feature_names: _ColumnNames | None = None,
     estimator_name: str = _ESTIMATOR,
+    *,
+    first_row: int = 0,
 ) -> ValueError:
     """The exception for a NaN, an infinity or a number too large for the computing precision.
 
     `X` is what `as_rows` returned, and `row`, `column` the place of the first such value in it.
+    `first_row` is the number of its first row where it is a piece of the data.
     """
     value = X[row, column]
-    where = f"First at row {row}, {_column_label(column, feature_names)}"
+    where = f"First at row {first_row + row}, {_column_label(column, feature_names)}"
     if value != value:
         return ValueError(
             f"Input X contains NaN. {where}. {estimator_name} does not accept missing values"
@@ -658,7 +667,7 @@ def _check_two_dimensional(array: AnyArray, X: Any, estimator_name: str) -> None
     )
 
 
-def _check_shape_of_rows(shape: tuple[int, int], min_rows: int, estimator_name: str) -> None:
+def check_shape_of_rows(shape: tuple[int, int], min_rows: int, estimator_name: str) -> None:
     if shape[0] < min_rows:
         raise ValueError(
             f"Found array with {shape[0]} sample(s) (shape={shape}) while a minimum of {min_rows}"
@@ -1004,10 +1013,14 @@ def moderate(weights: Doubles | None) -> Doubles | None:
     """
     if weights is None:
         return None
-    exponent = int(np.frexp(weights.max())[1])
-    if abs(exponent) <= _MODERATE_EXPONENT:
-        return weights
-    return np.ldexp(weights, -exponent)
+    exponent = moderate_exponent(float(weights.max()))
+    return np.ldexp(weights, exponent) if exponent else weights
+
+
+def moderate_exponent(largest: float) -> int:
+    """The power of two of `moderate`, 0 where none is needed, for weights of up to `largest`."""
+    exponent = int(np.frexp(largest)[1])
+    return 0 if abs(exponent) <= _MODERATE_EXPONENT else -exponent
 
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -1065,19 +1078,24 @@ def check_sample_weight(
             f"sample_weight must not be negative, but sample_weight[{first}] is {weights[first]}. "
             "A weight of 0 leaves a row out."
         )
-    if not allow_zero and not np.any(weights):
+    with np.errstate(over="ignore"):
+        total = float(weights.sum())
+    check_total_weight(total, float(weights.max(initial=0.0)), allow_zero=allow_zero)
+    return weights
+
+
+def check_total_weight(total: float, largest: float, *, allow_zero: bool = False) -> None:
+    """Refuse sample weights that are all zero, or whose sum is infinite."""
+    if not allow_zero and not largest > 0:
         raise ValueError(
             "Sample weights must contain at least one non-zero number: sample_weight is all zero,"
             " which leaves no row to fit."
         )
-    with np.errstate(over="ignore"):
-        total = weights.sum()
     if not np.isfinite(total):
         raise ValueError(
             "The sum of sample_weight is too large for float64 (the largest weight is"
-            f" {weights.max()}). Divide all weights by a constant: only their proportions matter."
+            f" {largest}). Divide all weights by a constant: only their proportions matter."
         )
-    return weights
 
 
 def check_initial(

@@ -5,21 +5,29 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from . import _em, _passes, _persistence, _progress, _runtime, _sklearn, _validation
-from ._acceleration import Squarem
+from . import (
+    _em,
+    _fitting,
+    _passes,
+    _persistence,
+    _runtime,
+    _sklearn,
+    _streamed,
+    _validation,
+    sources,
+)
 from ._build_config import VERSION
 from ._covariance import FAMILIES, CollapsedComponent
-from ._initialization import DistinctStarts, initial_parameters
+from ._data import Data, LocalData
+from ._initialization import sample_rows
 from ._kept import MOST_KEPT, KeptScorer
 from ._layouts import LAYOUTS, CovarianceType, covariance_shape
-from ._parameters import MixtureParameters, constrained, factorised, maximize
-from ._recovery import Recovery
+from ._parameters import MixtureParameters
 from ._rows import DOUBLE, Rows, Scan
 from ._statistics import SufficientStatistics
 from ._typing import (
@@ -37,6 +45,7 @@ from ._typing import (
     RandomState,
     StrPath,
 )
+from .sources import RowsLike, RowSource
 
 Output = TypeVar("Output", bound=Floats)
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -250,7 +259,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+    def fit(self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to rows.
 
         Parameters
@@ -283,7 +292,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     @_validation.says_memory_error
     def fit_predict(
-        self, X: ArrayLike, y: object = None, sample_weight: ArrayLike | None = None
+        self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Indices:
         """`fit` and then `predict` the same rows.
 
@@ -296,34 +305,47 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         -------
         ndarray of int, shape (n,)
         """
-        rows = self._fit(X, sample_weight)
-        labels = np.empty(rows.n_samples, dtype=np.intp)
-        _passes.evaluate(self._parameters(), rows, labels=labels, spare=False)
+        data = self._fit(X, sample_weight)
+        if not isinstance(data, LocalData):
+            return self.predict(X)
+        labels = np.empty(data.n_samples, dtype=np.intp)
+        _passes.evaluate(self._parameters(), data.rows, labels=labels, spare=False)
         return labels
 
     @_validation.says_memory_error
-    def _fit(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Rows:
+    def _fit(self, X: RowsLike, sample_weight: ArrayLike | None) -> Data:
         """Fit, assign the fitted attributes, and return the checked rows."""
         _validation.check_parameters(self.get_params(), type(self).__name__)
-        X, names = _validation.as_rows(X, estimator_name=type(self).__name__, min_rows=2)
-        sample_weight = _validation.check_sample_weight(sample_weight, len(X))
-        sample_weight = _validation.moderate(sample_weight)
-        n_used = len(X) if sample_weight is None else int(np.count_nonzero(sample_weight))
-        _validation.check_enough_rows(n_used, self.n_components)
-        rows = self._rows(X, sample_weight)
-        scan = rows.scan()
-        self._check_finite(X, scan.bad, names)
+        data, names = self._training_data(X, sample_weight)
+        _validation.check_enough_rows(data.n_used, self.n_components)
+        scan = data.scan()
+        given = _validation.check_initial(
+            self.weights_init,
+            self.means_init,
+            self.precisions_init,
+            self.n_components,
+            data.n_features,
+            self.covariance_type,
+        )
+        continues = self._continues()
         try:
-            result = self._best_run(rows, scan, rows.total_weight / n_used)
+            result = _fitting.best_run(
+                data,
+                scan,
+                self,
+                given=given,
+                continued=self._continued_parameters(data.n_features) if continues else None,
+                previous_lower_bound=self.lower_bound_ if continues else -np.inf,
+            )
         except CollapsedComponent as collapsed:
-            raise self._ill_defined(collapsed, names, rows.dtype) from None
+            raise self._ill_defined(collapsed, names, data.dtype) from None
         if result is None:
             raise ValueError(
                 "The log-likelihood of every start became NaN or infinite. Scale the input data: "
                 "squares of its values overflow or vanish in double precision."
             )
         self._warn(result, scan, names)
-        state = _state(result.parameters, rows.dtype)
+        state = _state(result.parameters, data.dtype)
         state["converged_"] = result.converged
         state["n_iter_"] = result.n_iter
         state["lower_bound_"] = result.lower_bound
@@ -332,105 +354,35 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         if names is not None:
             state["feature_names_in_"] = names
         self._assign(state)
-        return rows
+        return data
 
-    def _best_run(
-        self, rows: Rows, scan: Scan, row_weight: float
-    ) -> _em.EMResult[MixtureParameters] | None:
-        """The best EM run over all starts; None when none has a usable lower bound."""
-        given = _validation.check_initial(
-            self.weights_init,
-            self.means_init,
-            self.precisions_init,
-            self.n_components,
-            rows.n_features,
-            self.covariance_type,
+    def _training_data(
+        self, X: RowsLike, sample_weight: ArrayLike | None
+    ) -> tuple[Data, Names | None]:
+        """The rows to fit, checked and all finite, and the names of their columns."""
+        source = None if type(X) is np.ndarray else sources.as_source(X)
+        if source is not None:
+            return self._streamed_data(source, sample_weight)
+        array, names = _validation.as_rows(X, estimator_name=type(self).__name__, min_rows=2)
+        sample_weight = _validation.check_sample_weight(sample_weight, len(array))
+        rows = self._rows(array, _validation.moderate(sample_weight))
+        self._check_finite(array, rows.scan().bad, names)
+        return LocalData(rows), names
+
+    def _streamed_data(
+        self, source: RowSource, sample_weight: ArrayLike | None
+    ) -> tuple[Data, Names | None]:
+        """The rows of a source to fit."""
+        name = type(self).__name__
+        rows, names = _streamed.read(
+            source,
+            sample_weight,
+            estimator_name=name,
+            n_threads=self.n_threads,
+            sample_rows=sample_rows(self.n_components),
         )
-        continued = self._continues()
-        # Without iterations nothing tells one start from another.
-        n_init = 1 if continued or self.max_iter == 0 else self.n_init
-        random_state = _validation.check_random_state(self.random_state)
-        report = _progress.reporter(self.verbose, self.verbose_interval, n_init, self.max_iter)
-
-        def start(recovery: Recovery | None) -> MixtureParameters:
-            if continued:
-                return self._continued_parameters(rows.n_features)
-            return initial_parameters(
-                rows,
-                self.n_components,
-                self.covariance_type,
-                init_params=self.init_params,
-                reg_covar=self.reg_covar,
-                variance_floor=self.variance_floor,
-                random_state=random_state,
-                scan=scan,
-                weights=given[0],
-                means=given[1],
-                precisions=given[2],
-                finish=factorised if recovery is None else recovery.mended,
-            )
-
-        def runs() -> Iterator[_em.EMResult[MixtureParameters]]:
-            starts = DistinctStarts(scan)
-            for init in range(n_init):
-                if report is not None:
-                    report.start(init)
-                recovery = self._recovery(row_weight)
-                parameters = start(recovery)
-                if n_init > 1 and starts.repeats(parameters):
-                    if report is not None:
-                        report.repeated()
-                    continue
-                result = _em.run(
-                    lambda parameters: _passes.accumulate(parameters, rows, self.reg_covar),
-                    self._maximize if recovery is None else recovery.maximize,
-                    parameters,
-                    tol=self.tol,
-                    max_iter=self.max_iter,
-                    previous_lower_bound=self.lower_bound_ if continued else -np.inf,
-                    recover=recovery,
-                    accelerate=self._accelerator(scan),
-                    on_iteration=None if report is None else report.iteration,
-                )
-                if report is not None:
-                    report.end(result.lower_bound, result.converged)
-                yield result if recovery is None else replace(result, collapses=recovery.collapses)
-
-        try:
-            # Extreme data overflow and underflow on the way to a result or a clear error; NumPy's
-            # own reports about it would only add noise.
-            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
-                return _em.best_of(runs())
-        finally:
-            if report is not None:
-                report.close()
-
-    def _maximize(
-        self, statistics: SufficientStatistics, previous: MixtureParameters
-    ) -> MixtureParameters:
-        """The M-step."""
-        return maximize(statistics, self.reg_covar, previous, self.variance_floor)
-
-    def _recovery(self, row_weight: float) -> Recovery | None:
-        """What one run does about components that collapse; None to raise."""
-        if self.on_collapse == "raise":
-            return None
-        return Recovery(
-            self.on_collapse,
-            self.n_components,
-            reg_covar=self.reg_covar,
-            variance_floor=self.variance_floor,
-            row_weight=row_weight,
-        )
-
-    def _accelerator(self, scan: Scan) -> Squarem | None:
-        """What shortens one run, if anything."""
-        if self.acceleration is None:
-            return None
-        if not self.variance_floor > 0:
-            return Squarem()
-        least = self.variance_floor * scan.variance
-        return Squarem(lambda parameters: constrained(parameters, least))
+        _validation.check_shape_of_rows((rows.n_samples, rows.n_features), 2, name)
+        return LocalData(rows), names
 
     def _continues(self) -> bool:
         """Whether a fit goes on from the result of the last."""
@@ -494,7 +446,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     @_validation.says_memory_error
     def accumulate(
-        self, X: ArrayLike, sample_weight: ArrayLike | None = None
+        self, X: RowsLike, sample_weight: ArrayLike | None = None
     ) -> SufficientStatistics:
         """One E-step under the fitted parameters: the sums that an M-step needs.
 
@@ -524,8 +476,12 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         True
         """
         parameters = self._parameters()
-        X, rows = self._read(X, parameters.n_features, sample_weight, piece=True)
-        self._check_scored(X, rows.first_nonfinite())
+        source = None if type(X) is np.ndarray else sources.as_source(X)
+        if source is not None:
+            rows = self._read_source(source, parameters.n_features, sample_weight, piece=True)
+        else:
+            X, rows = self._read(X, parameters.n_features, sample_weight, piece=True)
+            self._check_scored(X, rows.first_nonfinite())
         with np.errstate(all="ignore"):
             return _passes.accumulate(parameters, rows, self.reg_covar)
 
@@ -561,11 +517,11 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         names = getattr(self, "feature_names_in_", None)
         dtype = self.means_.dtype
         n_iter = getattr(self, "n_iter_", 0) + 1
-        recovery = self._recovery(statistics.total_weight / max(statistics.n_rows, 1))
+        recovery = _fitting.recovery(self, statistics.total_weight / max(statistics.n_rows, 1))
         try:
             with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
                 if recovery is None:
-                    parameters = self._maximize(statistics, previous)
+                    parameters = _fitting.maximizer(self)(statistics, previous)
                 else:
                     parameters = recovery(statistics, previous, n_iter)
         except CollapsedComponent as collapsed:
@@ -589,10 +545,10 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     # -- scoring ---------------------------------------------------------------------------------
 
     @overload
-    def score_samples(self, X: ArrayLike, out: None = None) -> Floats: ...
+    def score_samples(self, X: RowsLike, out: None = None) -> Floats: ...
     @overload
-    def score_samples(self, X: ArrayLike, out: Output) -> Output: ...
-    def score_samples(self, X: ArrayLike, out: Floats | None = None) -> Floats:
+    def score_samples(self, X: RowsLike, out: Output) -> Output: ...
+    def score_samples(self, X: RowsLike, out: Floats | None = None) -> Floats:
         """Log-density of each row, in nats.
 
         Parameters
@@ -605,14 +561,9 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         -------
         ndarray of shape (n,)
         """
-        scorer = self._scorer()
-        X, rows = self._read(X, scorer.n_features)
-        spare = out is not None
-        out = _output(out, (rows.n_samples,), rows.dtype, X)
-        self._check_scored(X, scorer.evaluate(rows, log_density=out, spare=spare))
-        return out
+        return self._scored(X, "log_density", out)
 
-    def predict(self, X: ArrayLike, out: Indices | None = None) -> Indices:
+    def predict(self, X: RowsLike, out: Indices | None = None) -> Indices:
         """The most probable component of each row.
 
         Parameters
@@ -625,18 +576,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         -------
         ndarray of int, shape (n,)
         """
-        scorer = self._scorer()
-        X, rows = self._read(X, scorer.n_features)
-        spare = out is not None
-        out = _output(out, (rows.n_samples,), _LABEL, X)
-        self._check_scored(X, scorer.evaluate(rows, labels=out, spare=spare))
-        return out
+        return self._scored(X, "labels", out)
 
     @overload
-    def predict_proba(self, X: ArrayLike, out: None = None) -> Floats: ...
+    def predict_proba(self, X: RowsLike, out: None = None) -> Floats: ...
     @overload
-    def predict_proba(self, X: ArrayLike, out: Output) -> Output: ...
-    def predict_proba(self, X: ArrayLike, out: Floats | None = None) -> Floats:
+    def predict_proba(self, X: RowsLike, out: Output) -> Output: ...
+    def predict_proba(self, X: RowsLike, out: Floats | None = None) -> Floats:
         """Responsibilities: the probability of each component given each row.
 
         Parameters
@@ -650,14 +596,38 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         ndarray of shape (n, K)
             Rows sum to one.
         """
+        return self._scored(X, "responsibilities", out)
+
+    def _scored(self, X: RowsLike, field: str, out: AnyArray | None) -> AnyArray:
+        """What `Scorer.evaluate` calls `field`, for each row."""
         scorer = self._scorer()
+        if type(X) is not np.ndarray and (source := sources.as_source(X)) is not None:
+            return self._scored_source(source, scorer, field, out)
         X, rows = self._read(X, scorer.n_features)
         spare = out is not None
-        out = _output(out, (rows.n_samples, scorer.n_components), rows.dtype, X)
-        self._check_scored(X, scorer.evaluate(rows, responsibilities=out, spare=spare))
+        shape, dtype = _form(field, rows, scorer)
+        out = _output(out, shape, dtype, X)
+        self._check_scored(X, scorer.evaluate(rows, **{field: out}, spare=spare))
         return out
 
-    def score(self, X: ArrayLike, y: object = None) -> float:
+    def _scored_source(
+        self, source: RowSource, scorer: _passes.Scorer, field: str, out: AnyArray | None
+    ) -> AnyArray:
+        """`_scored` for rows that are read a chunk at a time: once, or twice to fill `out`."""
+        if out is not None:
+            rows = self._read_source(source, scorer.n_features)
+            _validation.check_out(out, *_form(field, rows, scorer), rows.X)
+            scorer.evaluate(rows, **{field: out}, spare=False)
+            return out
+        parts = _streamed.Joined(source.n_rows)
+        for first, X in self._chunks(source, scorer.n_features):
+            rows = self._rows(X)
+            part = np.empty(*_form(field, rows, scorer))
+            self._check_scored(X, scorer.evaluate(rows, **{field: part}, spare=False), first)
+            parts.append(part)
+        return parts.array()
+
+    def score(self, X: RowsLike, y: object = None) -> float:
         """Mean log-density of the rows, in nats.
 
         Parameters
@@ -672,14 +642,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         total, n = self._log_likelihood(X)
         return total / n
 
-    def aic(self, X: ArrayLike) -> float:
+    def aic(self, X: RowsLike) -> float:
         """Akaike's information criterion, ``-2 log L + 2 p``: lower is better.
 
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the rows.
         """
         return -2 * self._log_likelihood(X)[0] + 2 * self.n_parameters()
 
-    def bic(self, X: ArrayLike) -> float:
+    def bic(self, X: RowsLike) -> float:
         """Bayesian information criterion, ``-2 log L + p log n``: lower is better.
 
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the n rows.
@@ -687,7 +657,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         total, n = self._log_likelihood(X)
         return -2 * total + self.n_parameters() * math.log(n)
 
-    def icl(self, X: ArrayLike) -> float:
+    def icl(self, X: RowsLike) -> float:
         """Integrated completed likelihood criterion: lower is better.
 
         ``bic(X) - 2 sum_i log max_k r_ik`` with ``r_ik`` the responsibilities: the BIC of the rows
@@ -708,32 +678,35 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     _n_parameters = n_parameters  # the name scikit-learn's class has
 
     @_validation.says_memory_error
-    def _log_likelihood(self, X: ArrayLike, completed: bool = False) -> tuple[float, int]:
+    def _log_likelihood(self, X: RowsLike, completed: bool = False) -> tuple[float, int]:
         """Log-likelihood of the rows and their number, in blocks of bounded size.
 
         With `completed`, that of the rows and their most probable labels together.
         """
         scorer = self._scorer()
-        X, rows = self._read(X, scorer.n_features)
-        size = _BLOCK_VALUES // scorer.n_components if completed else _BLOCK_VALUES
-        size = max(size, 1)
-        sums = []
-        for start in range(0, len(X), size):
-            block = rows if len(X) <= size else self._rows(X[start : start + size])
-            density = np.empty(block.n_samples, dtype=block.dtype)
-            proba = None
-            if completed:
-                proba = np.empty((block.n_samples, scorer.n_components), dtype=block.dtype)
-            bad = scorer.evaluate(block, log_density=density, responsibilities=proba, spare=False)
-            self._check_scored(X, bad, start)
-            with np.errstate(over="ignore"):
-                sums.append(float(density.sum(dtype=np.float64)))
-            if proba is not None:
-                sums.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
+        size = max(1, _BLOCK_VALUES // scorer.n_components if completed else _BLOCK_VALUES)
+        sums: list[float] = []
+        n = 0
+        for first, rows in self._chunks(X, scorer.n_features):
+            n = first + len(rows)
+            for start in range(0, len(rows), size):
+                block = self._rows(rows[start : start + size])
+                density = np.empty(block.n_samples, dtype=block.dtype)
+                proba = None
+                if completed:
+                    proba = np.empty((block.n_samples, scorer.n_components), dtype=block.dtype)
+                bad = scorer.evaluate(
+                    block, log_density=density, responsibilities=proba, spare=False
+                )
+                self._check_scored(rows[start:], bad, first + start)
+                with np.errstate(over="ignore"):
+                    sums.append(float(density.sum(dtype=np.float64)))
+                if proba is not None:
+                    sums.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
         try:
-            return math.fsum(sums), len(X)
+            return math.fsum(sums), n
         except OverflowError:  # of finite sums: the total is beyond the range of doubles
-            return -math.inf, len(X)
+            return -math.inf, n
 
     # -- sampling --------------------------------------------------------------------------------
 
@@ -889,7 +862,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
     def _read(
         self,
-        X: ArrayLike,
+        X: Any,
         n_features: int,
         sample_weight: ArrayLike | None = None,
         piece: bool = False,
@@ -912,16 +885,61 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             )
         return X, self._rows(X, sample_weight)
 
+    def _chunks(self, X: RowsLike, n_features: int) -> Iterator[tuple[int, AnyArray]]:
+        """New rows in the pieces in which they come, an array in one: (first row, rows)."""
+        source = None if type(X) is np.ndarray else sources.as_source(X)
+        if source is None:
+            yield 0, self._read(X, n_features)[0]
+            return
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None:
+            source = source.columns_named(list(names))
+        first = 0
+        for piece in _streamed.pieces(source, type(self).__name__):
+            if first == 0:
+                self._check_columns(piece.X.shape[1], n_features, piece.names)
+            yield first, piece.X
+            first += len(piece.X)
+        if first == 0:
+            raise _streamed.no_rows(source)
+
+    def _read_source(
+        self, source: RowSource, n_features: int, sample_weight: ArrayLike | None = None,
+        piece: bool = False,
+    ) -> Rows:  # fmt: skip
+        """The rows of a source, checked against the fitted model and all finite."""
+        names = getattr(self, "feature_names_in_", None)
+        if names is not None:
+            source = source.columns_named(list(names))
+        rows, given = _streamed.read(
+            source,
+            sample_weight,
+            estimator_name=type(self).__name__,
+            n_threads=self.n_threads,
+            piece=piece,
+        )
+        self._check_columns(rows.n_features, n_features, given)
+        return rows
+
+    def _check_columns(self, given: int, n_features: int, given_names: Names | None) -> None:
+        """Compare the columns of a source with those that the model was fitted to."""
+        name = type(self).__name__
+        names = getattr(self, "feature_names_in_", None)
+        _validation.check_feature_names(names, given_names, name)
+        _validation.check_n_features(given, n_features, name)
+
     def _check_scored(self, X: AnyArray, bad: tuple[int, int] | None, first: int = 0) -> None:
-        """Raise for a value that is not finite, found in the rows from `first` on."""
+        """Raise for a value that is not finite; `first` is the number of the first row of X."""
         if bad is not None:
             names = getattr(self, "feature_names_in_", None)
-            self._check_finite(X, (first + bad[0], bad[1]), names)
+            self._check_finite(X, bad, names, first)
 
-    def _check_finite(self, X: AnyArray, bad: tuple[int, int] | None, names: Names | None) -> None:
+    def _check_finite(
+        self, X: AnyArray, bad: tuple[int, int] | None, names: Names | None, first: int = 0
+    ) -> None:
         """Raise for the first value that is not finite, if a pass found one."""
         if bad is not None:
-            raise _validation.nonfinite_error(X, *bad, names, type(self).__name__)
+            raise _validation.nonfinite_error(X, *bad, names, type(self).__name__, first_row=first)
 
     def _scored_arrays(self) -> tuple[Floats, Floats, Floats]:
         """The public attributes that decide what a row scores."""
@@ -1050,6 +1068,15 @@ def _state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:
     }
     state["n_features_in_"] = parameters.n_features
     return state
+
+
+def _form(field: str, rows: Rows, scorer: _passes.Scorer) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Shape and dtype of what `Scorer.evaluate` calls `field`."""
+    if field == "labels":
+        return (rows.n_samples,), _LABEL
+    if field == "responsibilities":
+        return (rows.n_samples, scorer.n_components), rows.dtype
+    return (rows.n_samples,), rows.dtype
 
 
 def _output(

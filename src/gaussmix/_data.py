@@ -1,0 +1,133 @@
+"""What a fit asks of rows, wherever they are: passes over all of them, and a few to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from . import _passes
+from ._layouts import CovarianceType
+from ._parameters import MixtureParameters
+from ._rows import Rows, Scan
+from ._statistics import SufficientStatistics
+from ._typing import Doubles, FloatDType, Generator, Indices
+
+
+class Data(Protocol):
+    """All rows of a fit, with their weights.
+
+    Attributes
+    ----------
+    n_samples, n_features : int
+    n_used : int
+        Rows of positive weight.
+    dtype : dtype
+        float32 when all rows are, else float64.
+    weighted : bool
+    total_weight : float
+    on_rows : callable, optional
+        ``on_rows(done, total)`` is called while a long pass is under way.
+    """
+
+    on_rows: Callable[[int, int], None] | None
+
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def n_features(self) -> int: ...
+    @property
+    def n_used(self) -> int: ...
+    @property
+    def dtype(self) -> FloatDType: ...
+    @property
+    def weighted(self) -> bool: ...
+    @property
+    def total_weight(self) -> float: ...
+
+    def scan(self) -> Scan:
+        """Where the columns lie, and the first value that is not finite."""
+        ...
+
+    def in_memory(self) -> Rows:
+        """All rows as an array. Asked for when they are few."""
+        ...
+
+    def take(self, indices: Indices) -> Rows:
+        """Some rows, in the order of their indices."""
+        ...
+
+    def thinned(self, most: int) -> Rows:
+        """At most so many of the rows of positive weight, spread over all, see `_thinning`."""
+        ...
+
+    def rows_to_draw(self, most: int) -> Rows:
+        """Weighted rows to draw a few from: all, or `thinned` where they are not here."""
+        ...
+
+    def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
+        """The E-step, see `_passes.accumulate`."""
+        ...
+
+    def accumulate_nearest(
+        self, centres: Doubles, covariance_type: CovarianceType
+    ) -> SufficientStatistics:
+        """Statistics when every row belongs wholly to the nearest centre."""
+        ...
+
+    def accumulate_random(
+        self, random_state: Generator, n_components: int, covariance_type: CovarianceType
+    ) -> SufficientStatistics:
+        """Statistics under uniform random responsibilities."""
+        ...
+
+
+class LocalData:
+    """Rows that this process reads, from memory or anew in every pass; see `Data`.
+
+    Parameters
+    ----------
+    rows : Rows
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        self.rows = rows
+        self.n_samples = rows.n_samples
+        self.n_features = rows.n_features
+        self.n_used = rows.n_used
+        self.dtype = rows.dtype
+        self.weighted = rows.weighted
+        self.total_weight = rows.total_weight
+        self.scan = rows.scan
+        self.in_memory = rows.in_memory
+        self.take = rows.take
+        self.thinned = rows.thinned
+
+    @property
+    def on_rows(self) -> Callable[[int, int], None] | None:
+        return self.rows.on_rows
+
+    @on_rows.setter
+    def on_rows(self, call: Callable[[int, int], None] | None) -> None:
+        self.rows.on_rows = call
+
+    def rows_to_draw(self, most: int) -> Rows:
+        return self.thinned(most) if self.rows.streamed else self.rows
+
+    def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
+        return _passes.accumulate(parameters, self.rows, reg_covar)
+
+    def accumulate_nearest(
+        self, centres: Doubles, covariance_type: CovarianceType
+    ) -> SufficientStatistics:
+        return _passes.accumulate_nearest(self.rows, centres, covariance_type)
+
+    def accumulate_random(
+        self, random_state: Generator, n_components: int, covariance_type: CovarianceType
+    ) -> SufficientStatistics:
+        def block(start: int, stop: int) -> Doubles:
+            """Responsibilities of these rows; they are asked for in order, each once."""
+            responsibilities = random_state.uniform(size=(stop - start, n_components))
+            responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+            return responsibilities
+
+        return _passes.accumulate_responsibilities(self.rows, block, n_components, covariance_type)

@@ -1,0 +1,156 @@
+"""A fit: EM from one or several starts, over rows wherever they are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from . import _em, _progress, _runtime, _validation
+from ._acceleration import Squarem
+from ._data import Data
+from ._initialization import DistinctStarts, initial_parameters
+from ._layouts import CovarianceType
+from ._parameters import MixtureParameters, constrained, factorised, maximize
+from ._recovery import Recovery
+from ._rows import Scan
+from ._statistics import SufficientStatistics
+from ._typing import Acceleration, Doubles, InitParams, OnCollapse, RandomState
+
+
+class Settings(Protocol):
+    """The constructor parameters that a fit follows."""
+
+    n_components: int
+    covariance_type: CovarianceType
+    tol: float
+    reg_covar: float
+    max_iter: int
+    n_init: int
+    init_params: InitParams
+    random_state: RandomState
+    verbose: int
+    verbose_interval: int
+    n_threads: int | None
+    acceleration: Acceleration | None
+    variance_floor: float
+    on_collapse: OnCollapse
+
+
+def recovery(settings: Settings, row_weight: float) -> Recovery | None:
+    """What one run does about components that collapse; None to raise."""
+    if settings.on_collapse == "raise":
+        return None
+    return Recovery(
+        settings.on_collapse,
+        settings.n_components,
+        reg_covar=settings.reg_covar,
+        variance_floor=settings.variance_floor,
+        row_weight=row_weight,
+    )
+
+
+def maximizer(
+    settings: Settings,
+) -> Callable[[SufficientStatistics, MixtureParameters], MixtureParameters]:
+    """The M-step that raises where a component collapses."""
+
+    def m_step(statistics: SufficientStatistics, previous: MixtureParameters) -> MixtureParameters:
+        return maximize(statistics, settings.reg_covar, previous, settings.variance_floor)
+
+    return m_step
+
+
+def best_run(
+    data: Data,
+    scan: Scan,
+    settings: Settings,
+    *,
+    given: tuple[Doubles | None, Doubles | None, Doubles | None] = (None, None, None),
+    continued: MixtureParameters | None = None,
+    previous_lower_bound: float = -np.inf,
+) -> _em.EMResult[MixtureParameters] | None:
+    """The best EM run over all starts; None when none has a usable lower bound.
+
+    Parameters
+    ----------
+    data : Data
+    scan : Scan
+        Of the data.
+    settings : Settings
+    given : tuple
+        Weights, means and precisions to start from, each or None.
+    continued : MixtureParameters, optional
+        The result of an earlier fit, to start from instead, with its last lower bound,
+        `previous_lower_bound`.
+    """
+    # Without iterations nothing tells one start from another.
+    n_init = 1 if continued is not None or settings.max_iter == 0 else settings.n_init
+    random_state = _validation.check_random_state(settings.random_state)
+    report = _progress.reporter(
+        settings.verbose, settings.verbose_interval, n_init, settings.max_iter
+    )
+    data.on_rows = None if report is None else report.rows
+
+    def start(recovery: Recovery | None) -> MixtureParameters:
+        return initial_parameters(
+            data,
+            settings.n_components,
+            settings.covariance_type,
+            init_params=settings.init_params,
+            reg_covar=settings.reg_covar,
+            variance_floor=settings.variance_floor,
+            random_state=random_state,
+            scan=scan,
+            weights=given[0],
+            means=given[1],
+            precisions=given[2],
+            finish=factorised if recovery is None else recovery.mended,
+        )
+
+    def runs() -> Iterator[_em.EMResult[MixtureParameters]]:
+        starts = DistinctStarts(scan)
+        for init in range(n_init):
+            if report is not None:
+                report.start(init)
+            recover = recovery(settings, data.total_weight / data.n_used)
+            parameters = start(recover) if continued is None else continued
+            if n_init > 1 and starts.repeats(parameters):
+                if report is not None:
+                    report.repeated()
+                continue
+            result = _em.run(
+                lambda parameters: data.accumulate(parameters, settings.reg_covar),
+                maximizer(settings) if recover is None else recover.maximize,
+                parameters,
+                tol=settings.tol,
+                max_iter=settings.max_iter,
+                previous_lower_bound=previous_lower_bound,
+                recover=recover,
+                accelerate=_accelerator(settings, scan),
+                on_iteration=None if report is None else report.iteration,
+            )
+            if report is not None:
+                report.end(result.lower_bound, result.converged)
+            yield result if recover is None else replace(result, collapses=recover.collapses)
+
+    try:
+        # Extreme data overflow and underflow on the way to a result or a clear error; NumPy's
+        # own reports about it would only add noise.
+        with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
+            return _em.best_of(runs())
+    finally:
+        if report is not None:
+            report.close()
+
+
+def _accelerator(settings: Settings, scan: Scan) -> Squarem | None:
+    """What shortens one run, if anything."""
+    if settings.acceleration is None:
+        return None
+    if not settings.variance_floor > 0:
+        return Squarem()
+    least = settings.variance_floor * scan.variance
+    return Squarem(lambda parameters: constrained(parameters, least))

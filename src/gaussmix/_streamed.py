@@ -1,0 +1,447 @@
+"""Rows that come in pieces and are read anew in every pass.
+
+A first pass counts and checks them and keeps a sample; when all fit in the memory allowed, that is
+the last one. Later passes see the rows in the same blocks of whole chunks as those of an array, so
+the sums of a fit have the same bits, however the rows were cut.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+
+from . import _validation
+from ._rows import CENTRE_ROWS, DOUBLE, SCAN_ROWS, SINGLE, Rows
+from ._thinning import Reservoir
+from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
+from .sources import RowSource
+
+# Blocks that are filled, waiting or computed with at a time.
+BLOCKS = 3
+
+# Chunks that are read before they are asked for, where no block is filled with them.
+PIECES_AHEAD = 2
+
+# The part of the memory allowed that one block takes. Two parts more are left for what a source
+# needs to decode its chunks.
+BLOCK_SHARE = 1 / 8
+
+# The part of it within which rows are kept as an array. To join the pieces takes it twice.
+KEPT_SHARE = 1 / 2
+
+
+class Piece(NamedTuple):
+    """Rows as the source gave them, checked but for values that are not finite."""
+
+    X: AnyArray
+    weight: Doubles | None
+    names: Names | None
+
+
+class _Survey(NamedTuple):
+    """What the first pass learns."""
+
+    n_samples: int
+    n_features: int
+    dtype: FloatDType
+    names: Names | None
+    weighted: bool
+    n_used: int
+    total_weight: float
+    weight_range: tuple[float, float]
+    sample: Reservoir
+    kept: list[Piece] | None  # all rows, if they are few
+
+
+def read(
+    source: RowSource,
+    sample_weight: object = None,
+    *,
+    estimator_name: str,
+    n_threads: int | None = None,
+    sample_rows: int = CENTRE_ROWS,
+    piece: bool = False,
+) -> tuple[Rows, Names | None]:
+    """The rows of a source after the first pass over them, and the names of their columns.
+
+    Parameters
+    ----------
+    source : RowSource
+    sample_weight : None, number or array-like of shape (n,)
+        For all rows; where the source has weights of its own, None.
+    estimator_name : str
+        The class that messages speak of.
+    n_threads : int or None
+    sample_rows : int
+        How many rows the first pass keeps as a sample, see `_thinning`.
+    piece : bool, default=False
+        Whether the source may be without rows, or without weight.
+    """
+    survey = _survey(source, estimator_name, max(sample_rows, CENTRE_ROWS))
+    if survey.n_samples == 0 and not piece:
+        raise no_rows(source)
+    weights = None
+    if sample_weight is not None:
+        if survey.weighted:
+            raise ValueError(
+                f"sample_weight was given, but {source} has weights of its own. Leave one of "
+                "them out."
+            )
+        weights = _validation.moderate(
+            _validation.check_sample_weight(sample_weight, survey.n_samples, allow_zero=piece)
+        )
+    elif survey.weighted:
+        _validation.check_total_weight(
+            survey.total_weight, survey.weight_range[1], allow_zero=piece
+        )
+    if survey.kept is not None:
+        X = _joined([piece.X for piece in survey.kept], survey.n_features)
+        if survey.weighted:
+            given = [piece.weight for piece in survey.kept if piece.weight is not None]
+            weights = _validation.moderate(np.concatenate(given))
+        return Rows(X, weights, n_threads=n_threads), survey.names
+    return StreamedRows(source, survey, weights, n_threads, estimator_name), survey.names
+
+
+def no_rows(source: RowSource) -> ValueError:
+    """The exception for a source that gives no row."""
+    return ValueError(f"{source} has no rows. At least one is needed.")
+
+
+def _joined(pieces: list[AnyArray], n_features: int) -> AnyArray:
+    """One array of all pieces; a single one as it is, whatever its layout."""
+    if len(pieces) == 1:
+        return pieces[0]
+    return np.concatenate(pieces) if pieces else np.empty((0, n_features))
+
+
+class StreamedRows(Rows):
+    """Rows of a source, as the kernels read them; what `Rows` does, without an array of them."""
+
+    streamed = True
+
+    def __init__(
+        self,
+        source: RowSource,
+        survey: _Survey,
+        sample_weight: Doubles | None,
+        n_threads: int | None,
+        estimator_name: str,
+    ) -> None:
+        super().__init__(
+            np.empty((0, survey.n_features), survey.dtype), sample_weight, n_threads=n_threads
+        )
+        self.n_samples = survey.n_samples
+        self.weighted = survey.weighted or sample_weight is not None
+        self.in_place = False
+        self._source = source
+        self._survey = survey
+        self._estimator_name = estimator_name
+        least, most = survey.weight_range
+        self._exponent = _validation.moderate_exponent(most) if survey.weighted else 0
+        if survey.weighted:
+            self.weight_range = tuple(np.ldexp((least, most), self._exponent).tolist())
+
+    @property
+    def n_used(self) -> int:
+        return self._survey.n_used if self.sample_weight is None else super().n_used
+
+    @property
+    def total_weight(self) -> float:
+        if self.sample_weight is not None:
+            return super().total_weight
+        return float(np.ldexp(self._survey.total_weight, self._exponent))
+
+    def first_nonfinite(self) -> tuple[int, int] | None:
+        return None  # the first pass would have ended with an error
+
+    def in_memory(self) -> Rows:
+        return self.take(np.arange(self.n_samples))
+
+    def take(self, indices: Indices) -> Rows:
+        order = np.argsort(indices, kind="stable")
+        wanted = np.asarray(indices)[order]
+        X = np.empty((len(wanted), self.n_features), self.dtype)
+        weights = np.empty(len(wanted)) if self.weighted else None
+        for first, block, weight in self.blocks(SCAN_ROWS):
+            start, stop = np.searchsorted(wanted, (first, first + len(block)))
+            X[order[start:stop]] = block[wanted[start:stop] - first]
+            if weights is not None and weight is not None:
+                weights[order[start:stop]] = weight[wanted[start:stop] - first]
+        return Rows(X, weights, n_threads=self._n_threads)
+
+    def thinned(self, most: int) -> Rows:
+        # A weight of zero in the array of weights was not known to the first pass.
+        sample = self._survey.sample
+        if most > sample.most or self.sample_weight is not None:
+            sample = Reservoir(most)
+            for _first, block, weight in self.blocks(SCAN_ROWS):
+                sample.add(block, weight)
+        X, weights = sample.rows(most)
+        if weights is not None and self.sample_weight is None:
+            weights = np.ldexp(weights, self._exponent)
+        return Rows(np.ascontiguousarray(X, self.dtype), weights, n_threads=self._n_threads)
+
+    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+        chunk_bytes = chunk_rows * (self.n_features * self.dtype.itemsize + 8 * self.weighted)
+        size = max(1, int(BLOCK_SHARE * self._source.memory) // chunk_bytes) * chunk_rows
+        size = min(size, -(-self.n_samples // chunk_rows) * chunk_rows)
+        spare: queue.SimpleQueue[_Buffer | None] = queue.SimpleQueue()
+        for _ in range(BLOCKS):
+            spare.put(_Buffer(size, self.n_features, self.dtype, self.weighted))
+        first = 0
+        with _ReadAhead(self._filled(spare), wake=lambda: spare.put(None)) as buffers:
+            for buffer in buffers:
+                X, weight = buffer.rows()
+                yield first, X, weight
+                first += len(X)
+                spare.put(buffer)
+                if self.on_rows is not None:
+                    self.on_rows(first, self.n_samples)
+
+    def _filled(self, spare: queue.SimpleQueue[_Buffer | None]) -> Iterator[_Buffer]:
+        """Fill buffers with the rows of one pass, each but the last to its end."""
+        buffer = None
+        done = 0
+        for X, weight, _names in _checked(self._source, self._estimator_name):
+            if self.sample_weight is not None:
+                weight = self.sample_weight[done : done + len(X)]
+            elif weight is not None and self._exponent:
+                weight = np.ldexp(weight, self._exponent)
+            done += len(X)
+            if done > self.n_samples:
+                break
+            start = 0
+            while start < len(X):
+                if buffer is None:
+                    buffer = spare.get()
+                    if buffer is None:
+                        return  # nobody reads on
+                    buffer.used = 0
+                start += buffer.add(X[start:], None if weight is None else weight[start:])
+                if buffer.is_full:
+                    yield buffer
+                    buffer = None
+        if done != self.n_samples:
+            more = "more" if done > self.n_samples else f"{done:,}"
+            raise ValueError(
+                f"{self._source} gave {self.n_samples:,} rows when it was read first and {more} "
+                "now. Every reading must give the same rows in the same order."
+            )
+        if buffer is not None:
+            yield buffer
+
+
+class _Buffer:
+    """A block that is filled piece by piece."""
+
+    def __init__(self, size: int, n_features: int, dtype: FloatDType, weighted: bool) -> None:
+        self._X = np.empty((size, n_features), dtype)
+        self._weight = np.empty(size) if weighted else None
+        self.used = 0
+
+    @property
+    def is_full(self) -> bool:
+        return self.used == len(self._X)
+
+    def add(self, X: AnyArray, weight: Doubles | None) -> int:
+        """Copy as many of the rows as there is room for; how many these are."""
+        n = min(len(X), len(self._X) - self.used)
+        with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
+            self._X[self.used : self.used + n] = X[:n]
+        if self._weight is not None:
+            self._weight[self.used : self.used + n] = weight[:n] if weight is not None else 1.0
+        self.used += n
+        return n
+
+    def rows(self) -> tuple[Floats, Doubles | None]:
+        weight = self._weight
+        return self._X[: self.used], None if weight is None else weight[: self.used]
+
+
+# --- Reading -------------------------------------------------------------------------------------
+
+
+def _checked(source: RowSource, estimator_name: str) -> Iterator[Piece]:
+    """The chunks of one reading, each checked against the first."""
+    first: Piece | None = None
+    for number, chunk in enumerate(source.chunks()):
+        X, weight = chunk if isinstance(chunk, tuple) else (chunk, None)
+        try:
+            X, names = _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)
+            weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"Chunk {number} of {source}: {error}") from error
+        piece = Piece(X, weight, names)
+        if first is None:
+            first = piece
+        elif difference := _difference(piece, first):
+            raise ValueError(
+                f"Chunk {number} of {source} has {difference[0]}, but chunk 0 has "
+                f"{difference[1]}. All chunks must be alike."
+            )
+        yield piece
+
+
+def pieces(source: RowSource, estimator_name: str) -> Iterator[Piece]:
+    """The chunks of one reading, checked, read ahead where the source allows."""
+    checked = _checked(source, estimator_name)
+    if not source.fresh_chunks:
+        yield from checked
+        return
+    room = threading.Semaphore(PIECES_AHEAD)
+    stopped = threading.Event()
+
+    def bounded() -> Iterator[Piece]:
+        while room.acquire() and not stopped.is_set():
+            piece = next(checked, None)
+            if piece is None:
+                return
+            yield piece
+
+    def stop() -> None:
+        stopped.set()
+        room.release()
+
+    with _ReadAhead(bounded(), wake=stop) as read:
+        for piece in read:
+            yield piece
+            room.release()
+
+
+def _difference(piece: Piece, first: Piece) -> tuple[str, str] | None:
+    """How a piece differs in kind from the first, in words for either."""
+    if piece.X.shape[1] != first.X.shape[1]:
+        return f"{piece.X.shape[1]} columns", str(first.X.shape[1])
+    if (piece.weight is None) != (first.weight is None):
+        has, not_has = "weights", "none"
+        return (has, not_has) if first.weight is None else ("no weights", "some")
+    names = [None if p.names is None else list(p.names) for p in (piece, first)]
+    if names[0] != names[1]:
+        return f"the column names {names[0]}", str(names[1])
+    return None
+
+
+def _survey(source: RowSource, estimator_name: str, sample_rows: int) -> _Survey:
+    """Count, check and sample the rows; keep them while they are few."""
+    sample = Reservoir(sample_rows)
+    kept: list[Piece] | None = []
+    room = KEPT_SHARE * source.memory
+    n_samples = n_used = 0
+    single, total = True, 0.0
+    least, most = np.inf, 0.0
+    piece = None
+    for piece in pieces(source, estimator_name):
+        X, weight, names = piece
+        bad = Rows(X).first_nonfinite()
+        if bad is not None:
+            raise _validation.nonfinite_error(X, *bad, names, estimator_name, first_row=n_samples)
+        sample.add(X, weight)
+        n_samples += len(X)
+        n_used += len(X)
+        single &= _validation.computing_dtype(X.dtype) == SINGLE
+        if weight is not None:
+            positive = weight[weight > 0]
+            n_used -= len(weight) - len(positive)
+            total += float(weight.sum())
+            if positive.size:
+                least, most = min(least, float(positive.min())), max(most, float(positive.max()))
+        room -= X.nbytes + (0 if weight is None else weight.nbytes)
+        if room < 0:
+            kept = None
+        if kept is not None:
+            kept.append(
+                piece._replace(X=X.copy(), weight=None if weight is None else weight.copy())
+            )
+    if piece is None:
+        raise no_rows(source)
+    weighted = piece.weight is not None
+    return _Survey(
+        n_samples, piece.X.shape[1], SINGLE if single else DOUBLE, piece.names, weighted, n_used,
+        total if weighted else float(n_samples), (least, most) if most > 0 else (1.0, 1.0),
+        sample, kept,
+    )  # fmt: skip
+
+
+Item = TypeVar("Item")
+
+
+class _ReadAhead(Generic[Item]):
+    """Runs an iterator in a thread of its own, so that reading overlaps computing.
+
+    Parameters
+    ----------
+    items : iterator
+        It must bound by itself how far it runs ahead.
+    wake : callable
+        Called when nobody reads on, to end a wait of the iterator.
+    """
+
+    def __init__(self, items: Iterator[Item], wake: Callable[[], None]) -> None:
+        self._items = items
+        self._wake = wake
+        self._read: queue.SimpleQueue[tuple[Item | None, BaseException | None]]
+        self._read = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="gaussmix reader", daemon=True)
+
+    def _run(self) -> None:
+        try:
+            for item in self._items:
+                self._read.put((item, None))
+        except BaseException as error:
+            self._read.put((None, error))
+        else:
+            self._read.put((None, None))
+
+    def __enter__(self) -> Iterator[Item]:
+        self._thread.start()
+        return self._received()
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._wake()
+        # A reader that hangs in a read ends after it, by itself.
+        self._thread.join(timeout=0.2)
+
+    def _received(self) -> Iterator[Item]:
+        while True:
+            item, error = self._read.get()
+            if error is not None:
+                raise error
+            if item is None:
+                return
+            yield item
+
+
+class Joined:
+    """An array put together part by part, in place where its length is known.
+
+    Parameters
+    ----------
+    n_rows : int or None
+    """
+
+    def __init__(self, n_rows: int | None) -> None:
+        self._n_rows = n_rows
+        self._parts: list[AnyArray] = []
+        self._used = 0
+
+    def append(self, part: AnyArray) -> None:
+        """Take the next rows."""
+        if self._n_rows is None:
+            self._parts.append(part)
+            return
+        if not self._parts:
+            self._parts = [np.empty((self._n_rows, *part.shape[1:]), part.dtype)]
+        whole = self._parts[0]
+        if whole.dtype != part.dtype:  # double precision from here on
+            whole = self._parts[0] = whole.astype(np.result_type(whole, part))
+        whole[self._used : self._used + len(part)] = part
+        self._used += len(part)
+
+    def array(self) -> AnyArray:
+        """All rows."""
+        return self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)

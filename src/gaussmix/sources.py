@@ -1,0 +1,460 @@
+"""Rows that are read a chunk at a time: files, Arrow tables and data sets, anything re-iterable.
+
+`GaussianMixture` takes these wherever it takes an array to fit or to score. It makes them itself
+of the path of a file, a list of chunks and so on, see `as_source`; to choose columns, weights or
+the memory used, make one.
+"""
+
+from __future__ import annotations
+
+import errno
+import glob
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._tables import TableError, import_pyarrow
+from ._typing import AnyArray, StrPath
+
+#: Bytes of rows held at a time, unless a source says otherwise.
+MEMORY = 256 << 20
+
+#: A chunk of rows, or that and the weights of the rows.
+Chunk: TypeAlias = "ArrayLike | tuple[ArrayLike, ArrayLike]"
+
+#: Rows to fit or to score: an array or a table of pandas, polars or Arrow, a source, or what
+#: `as_source` makes one of.
+RowsLike: TypeAlias = "ArrayLike | RowSource | os.PathLike[str] | Iterable[Chunk]"
+
+# Arrow tables of more bytes are not laid side by side as a whole.
+KEPT = MEMORY // 2
+
+# Rows that are decoded at a time: their columns are laid side by side while they are in cache.
+BATCH_ROWS = 1 << 16
+
+_PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
+
+
+class RowSource:
+    """Rows that can be read again and again, a chunk at a time.
+
+    A class of your own needs `chunks` alone.
+
+    Parameters
+    ----------
+    memory : int, default=2**28
+        Bytes of rows held at a time. While all rows take no more than half of it, they are read
+        once and kept; else they are read anew in every pass. What a chunk takes comes on top.
+
+    Attributes
+    ----------
+    memory : int
+    n_rows : int or None
+        How many rows there are; None if only reading to the end would tell.
+    fresh_chunks : bool
+        Whether a chunk stays as it is while the next are read, so that reading may run ahead. A
+        source that fills one buffer again and again has False, the default.
+    """
+
+    n_rows: int | None = None
+    fresh_chunks = False
+
+    def __init__(self, *, memory: int = MEMORY) -> None:
+        if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or memory < 1:
+            raise ValueError(
+                f"memory must be a number of bytes of at least 1; got {memory!r}. "
+                f"{MEMORY} is the default."
+            )
+        self.memory = int(memory)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """Start reading anew: an iterator over chunks of rows.
+
+        Yields
+        ------
+        X : array-like of shape (n, d), or a tuple (X, sample_weight)
+            An array or a table of pandas, polars or Arrow, of any number of rows. All chunks have
+            the same columns, and every reading gives the same rows in the same order. A fit reads
+            in a thread of its own, while it computes.
+        """
+        raise NotImplementedError
+
+    def columns_named(self, names: Sequence[str]) -> RowSource:
+        """The source with just these columns in this order, where it can choose them by name."""
+        return self
+
+    def __str__(self) -> str:
+        return type(self).__name__
+
+
+class ChunkSource(RowSource):
+    """Chunks of an object that can be iterated over again and again.
+
+    Parameters
+    ----------
+    chunks : iterable, or callable without arguments that returns one
+        Gives arrays or tables of shape (n, d), or tuples of those and the weights of their rows.
+    memory : int, default=2**28
+        As for `RowSource`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import GaussianMixture
+    >>> from gaussmix.sources import ChunkSource
+    >>> def months():
+    ...     for month in range(12):
+    ...         yield np.random.default_rng(month).normal(size=(1000, 2))
+    >>> model = GaussianMixture(2, random_state=0).fit(ChunkSource(months))
+    >>> model.n_features_in_
+    2
+    """
+
+    def __init__(
+        self, chunks: Iterable[Chunk] | Callable[[], Iterable[Chunk]], *, memory: int = MEMORY
+    ) -> None:
+        super().__init__(memory=memory)
+        if isinstance(chunks, Iterator):
+            raise TypeError(
+                f"chunks is a {type(chunks).__name__}, which can be read only once, and a fit "
+                "reads its rows in every iteration. Pass a list of chunks, or a function that "
+                "starts anew whenever it is called."
+            )
+        if not callable(chunks) and not isinstance(chunks, Iterable):
+            raise TypeError(
+                "chunks must be an iterable of arrays, or a function that returns one; got "
+                f"{type(chunks).__name__}."
+            )
+        self._chunks = chunks
+
+    def chunks(self) -> Iterator[Chunk]:
+        return iter(self._chunks() if callable(self._chunks) else self._chunks)
+
+    def __str__(self) -> str:
+        return f"the {type(self._chunks).__name__} of chunks"
+
+
+class NpySource(RowSource):
+    """Rows of a ``.npy`` file, read and not mapped, so that they leave memory again.
+
+    Parameters
+    ----------
+    path : str or path-like
+    memory : int, default=2**28
+        As for `RowSource`.
+
+    Raises
+    ------
+    ValueError
+        If the file is no array of numbers in rows and columns.
+    OSError
+        If it cannot be read.
+    """
+
+    fresh_chunks = True
+
+    def __init__(self, path: StrPath, *, memory: int = MEMORY) -> None:
+        super().__init__(memory=memory)
+        self.path = os.fspath(path)
+        with open(self.path, "rb") as file:
+            shape, _fortran, dtype, _offset = self._header(file)
+        if dtype.kind not in "fiub" or len(shape) != 2:
+            raise TableError(
+                f"{self.path}: holds an array of shape {shape} and dtype {dtype}; rows need two "
+                "dimensions of real numbers"
+            )
+        self.n_rows = shape[0]
+
+    def _header(self, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+        """Shape, whether columns come first, dtype and where the numbers begin."""
+        try:
+            version = np.lib.format.read_magic(file)
+            read = {
+                (1, 0): np.lib.format.read_array_header_1_0,
+                (2, 0): np.lib.format.read_array_header_2_0,
+            }[version]
+            shape, fortran, dtype = read(file)
+        except (ValueError, EOFError, KeyError, SyntaxError) as error:
+            raise TableError(f"{self.path}: is no readable .npy file: {error}") from error
+        return shape, fortran, dtype, file.tell()
+
+    def chunks(self) -> Iterator[AnyArray]:
+        with open(self.path, "rb", buffering=0) as file:
+            (n_rows, n_columns), fortran, dtype, offset = self._header(file)
+            row_bytes = max(1, n_columns * dtype.itemsize)
+            size = max(1, self.memory // 16 // row_bytes)
+            for first in range(0, n_rows, size):
+                n = min(size, n_rows - first)
+                if fortran:
+                    yield self._across(file, (first, n), (n_rows, n_columns), dtype, offset)
+                else:
+                    file.seek(offset + first * row_bytes)
+                    yield self._numbers(file, n * n_columns, dtype).reshape(n, n_columns)
+
+    def _across(
+        self, file: IO[bytes], rows: tuple[int, int], shape: tuple[int, int],
+        dtype: np.dtype[Any], offset: int,
+    ) -> AnyArray:  # fmt: skip
+        """Some rows of a file that holds column after column."""
+        first, n = rows
+        X = np.empty((n, shape[1]), dtype)
+        for column in range(shape[1]):
+            file.seek(offset + (column * shape[0] + first) * dtype.itemsize)
+            X[:, column] = self._numbers(file, n, dtype)
+        return X
+
+    def _numbers(self, file: IO[bytes], count: int, dtype: np.dtype[Any]) -> AnyArray:
+        """The next numbers of the file."""
+        numbers = np.empty(count, dtype)
+        view = memoryview(numbers.data).cast("B")
+        while view:
+            n = file.readinto(view)  # type: ignore[attr-defined]
+            if not n:
+                raise TableError(f"{self.path}: ends before the last of its {self.n_rows} rows")
+            view = view[n:]
+        return numbers
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class ArrowSource(RowSource):
+    """Rows of an Arrow table, or of a data set that pyarrow can scan. Needs pyarrow.
+
+    Parameters
+    ----------
+    data : pyarrow.Table, pyarrow.RecordBatch or pyarrow.dataset.Dataset
+    columns : sequence of str, optional
+        Names of the columns to read, in this order; by default all but the weights.
+    weights : str, optional
+        Name of a column with the weight of each row.
+    memory : int, default=2**28
+        As for `RowSource`.
+
+    Raises
+    ------
+    ValueError
+        For a column that does not exist.
+    """
+
+    fresh_chunks = True
+
+    def __init__(
+        self,
+        data: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        weights: str | None = None,
+        memory: int = MEMORY,
+    ) -> None:
+        super().__init__(memory=memory)
+        if isinstance(columns, str):
+            raise TypeError(
+                f"columns must be a list of names; got {columns!r}: pass [{columns!r}]."
+            )
+        known = list(data.schema.names)
+        if columns is None:
+            columns = [name for name in known if name != weights]
+        self._check_columns("columns", columns, known)
+        self._check_columns("weights", [] if weights is None else [weights], known)
+        if not columns:
+            raise ValueError(f"columns: {self} has no column to read beside the weights.")
+        self._data = data
+        self._columns = list(columns)
+        self._weights = weights
+        self._is_table = hasattr(data, "num_rows")
+        self.n_rows = data.num_rows if self._is_table else _parquet_rows(data)
+
+    def _check_columns(self, argument: str, names: Sequence[str], known: list[str]) -> None:
+        for name in names:
+            if known.count(name) != 1:
+                shown = ", ".join(map(repr, known[:20])) + (", ..." if len(known) > 20 else "")
+                several = "more than one column" if name in known else "no column"
+                raise ValueError(
+                    f"{argument}: {self} has {several} named {name!r}. Choose from {shown}."
+                )
+
+    def columns_named(self, names: Sequence[str]) -> ArrowSource:
+        return ArrowSource(self._data, columns=names, weights=self._weights, memory=self.memory)
+
+    def chunks(self) -> Iterator[Chunk]:
+        for batch in self._batches([*self._columns, *([self._weights] if self._weights else [])]):
+            if self._weights is None:
+                yield batch
+            else:
+                weights = batch.column(len(self._columns))
+                yield batch.select(self._columns), weights.to_numpy(zero_copy_only=False)
+
+    def _batches(self, columns: list[str]) -> Iterator[Any]:
+        if self._is_table:
+            table = self._data.select(columns)
+            if not hasattr(table, "to_batches"):  # a record batch
+                yield from (
+                    table.slice(start, BATCH_ROWS)
+                    for start in range(0, max(1, table.num_rows), BATCH_ROWS)
+                )
+            else:
+                yield from table.to_batches(max_chunksize=BATCH_ROWS)
+        else:
+            yield from self._data.to_batches(
+                columns=columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=1
+            )
+
+    def __str__(self) -> str:
+        return "the Arrow data"
+
+
+def _parquet_rows(dataset: Any) -> int | None:
+    """How many rows a data set has, where its files tell without being read."""
+    is_parquet = type(getattr(dataset, "format", None)).__name__ == "ParquetFileFormat"
+    return int(dataset.count_rows()) if is_parquet else None
+
+
+class ParquetSource(ArrowSource):
+    """Rows of Parquet files. Needs pyarrow, which the extra ``gaussmix[parquet]`` brings.
+
+    Parameters
+    ----------
+    paths : str, path-like, or sequence of those
+        Files, directories, whose files are read in the order of their names, and patterns such as
+        ``"data/*.parquet"``.
+    columns : sequence of str, optional
+        Names of the columns to read, in this order; by default all but the weights.
+    weights : str, optional
+        Name of a column with the weight of each row.
+    memory : int, default=2**28
+        As for `RowSource`.
+
+    Raises
+    ------
+    ValueError
+        For a path that is no Parquet file, a pattern without a match, a column that does not
+        exist.
+    """
+
+    def __init__(
+        self,
+        paths: StrPath | Sequence[StrPath],
+        *,
+        columns: Sequence[str] | None = None,
+        weights: str | None = None,
+        memory: int = MEMORY,
+    ) -> None:
+        several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        self.paths = [os.fspath(path) for path in several]
+        super().__init__(
+            _parquet_dataset(self.paths), columns=columns, weights=weights, memory=memory
+        )
+
+    def __str__(self) -> str:
+        more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
+        return f"{self.paths[0]}{more}"
+
+
+def _parquet_dataset(paths: Sequence[str]) -> Any:
+    """One data set of files, directories and patterns, in their order."""
+    files: list[str] = []
+    for path in paths:
+        files += _files_of(path)
+    if not files:
+        raise TableError("paths is empty; give at least one Parquet file")
+    arrow, _parquet = import_pyarrow(paths[0])
+    from pyarrow.dataset import dataset
+    from pyarrow.fs import LocalFileSystem
+
+    try:
+        # Without a file system pyarrow takes some names for addresses of remote stores.
+        return dataset(files, format="parquet", filesystem=LocalFileSystem())
+    except (arrow.ArrowException, OSError) as error:
+        if isinstance(error, FileNotFoundError):
+            raise
+        what = " ".join(str(error).split())
+        raise TableError(f"{files[0]}: not a readable Parquet file: {what}") from error
+
+
+def _files_of(path: str) -> list[str]:
+    """The files that a path stands for."""
+    if os.path.isdir(path):
+        found = [
+            str(file)
+            for file in sorted(Path(path).rglob("*"))
+            if file.suffix in _PARQUET_ENDINGS and file.is_file()
+        ]
+        if not found:
+            raise TableError(f"{path}: the directory holds no file that ends in .parquet")
+        return found
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [path]
+    found = sorted(glob.glob(path))
+    if not found:
+        raise TableError(f"{path}: no file matches the pattern")
+    return found
+
+
+def as_source(X: Any) -> RowSource | None:
+    """The source that X stands for; None where it is an array, a table, or neither.
+
+    A path of a ``.npy`` file or of Parquet files, a sequence of paths, a pyarrow data set, an
+    Arrow table larger than the memory a source may use, a list of chunks, and any other object
+    that can be iterated over and is no array.
+    """
+    if isinstance(X, RowSource):
+        return X
+    if isinstance(X, (str, os.PathLike)):
+        return _file_source(os.fspath(X))
+    if isinstance(X, (list, tuple)):
+        return _sequence_source(X)
+    if hasattr(X, "schema") and hasattr(X, "to_batches"):
+        # A table that is small is laid side by side once and not in every pass.
+        large = not hasattr(X, "num_rows") or X.nbytes > KEPT
+        return ArrowSource(X) if large else None
+    if _is_iterable_of_chunks(X):
+        return ChunkSource(X)
+    return None
+
+
+def _file_source(path: str) -> RowSource:
+    """The source that reads what a path names; its content decides which."""
+    if os.path.isfile(path):
+        with open(path, "rb") as file:
+            start = file.read(6)
+        if start == b"\x93NUMPY":
+            return NpySource(path)
+        if start[:4] != b"PAR1":
+            raise TableError(
+                f"{path}: is neither a .npy nor a Parquet file. Read it with pandas or NumPy and "
+                "pass the rows, or use the command line: gaussmix fit takes CSV"
+            )
+    elif not os.path.isdir(path) and not glob.has_magic(path):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return ParquetSource(path)
+
+
+def _sequence_source(X: Sequence[Any]) -> RowSource | None:
+    """The source that a list stands for; None where it is a list of rows."""
+    if not X:
+        return None
+    if all(isinstance(item, (str, os.PathLike)) for item in X):
+        return ParquetSource(X)
+    if all(_is_chunk(item) for item in X):
+        return ChunkSource(X)
+    return None
+
+
+def _is_chunk(item: Any) -> bool:
+    """Whether an item of a list is a two-dimensional array or a table, maybe with weights."""
+    if isinstance(item, tuple) and len(item) == 2:
+        item = item[0]
+    return getattr(item, "ndim", None) == 2 or hasattr(item, "num_columns")
+
+
+def _is_iterable_of_chunks(X: Any) -> bool:
+    """Whether X can be iterated over, and is nothing that NumPy makes an array of."""
+    array_like = ("__array__", "__array_interface__", "__dataframe__", "__getitem__", "dtype")
+    if isinstance(X, (set, frozenset)) or any(hasattr(X, name) for name in array_like):
+        return False
+    return isinstance(X, Iterable)
