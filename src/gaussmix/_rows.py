@@ -105,10 +105,10 @@ class Rows:
         Arithmetic is done on x - centre, so the centre decides which digits of the rows are
         kept. A mean would follow a single row at 1e20, and nothing would be left of the others.
         """
-        some = self.thinned(CENTRE_ROWS).X
-        if not len(some):
-            return np.zeros(self.n_features)
         with np.errstate(all="ignore"):
+            some = self.thinned(CENTRE_ROWS).X
+            if not len(some):
+                return np.zeros(self.n_features)
             centre = np.median(some.astype(np.float64), axis=0)
         centre[~np.isfinite(centre)] = 0.0
         # A number of the rows' own type, so that differences from it are formed without loss.

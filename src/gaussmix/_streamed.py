@@ -95,9 +95,8 @@ def read(
             _validation.check_sample_weight(sample_weight, survey.n_samples, allow_zero=piece)
         )
     elif survey.weighted:
-        _validation.check_total_weight(
-            survey.total_weight, survey.weight_range[1], allow_zero=piece
-        )
+        largest = survey.weight_range[1] if survey.n_used else 0.0
+        _validation.check_total_weight(survey.total_weight, largest, allow_zero=piece)
     if survey.kept is not None:
         X = _joined([piece.X for piece in survey.kept], survey.n_features)
         if survey.weighted:

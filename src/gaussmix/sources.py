@@ -254,7 +254,7 @@ class ArrowSource(RowSource):
         super().__init__(memory=memory)
         if isinstance(columns, str):
             raise TypeError(
-                f"columns must be a list of names; got {columns!r}: pass [{columns!r}]."
+                f"columns must be a list of names; got {columns!r}. Pass [{columns!r}]."
             )
         known = list(data.schema.names)
         if columns is None:
