@@ -10,13 +10,14 @@ place.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
 
 from ._covariance import FAMILIES
-from ._layouts import covariance_shape
+from ._layouts import CovarianceType, covariance_shape
 from ._parameters import MixtureParameters, estimate, factorised
 from ._recovery import ONE_ROW, Recovery, split_heaviest
 from ._statistics import SufficientStatistics
@@ -73,11 +74,33 @@ class Running:
         shape = covariance_shape(parameters.covariance_type, K, d)
         zero = SufficientStatistics(
             parameters.covariance_type, np.zeros(K), np.zeros((K, d)), np.zeros(shape),
-            parameters.means.copy(), math.nan, weight, max(1, round(weight / row_weight)),
+            parameters.means.copy(), math.nan, weight, _whole(weight / row_weight),
         )  # fmt: skip
         nk = parameters.weights * weight
         statistics = _replaced(zero, np.arange(K), nk, parameters, reg_covar)
         return cls(statistics, nk, weight / row_weight)
+
+    def arrays(self) -> dict[str, Doubles]:
+        """All that a model file needs of these."""
+        statistics = self.statistics
+        return {
+            "running_weight": statistics.weight,
+            "running_first": statistics.first,
+            "running_second": statistics.second,
+            "running_shift": statistics.shift,
+            "running_evidence": self.evidence,
+            "running_totals": np.array([statistics.total_weight, self.rows]),
+        }
+
+    @classmethod
+    def from_arrays(cls, covariance_type: CovarianceType, arrays: Mapping[str, Doubles]) -> Self:
+        """What gave `arrays`."""
+        weight, rows = arrays["running_totals"].tolist()
+        statistics = SufficientStatistics(
+            covariance_type, arrays["running_weight"], arrays["running_first"],
+            arrays["running_second"], arrays["running_shift"], math.nan, weight, _whole(rows),
+        )  # fmt: skip
+        return cls(statistics, arrays["running_evidence"], rows)
 
     def absorbed(self, batch: SufficientStatistics, n_rows: int, factor: float) -> Self:
         """With the past multiplied by `factor`, and a batch of `n_rows` rows that weigh."""
@@ -86,7 +109,7 @@ class Running:
         statistics = replace(
             statistics,
             total_weight=self.statistics.total_weight * factor + batch.total_weight,
-            n_rows=max(1, round(rows)),
+            n_rows=_whole(rows),
         )
         return type(self)(statistics, self.evidence * factor + batch.weight, rows)
 
@@ -136,6 +159,11 @@ class Running:
             shift=statistics.shift[components],
         )
         return replace(self, statistics=statistics, evidence=self.evidence[components])
+
+
+def _whole(rows: float) -> int:
+    """A number of rows as statistics have it."""
+    return max(1, round(rows))
 
 
 def _replaced(

@@ -1232,6 +1232,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         if covariances is parameters.covariances:
             covariances = self.covariances_
         names = getattr(self, "feature_names_in_", None)
+        running = self._remembered()
         contents = {
             "library_version": VERSION,
             "parameters": self.get_params(),
@@ -1240,6 +1241,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             "covariances": covariances,
             **{name.rstrip("_"): value for name, value in self._course().items()},
             "collapses": list(getattr(self, "collapses_", ())),
+            "n_samples_seen": self._seen(),
+            "running": None if running is None else running.arrays(),
             "feature_names": None if names is None else list(names),
         }
         _persistence.save(path, contents)
@@ -1387,9 +1390,14 @@ def load(path: StrPath) -> GaussianMixture:
     state["lower_bound_"] = contents["lower_bound"]
     state["lower_bounds_"] = list(contents["lower_bounds"])
     state["collapses_"] = contents["collapses"]
+    state["n_samples_seen_"] = contents["n_samples_seen"]
     if contents["feature_names"] is not None:
         state["feature_names_in_"] = np.array(contents["feature_names"], dtype=object)
-    model._assign(state)
+    arrays = contents["running"]
+    model._assign_with(
+        state,
+        None if arrays is None else _online.Running.from_arrays(model.covariance_type, arrays),
+    )
     return model
 
 
