@@ -36,7 +36,7 @@ PARAMETERS = {
     "acceleration": None,
     "variance_floor": 0.0,
     "on_collapse": "raise",
-    "learning_decay": 0.7,
+    "learning_decay": 0.6,
     "forgetting": None,
 }
 COVARIANCES = {

@@ -60,7 +60,7 @@ FORMAT_VERSION = 4
 _NEW_PARAMETERS: dict[int, dict[str, Any]] = {
     2: {"acceleration": None},
     3: {"variance_floor": 0.0, "on_collapse": "raise"},
-    4: {"learning_decay": 0.7, "forgetting": None},
+    4: {"learning_decay": 0.6, "forgetting": None},
 }
 _NEW_ENTRIES: dict[int, dict[str, Any]] = {3: {"collapses": []}, 4: {"n_samples_seen": 0}}
 _RUNNING_SINCE = 4

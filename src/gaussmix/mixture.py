@@ -142,7 +142,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         What becomes of a component whose covariance is singular or that is left without a row:
         an error; the fit goes on without it; or it is placed anew, by splitting the heaviest of
         the others. `collapses_` lists what happened.
-    learning_decay : float, default=0.7
+    learning_decay : float, default=0.6
         How fast the steps of `partial_fit` shrink, in (0.5, 1]: a batch of weight w counts
         ``(w / W) ** learning_decay`` where W is the weight of all rows so far with it. With 1 all
         rows count alike; less lets later batches, whose responsibilities come from better
@@ -263,7 +263,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         acceleration: Acceleration | None = None,
         variance_floor: float = 0.0,
         on_collapse: OnCollapse = "raise",
-        learning_decay: float = 0.7,
+        learning_decay: float = 0.6,
         forgetting: float | None = None,
     ) -> None:
         self.n_components = n_components
@@ -714,11 +714,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         _validation.check_parameters(self.get_params(), type(self).__name__)
         _validation.check_update(update)
         if not hasattr(self, "means_"):
-            rows = self._fit(X, sample_weight, one_step=True)
-            row_weight = self._seen() / _n_used(rows)
-            first = self._implied(self._stored_parameters(), row_weight)
-            self._assign_with(vars(self), first)
-            return self
+            return self._first_batch(X, sample_weight)
         previous = self._stored_parameters()
         seen = _validation.check_seen(self._seen())
         X, rows = self._read(X, previous.n_features, sample_weight, piece=True)
@@ -764,6 +760,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         state["lower_bounds_"] = getattr(self, "lower_bounds_", [])
         state["n_samples_seen_"] = self._seen() + (len(X) if sample_weight is None else weight)
         self._assign_with(state, running)
+        return self
+
+    def _first_batch(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Self:
+        """`partial_fit` of a model without parameters."""
+        rows = self._fit(X, sample_weight, one_step=True)
+        running = self._implied(self._stored_parameters(), self._seen() / _n_used(rows))
+        self._assign_with(vars(self), running)
         return self
 
     def retire(self, components: ArrayLike) -> Self:
