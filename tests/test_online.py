@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import pickle
-import re
 import warnings
 
 import numpy as np
@@ -241,16 +240,13 @@ def test_forgetting_is_an_explicit_weighting(covariance_type):
 def test_only_proportions_of_weights_matter(covariance_type):
     X = blobs(900)
     weight = np.random.default_rng(2).uniform(0.5, 2, 900)
-    plain, scaled = (
-        started(X[:300], covariance_type=covariance_type, on_collapse=on_collapse)
-        for on_collapse in ("raise", "drop")
-    )
-    plain.n_samples_seen_ *= 1.0
+    plain, scaled = (started(X[:300], covariance_type=covariance_type) for _ in range(2))
     scaled.n_samples_seen_ *= 2.0**-20
     for rows, w in zip(np.split(X[300:], 6), np.split(weight[300:], 6), strict=True):
         plain.partial_fit(rows, sample_weight=w)
         scaled.partial_fit(rows, sample_weight=w * 2.0**-20)
-    same(plain, scaled, [*ARRAYS, "effective_rows_"])
+    for name in (*ARRAYS, "effective_rows_"):
+        np.testing.assert_allclose(getattr(scaled, name), getattr(plain, name), rtol=1e-9)
 
 
 def test_rows_of_weight_zero_are_no_rows():
@@ -444,7 +440,8 @@ def test_a_neighbour_does_not_take_the_rows_that_come_back(covariance_type):
     rng = np.random.default_rng(2)
     for _ in range(1000):
         model.partial_fit(at([0, 1], 60, rng))
-    model.partial_fit(np.concatenate([at([0, 1], 60, rng), [5, 5] + rng.normal(size=(20, 2))]))
+    back = rng.normal(5, 1, size=(20, 2))
+    model.partial_fit(np.concatenate([at([0, 1], 60, rng), back]))
     assert model.effective_rows_[2] > 18
     np.testing.assert_allclose(model.means_[2], [5, 5], atol=0.7)
 
@@ -487,12 +484,16 @@ def test_rows_too_few_for_a_covariance_make_no_needle():
 def test_a_component_without_data_is_dropped_or_placed_anew(covariance_type, action):
     model = tracker(covariance_type, on_collapse=action)
     rng = np.random.default_rng(5)
-    frames = 0
-    with pytest.warns(ConvergenceWarning, match=r"Components collapsed: component 2 in iteration"):
-        while not model.collapses_:
-            frames += 1
-            assert frames < 100
-            model.partial_fit(at([0, 1], 60, rng))
+    frames = [at([0, 1], 60, rng) for _ in range(100)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for frame in frames:
+            model.partial_fit(frame)
+            if model.collapses_:
+                break
+    (warning,) = caught
+    assert isinstance(warning.message, ConvergenceWarning)
+    assert "Components collapsed: component 2 in iteration" in str(warning.message)
     (collapse,) = model.collapses_
     assert (collapse["component"], collapse["action"]) == (2, action)
     assert collapse["iteration"] == model.n_iter_
@@ -563,11 +564,10 @@ def test_retired_ones_were_the_same_as_never_there(covariance_type):
     del implied._running
     implied.n_samples_seen_ = model.effective_rows_.sum()
     implied.forgetting = model.forgetting = 0.5
-    agree(
-        model.partial_fit(X[800:]),
-        Mixture("", *(getattr(implied.partial_fit(X[800:]), name) for name in ARRAYS[:3])),
-        1e-9,
-    )
+    model.partial_fit(X[800:])
+    implied.partial_fit(X[800:])
+    for name in ARRAYS:
+        np.testing.assert_allclose(getattr(model, name), getattr(implied, name), rtol=1e-9)
 
 
 @pytest.mark.parametrize("form", [1, [1], np.array([False, True, False])], ids=str)
@@ -599,9 +599,8 @@ def test_revived_at_a_place(covariance_type):
     np.testing.assert_allclose(model.weights_[2], share)
     ratio = model.weights_[:2] / before.weights_[:2]
     np.testing.assert_allclose(ratio, ratio[0])
-    pooled = np.einsum(
-        "k,kij->ij", before.weights_[:2] / before.weights_[:2].sum(), dense(before)[:2]
-    )
+    shares = before.weights_[:2] / before.weights_[:2].sum()
+    pooled = np.einsum("k,kij->ij", shares, dense(before)[:2])
     np.testing.assert_allclose(dense(model)[2], pooled, rtol=1e-12)
     np.testing.assert_array_equal(dense(model)[:2], dense(before)[:2])
     np.testing.assert_array_equal(model.effective_rows_[:2], before.effective_rows_[:2])
@@ -761,9 +760,7 @@ def test_rows_seen_must_be_a_number(value):
     X = blobs(300)
     model = started(X)
     model.n_samples_seen_ = value
-    with pytest.raises(
-        ValueError, match=re.escape("n_samples_seen_ must be a finite number >= 0")
-    ):
+    with pytest.raises(ValueError, match="n_samples_seen_ must be a finite number >= 0"):
         model.partial_fit(X)
 
 
@@ -772,12 +769,12 @@ def test_weights_that_overflow_together_are_refused():
     model = started(X)
     model.n_samples_seen_ = 1.5e308
     with pytest.raises(ValueError, match="over all batches is too large"):
-        model.partial_fit(X, sample_weight=1e306)
+        model.partial_fit(X, sample_weight=1e305)
 
 
 def test_a_first_batch_needs_rows_and_later_ones_do_not():
     X = blobs(300)
-    for rows, words in ((X[:2], "n_components=3"), (X[:0], "0 sample")):
+    for rows, words in ((X[:2], "n_components = 3"), (X[:0], "0 sample")):
         model = GaussianMixture(3)
         with pytest.raises(ValueError, match=words):
             model.partial_fit(rows)
@@ -792,11 +789,16 @@ def test_a_covariance_that_collapses_is_an_error_and_changes_nothing():
     X = rng.normal(size=(200, 2))
     model = GaussianMixture(1, reg_covar=0, forgetting=0.001, random_state=0).fit(X)
     flat = np.column_stack([rng.normal(size=50), np.ones(50)])
-    with pytest.raises(IllDefinedCovarianceError, match="column 1"):
-        for _ in range(20):
-            before = state_of(model)
+    collapsed = None
+    while collapsed is None:
+        before = state_of(model)
+        try:
             model.partial_fit(flat)
+        except IllDefinedCovarianceError as error:
+            collapsed = error
+    assert "column 1" in str(collapsed)
     assert state_of(model) == before
+    assert model.n_iter_ < 40
 
 
 def test_names_of_columns_are_kept_and_checked():
