@@ -27,6 +27,7 @@ ORDER = [
     "__init__",  # the public names
     "plotting",
     "mixture",
+    "_online",
     "_fitting",
     "_em",
     "_acceleration",

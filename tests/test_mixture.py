@@ -130,6 +130,7 @@ def test_fit_returns_self_and_sets_nothing_else(old_faithful):
         "lower_bound_",
         "lower_bounds_",
         "collapses_",
+        "n_samples_seen_",
         "n_features_in_",
     }
 
@@ -1014,6 +1015,8 @@ def test_other_methods_before_fit(tmp_path):
         "sample": (),
         "n_parameters": (),
         "update": (None,),
+        "retire": (0,),
+        "revive": (0,),
         "save": (tmp_path / "model.npz",),
         "to_sklearn": (),
     }

@@ -36,6 +36,8 @@ PARAMETERS = {
     "acceleration": None,
     "variance_floor": 0.0,
     "on_collapse": "raise",
+    "learning_decay": 0.6,
+    "forgetting": None,
 }
 COVARIANCES = {
     "full": [[[2.0, 0.5], [0.5, 1.0]], [[1.0, -0.25], [-0.25, 3.0]]],
@@ -53,7 +55,9 @@ def model(covariance_type="full", dtype=np.float64, parameters=(), **changes):
         "covariances": np.array(COVARIANCES[covariance_type], dtype),
         "converged": True,
         "n_iter": 12,
+        "n_samples_seen": 5,
         "collapses": [],
+        "running": None,
         "lower_bound": -1.5,
         "lower_bounds": [-2.0, -1.6, -1.5],
         "feature_names": None,
@@ -61,6 +65,19 @@ def model(covariance_type="full", dtype=np.float64, parameters=(), **changes):
         "parameters": {**PARAMETERS, "covariance_type": covariance_type, **dict(parameters)},
     }
     return {**contents, **changes}
+
+
+def running(covariance_type="full", **changes):
+    """Running statistics of that model, with changes."""
+    arrays = {
+        "running_weight": np.array([2.0, 3.0]),
+        "running_first": np.array([[0.0, 1.0], [-1.0, 0.5]]),
+        "running_second": np.array(COVARIANCES[covariance_type]) * 5,
+        "running_shift": np.array([[1.0, 2.0], [3.0, 1 / 3]]),
+        "running_evidence": np.array([0.25, 3.0]),
+        "running_totals": np.array([4.5, 5.5]),
+    }
+    return {**arrays, **changes}
 
 
 @pytest.fixture
@@ -113,6 +130,17 @@ def test_collapses_come_back(path):
     collapses = [COLLAPSE, {**COLLAPSE, "action": "reseed", "columns": [], "iteration": 0}]
     save(path, model(collapses=collapses))
     assert load(path)["collapses"] == collapses
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCES)
+def test_running_statistics_come_back(path, covariance_type):
+    saved = running(covariance_type)
+    save(path, model(covariance_type, np.float32, running=saved, n_samples_seen=17.5))
+    loaded = load(path)
+    assert loaded["n_samples_seen"] == 17.5
+    assert loaded["running"].keys() == saved.keys()
+    for name, array in saved.items():
+        np.testing.assert_array_equal(loaded["running"][name], array, strict=True)
 
 
 def test_numpy_scalars_come_back_as_python_ones(path):
@@ -238,6 +266,27 @@ BROKEN = {
     "rows": ({"collapses": [{**COLLAPSE, "effective_rows": -1.0}]}, "collapses is not a list"),
     "blame": ({"collapses": [{**COLLAPSE, "columns": [0.5]}]}, "collapses is not a list"),
     "column": ({"collapses": [{**COLLAPSE, "columns": [1, 2]}]}, "names column 2, and the model"),
+    "seen": ({"n_samples_seen": -1}, "n_samples_seen is -1"),
+    "remembered shape": (
+        {"running": running("diag")},
+        r"running_second has the shape \(2, 2\), and not \(2, 2, 2\)",
+    ),
+    "remembered nan": (
+        {"running": running(running_first=np.full((2, 2), np.nan))},
+        "running_first contains NaN or infinity",
+    ),
+    "remembered weight": (
+        {"running": running(running_weight=[1.0, -1.0])},
+        "running_weight contains -1.0",
+    ),
+    "remembered nothing": (
+        {"running": running(running_totals=[0.0, 1.0])},
+        "running_totals contains 0.0",
+    ),
+    "remembered in part": (
+        {"running": {"running_weight": np.ones(2)}},
+        "its running statistics lack running_first, running_second",
+    ),
 }
 BROKEN_PARAMETERS = [
     ("n_components", 0),
@@ -254,6 +303,8 @@ BROKEN_PARAMETERS = [
     ("variance_floor", 1.0),
     ("variance_floor", -0.5),
     ("on_collapse", None),
+    ("learning_decay", 0.5),
+    ("forgetting", 1.0),
 ]
 
 
@@ -425,22 +476,22 @@ def test_a_file_of_a_later_format_is_recognised(path, other):
     rewrite_metadata(
         path,
         lambda text: json.dumps(
-            {"format_version": 4, "library_version": "7.5", **({"x": 1} if other else {})}
+            {"format_version": 5, "library_version": "7.5", **({"x": 1} if other else {})}
         ),
     )
     reason = refused(path, path.read_bytes())
-    assert "format version 4, written by gaussmix 7.5" in reason
-    assert "reads versions up to 3" in reason
+    assert "format version 5, written by gaussmix 7.5" in reason
+    assert "reads versions up to 4" in reason
     assert "Install a newer gaussmix" in reason
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda text: text.replace('"format_version":3', '"format_version":0'),
-        lambda text: text.replace('"format_version":3', '"format_version":true'),
-        lambda text: text.replace('"format_version":3', '"format_version":1.0'),
-        lambda text: text.replace('"format_version":3', '"format_version":"1"'),
+        lambda text: text.replace('"format_version":4', '"format_version":0'),
+        lambda text: text.replace('"format_version":4', '"format_version":true'),
+        lambda text: text.replace('"format_version":4', '"format_version":1.0'),
+        lambda text: text.replace('"format_version":4', '"format_version":"1"'),
         lambda text: text.replace('"n_iter":12', '"n_iter":12,"n_iter":12'),
         lambda text: text.replace('"n_iter":12', '"n_iter":NaN'),
         lambda text: text.replace('"n_iter":12', '"n_iter": 12'),

@@ -3,9 +3,9 @@ Larger than memory
 ==================
 
 ``fit`` takes the path of a file in place of an array, and reads it a block at a time
-while it computes. Here the file has a row for every pixel of two photographs: the colours
-of the pixel and of the eight around it. The fit is allowed a fifth of the memory that
-the rows would take, and gives the same bits as a fit to all of them at once.
+while it computes. Here the file has a row for every pixel of two photographs: the
+colours of the pixel and of the eight around it. The fit is allowed a fifth of the
+memory that the rows would take, and gives the same bits as a fit to all of them at once.
 """
 
 import tempfile
@@ -39,8 +39,8 @@ print(
 
 
 # %%
-# A source reads its rows anew in every pass, and holds ``memory`` bytes of them. One more
-# file, mapped, takes the scores; ``out=`` writes to it.
+# A source reads its rows anew in every pass, and holds ``memory`` bytes of them. One
+# more file, mapped, takes the scores; ``out=`` writes to it.
 
 source = NpySource(data, memory=data.stat().st_size // 5)
 model = GaussianMixture(6, tol=0.01, reg_covar=1e-5, random_state=0)

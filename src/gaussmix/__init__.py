@@ -8,6 +8,7 @@ below it:
     _demo              what `gaussmix demo` shows
     plotting           plots on matplotlib axes; imported by nothing here
     mixture            GaussianMixture: parameters, fitted attributes, fit, predict, score, sample
+    _online            running statistics of data that keeps coming, and steps from them
     _fitting           a fit: EM from one or several starts, over rows wherever they are
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM

@@ -185,6 +185,61 @@ class CovarianceFamily:
         """Add ``reg_covar`` to every variance, in place."""
         raise NotImplementedError
 
+    def second_moments(self, covariances: Doubles, nk: Doubles, n_features: int) -> Doubles:
+        """Second moments about the means of rows with these covariances: what `maximize` undoes.
+
+        Parameters
+        ----------
+        covariances : ndarray
+            In the family's layout, without regularisation.
+        nk : ndarray of shape (K,)
+            Weights of the components.
+        n_features : int
+        """
+        raise NotImplementedError
+
+    def replaced(
+        self,
+        second: Doubles,
+        first: Doubles,
+        weight: Doubles,
+        components: Indices,
+        moments: Doubles,
+        new_weight: Doubles,
+    ) -> Doubles:
+        """Second moments in which some components have the sums of other rows.
+
+        Parameters
+        ----------
+        second, first, weight : ndarray
+            Sums of all components, as in `SufficientStatistics`.
+        components : ndarray of int
+            Those that change.
+        moments : ndarray
+            `second_moments` of all components with the new weights.
+        new_weight : ndarray of shape (K,)
+            What the components that change will weigh; of the others, their weight.
+        """
+        second = second.copy()
+        second[components] = moments[components]
+        return second
+
+    def kept(self, second: Doubles, weight: Doubles, components: Indices) -> Doubles:
+        """Second moments, about the means, of some of the components."""
+        return second[components]
+
+    def with_kept(self, covariances: Doubles, earlier: Doubles, stay: Bools) -> Doubles:
+        """Covariances of which those of some components, a mask, are as they were earlier."""
+        covariances = covariances.copy()
+        covariances[stay] = earlier[stay]
+        return covariances
+
+    def with_pooled(self, covariances: Doubles, weights: Doubles, components: Indices) -> Doubles:
+        """Covariances of which those of some components are the weighted mean of all."""
+        covariances = covariances.copy()
+        covariances[components] = np.einsum("k,k...->...", weights, covariances)
+        return covariances
+
     def column_variances(self, weights: Doubles, means: Doubles, covariances: Doubles) -> Doubles:
         """Variances of the columns in the mixture as a whole, (d,).
 
@@ -275,6 +330,9 @@ class _Full(CovarianceFamily):
         _clear_rounding(_diagonals(covariances), means)
         return covariances
 
+    def second_moments(self, covariances: Doubles, nk: Doubles, n_features: int) -> Doubles:
+        return covariances * nk[:, None, None]
+
     def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         _diagonals(covariances)[...] += reg_covar
 
@@ -334,6 +392,39 @@ class _Tied(CovarianceFamily):
         covariance *= 0.5
         _clear_rounding(_diagonals(covariance), np.abs(means).min(axis=0))
         return covariance
+
+    def second_moments(self, covariances: Doubles, nk: Doubles, n_features: int) -> Doubles:
+        moments: Doubles = covariances * nk.sum()
+        return moments
+
+    def replaced(
+        self,
+        second: Doubles,
+        first: Doubles,
+        weight: Doubles,
+        components: Indices,
+        moments: Doubles,
+        new_weight: Doubles,
+    ) -> Doubles:
+        # What lies between the shifts and the means of these components goes. Their scatter about
+        # the means, which nothing tells from that of the others, stays, and the weight that comes
+        # or goes has the covariance all share.
+        had = weight[components] > 0
+        left = first[components][had]
+        between = (left / weight[components][had, None]).T @ left
+        growth = new_weight[components].sum() - weight[components].sum()
+        moved: Doubles = second - between + moments * (growth / new_weight.sum())
+        return moved
+
+    def kept(self, second: Doubles, weight: Doubles, components: Indices) -> Doubles:
+        share: float = weight[components].sum() / weight.sum()
+        return second * share
+
+    def with_kept(self, covariances: Doubles, earlier: Doubles, stay: Bools) -> Doubles:
+        return earlier if stay.all() else covariances
+
+    def with_pooled(self, covariances: Doubles, weights: Doubles, components: Indices) -> Doubles:
+        return covariances
 
     def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         _diagonals(covariances)[...] += reg_covar
@@ -402,6 +493,9 @@ class _Diagonal(CovarianceFamily):
         _clear_rounding(variances, means)
         return variances
 
+    def second_moments(self, covariances: Doubles, nk: Doubles, n_features: int) -> Doubles:
+        return covariances * nk[:, None]
+
     def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         covariances += reg_covar
 
@@ -459,6 +553,9 @@ class _Spherical(_Diagonal):
         variances /= means.shape[1]
         _clear_rounding(variances, np.abs(means).min(axis=1))
         return variances
+
+    def second_moments(self, covariances: Doubles, nk: Doubles, n_features: int) -> Doubles:
+        return covariances * (nk * n_features)
 
     def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         np.maximum(covariances, least.mean(), out=covariances)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Protocol
 
@@ -25,6 +26,9 @@ class Data(Protocol):
         float32 when all rows are, else float64.
     weighted : bool
     total_weight : float
+    n_samples_seen : int or float
+        The weight of the rows as it came, before `Rows.moderate`; without weights their
+        number.
     on_rows : callable, optional
         ``on_rows(done, total)`` is called while a long pass is under way.
     """
@@ -43,6 +47,8 @@ class Data(Protocol):
     def weighted(self) -> bool: ...
     @property
     def total_weight(self) -> float: ...
+    @property
+    def n_samples_seen(self) -> float: ...
 
     def scan(self) -> Scan:
         """Where the columns lie, and the first value that is not finite."""
@@ -91,6 +97,9 @@ class LocalData:
 
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
+        self.n_samples_seen: float = rows.n_samples
+        if rows.weighted:
+            self.n_samples_seen = math.ldexp(rows.total_weight, -rows.weight_exponent)
         self.n_samples = rows.n_samples
         self.n_features = rows.n_features
         self.n_used = rows.n_used

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Protocol
 
@@ -27,7 +27,6 @@ class Settings(Protocol):
     covariance_type: CovarianceType
     tol: float
     reg_covar: float
-    max_iter: int
     n_init: int
     init_params: InitParams
     random_state: RandomState
@@ -52,22 +51,12 @@ def recovery(settings: Settings, row_weight: float) -> Recovery | None:
     )
 
 
-def maximizer(
-    settings: Settings,
-) -> Callable[[SufficientStatistics, MixtureParameters], MixtureParameters]:
-    """The M-step that raises where a component collapses."""
-
-    def m_step(statistics: SufficientStatistics, previous: MixtureParameters) -> MixtureParameters:
-        return maximize(statistics, settings.reg_covar, previous, settings.variance_floor)
-
-    return m_step
-
-
 def best_run(
     data: Data,
     scan: Scan,
     settings: Settings,
     *,
+    max_iter: int,
     given: tuple[Doubles | None, Doubles | None, Doubles | None] = (None, None, None),
     continued: MixtureParameters | None = None,
     previous_lower_bound: float = -np.inf,
@@ -80,6 +69,7 @@ def best_run(
     scan : Scan
         Of the data.
     settings : Settings
+    max_iter : int
     given : tuple
         Weights, means and precisions to start from, each or None.
     continued : MixtureParameters, optional
@@ -87,11 +77,9 @@ def best_run(
         `previous_lower_bound`.
     """
     # Without iterations nothing tells one start from another.
-    n_init = 1 if continued is not None or settings.max_iter == 0 else settings.n_init
+    n_init = 1 if continued is not None or max_iter == 0 else settings.n_init
     random_state = _validation.check_random_state(settings.random_state)
-    report = _progress.reporter(
-        settings.verbose, settings.verbose_interval, n_init, settings.max_iter
-    )
+    report = _progress.reporter(settings.verbose, settings.verbose_interval, n_init, max_iter)
     data.on_rows = None if report is None else report.rows
 
     def start(recovery: Recovery | None) -> MixtureParameters:
@@ -110,6 +98,9 @@ def best_run(
             finish=factorised if recovery is None else recovery.mended,
         )
 
+    def m_step(statistics: SufficientStatistics, previous: MixtureParameters) -> MixtureParameters:
+        return maximize(statistics, settings.reg_covar, previous, settings.variance_floor)
+
     def runs() -> Iterator[_em.EMResult[MixtureParameters]]:
         starts = DistinctStarts(scan)
         for init in range(n_init):
@@ -123,10 +114,10 @@ def best_run(
                 continue
             result = _em.run(
                 lambda parameters: data.accumulate(parameters, settings.reg_covar),
-                maximizer(settings) if recover is None else recover.maximize,
+                m_step if recover is None else recover.maximize,
                 parameters,
                 tol=settings.tol,
-                max_iter=settings.max_iter,
+                max_iter=max_iter,
                 previous_lower_bound=previous_lower_bound,
                 recover=recover,
                 accelerate=_accelerator(settings, scan),

@@ -5,7 +5,7 @@ every byte is determined by the model: members in a fixed order, stored uncompre
 stamps. All arrays are little-endian. ::
 
     metadata         ASCII JSON as bytes: format and library version, constructor parameters,
-                     converged, n_iter, collapses, names of the columns
+                     converged, n_iter, n_samples_seen, collapses, names of the columns
     weights          (K,), float32 or float64
     means            (K, d), float32 or float64
     covariances      (K, d, d), (d, d), (K, d) or (K,), float32 or float64
@@ -13,6 +13,10 @@ stamps. All arrays are little-endian. ::
     lower_bounds     (iterations,), float64
     weights_init, means_init, precisions_init
                      float64; each only where it was given
+    running_weight, running_first, running_second, running_shift, running_evidence
+                     (K,), (K, d), as the covariances, (K, d), (K,), float64: what `partial_fit`
+                     remembers; all or none
+    running_totals   (2,), float64: the weight of the rows remembered, and their number
 
 The reader takes nothing on trust. It reads the directory and the array headers itself and
 evaluates nothing, knows every name, dtype and shape before it allocates, and compares all that is
@@ -49,21 +53,27 @@ from ._typing import Acceleration, AnyArray, Floats, InitParams, OnCollapse, Str
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
 # With a new version comes a file of it, written by tests/models/make.py.
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 # Constructor parameters and entries of the metadata that a format version brought, with what
 # earlier files mean.
 _NEW_PARAMETERS: dict[int, dict[str, Any]] = {
     2: {"acceleration": None},
     3: {"variance_floor": 0.0, "on_collapse": "raise"},
+    4: {"learning_decay": 0.6, "forgetting": None},
 }
-_NEW_ENTRIES: dict[int, dict[str, Any]] = {3: {"collapses": []}}
+_NEW_ENTRIES: dict[int, dict[str, Any]] = {3: {"collapses": []}, 4: {"n_samples_seen": 0}}
+_RUNNING_SINCE = 4
 
-# In the order in which they stand in the file. The last three are there when the parameter was
-# given.
+# In the order in which they stand in the file. Those that begin are there when the parameter was
+# given, those of running statistics when there are such.
 _FITTED = ("weights", "means", "covariances", "lower_bound", "lower_bounds")
 _INITIAL = ("weights_init", "means_init", "precisions_init")
-_MEMBERS = ("metadata", *_FITTED, *_INITIAL)
+_RUNNING = (
+    "running_weight", "running_first", "running_second", "running_shift", "running_evidence",
+    "running_totals",
+)  # fmt: skip
+_MEMBERS = ("metadata", *_FITTED, *_INITIAL, *_RUNNING)
 
 _METADATA_KEYS = (
     "collapses",
@@ -72,6 +82,7 @@ _METADATA_KEYS = (
     "format_version",
     "library_version",
     "n_iter",
+    "n_samples_seen",
     "parameters",
 )
 _METADATA_LIMIT = 16 * 2**20  # bytes; room for some 500,000 column names
@@ -112,7 +123,8 @@ def save(path: StrPath, contents: Mapping[str, Any]) -> None:
     contents : mapping
         ``weights`` (K,), ``means`` (K, d), ``covariances`` (shape by covariance type), all float32
         or float64; ``converged`` bool, ``n_iter`` int, ``collapses`` list of dict as
-        `GaussianMixture.collapses_`, ``lower_bound`` float (finite or -inf),
+        `GaussianMixture.collapses_`, ``n_samples_seen`` int or float, ``running`` a mapping of
+        the names in `_RUNNING` to arrays, or None, ``lower_bound`` float (finite or -inf),
         ``lower_bounds`` sequence of float, ``feature_names`` sequence of d strings or None,
         ``library_version`` str, and ``parameters``, a mapping of every constructor parameter. A
         ``random_state`` that is a generator is saved as None: its state belongs to the running
@@ -171,7 +183,7 @@ def load(path: StrPath) -> dict[str, Any]:
 
 def _members_of(contents: Mapping[str, Any]) -> dict[str, AnyArray]:
     """The members of the file for a model, checked as the reader will check them."""
-    expected = {*_FITTED, *_METADATA_KEYS} - {"format_version"}
+    expected = {*_FITTED, *_METADATA_KEYS, "running"} - {"format_version"}
     if set(contents) - {"format_version"} != expected:
         raise _Refusal(
             f"it needs exactly the entries {sorted(expected)}, and has {sorted(contents)}"
@@ -182,6 +194,8 @@ def _members_of(contents: Mapping[str, Any]) -> dict[str, AnyArray]:
         value = parameters.pop(name, None)
         if value is not None:
             arrays[name] = _little_endian(value, name, double=True)
+    for name, value in (contents["running"] or {}).items():
+        arrays[name] = _little_endian(value, name, double=True)
     names = contents["feature_names"]
     metadata = {
         "format_version": FORMAT_VERSION,
@@ -189,6 +203,7 @@ def _members_of(contents: Mapping[str, Any]) -> dict[str, AnyArray]:
         "parameters": parameters,
         "converged": _plain(contents["converged"]),
         "n_iter": _plain(contents["n_iter"]),
+        "n_samples_seen": _plain(contents["n_samples_seen"]),
         "collapses": contents["collapses"],
         "feature_names": None if names is None else [_plain(name) for name in names],
     }
@@ -258,6 +273,8 @@ _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "acceleration": lambda value: value is None or value in get_args(Acceleration),
     "variance_floor": lambda value: _is_number(value) and value < 1,
     "on_collapse": lambda value: value in get_args(OnCollapse),
+    "learning_decay": lambda value: _is_number(value) and 0.5 < value <= 1,
+    "forgetting": lambda value: value is None or (_is_number(value) and 0 < value < 1),
 }
 
 _COLLAPSE: dict[str, Callable[[Any], bool]] = {
@@ -285,6 +302,9 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
         raise _Refusal(f"converged is {metadata['converged']!r}, and not True or False")
     if not _is_int(metadata["n_iter"], 0):
         raise _Refusal(f"n_iter is {metadata['n_iter']!r}, and not a number of iterations")
+    seen = metadata["n_samples_seen"]
+    if not _is_number(seen):
+        raise _Refusal(f"n_samples_seen is {seen!r}, and not a weight of rows")
     collapses = metadata["collapses"]
     if type(collapses) is not list or not all(map(_is_collapse, collapses)):
         raise _Refusal(f"collapses is not a list of entries with exactly {sorted(_COLLAPSE)}")
@@ -313,6 +333,14 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
         "covariances": covariance_shape(covariance_type, k, d),
         "lower_bound": (),
     }
+    running = [name for name in _RUNNING if name in shapes]
+    if running:
+        missing = [name for name in _RUNNING if name not in shapes]
+        if missing:
+            raise _Refusal(f"its running statistics lack {', '.join(missing)}")
+        expected |= {"running_weight": (k,), "running_first": (k, d), "running_shift": (k, d)}
+        expected |= {"running_evidence": (k,), "running_totals": (2,)}
+        expected["running_second"] = expected["covariances"]
     for name, shape in expected.items():
         if shapes[name] != shape:
             raise _Refusal(
@@ -336,13 +364,18 @@ def _check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, 
 
 def _check_values(arrays: Mapping[str, AnyArray], metadata: Mapping[str, Any]) -> None:
     """Check that the numbers are those of a mixture."""
-    for name in ("weights", "means", "covariances", *(n for n in _INITIAL if n in arrays)):
+    optional = [name for name in (*_INITIAL, *_RUNNING) if name in arrays]
+    for name in ("weights", "means", "covariances", *optional):
         if not np.isfinite(arrays[name]).all():
             raise _Refusal(f"{name} contains NaN or infinity")
     for name in ("lower_bound", "lower_bounds"):
         # The comparison is False for NaN; -inf is that of a model without a fit.
         if not (arrays[name] < np.inf).all():
             raise _Refusal(f"{name} contains NaN or infinity")
+    for name in ("running_weight", "running_evidence", "running_totals"):
+        least = arrays[name].min() if name in arrays else 0
+        if least < 0 or (least == 0 and name == "running_totals" and name in arrays):
+            raise _Refusal(f"{name} contains {least}, which no weight of rows is")
     weights = arrays["weights"].astype(np.float64)
     if (weights < 0).any():
         k = int(np.argmin(weights))
@@ -518,12 +551,16 @@ def _read_contents(file: BufferedReader) -> dict[str, Any]:
         for name, array in arrays.items()
     }
     initial = {name: arrays.pop(name, None) for name in _INITIAL}
+    running = {name: arrays.pop(name) for name in _RUNNING if name in arrays}
+    if running and metadata["format_version"] < _RUNNING_SINCE:
+        raise _Refusal(f"it has {sorted(running)}, unknown to its format version")
     return {
         **metadata,
         **arrays,
         "lower_bound": float(arrays["lower_bound"]),
         "lower_bounds": arrays["lower_bounds"].tolist(),
         "parameters": {**metadata["parameters"], **initial},
+        "running": running or None,
     }
 
 

@@ -26,6 +26,37 @@ ONE_ROW = 1 - 1e-6
 SPLIT = 0.5
 
 
+def split_heaviest(
+    family: CovarianceFamily,
+    component: int,
+    weights: Doubles,
+    means: Doubles,
+    covariances: Doubles,
+    source: Indices,
+) -> int:
+    """Place a component anew, in place: as one half of the heaviest; returns which that is.
+
+    Parameters
+    ----------
+    family : CovarianceFamily
+    component : int
+        Of weight zero, so that it is not itself the heaviest.
+    weights, means : ndarray
+        (K,) and (K, d).
+    covariances : ndarray
+        In the family's layout, which stay as they are.
+    source : ndarray of int, shape (K,)
+        Whose covariance each component has.
+    """
+    heaviest = int(np.argmax(weights))
+    axis = family.principal_axis(covariances, source[heaviest], means.shape[1])
+    means[component] = means[heaviest] + SPLIT * axis
+    means[heaviest] -= SPLIT * axis
+    weights[component] = weights[heaviest] = weights[heaviest] / 2
+    source[component] = source[heaviest]
+    return heaviest
+
+
 class Recovery:
     """The M-step of one run of EM, which may drop components or place them anew.
 
@@ -113,12 +144,7 @@ class Recovery:
             placed_anew = self._reseeds_left > 0
             if placed_anew:
                 self._reseeds_left -= 1
-                heaviest = int(np.argmax(weights))
-                axis = family.principal_axis(covariances, source[heaviest], means.shape[1])
-                means[component] = means[heaviest] + SPLIT * axis
-                means[heaviest] -= SPLIT * axis
-                weights[component] = weights[heaviest] = weights[heaviest] / 2
-                source[component] = source[heaviest]
+                split_heaviest(family, component, weights, means, covariances, source)
             kept[component] = placed_anew
             self.collapses.append(
                 {

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _runtime
+from . import _runtime, _validation
 from ._caching import cached_property
 from ._thinning import thinned
 from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices
@@ -62,6 +62,9 @@ class Rows:
     streamed = False
     on_rows: Callable[[int, int], None] | None = None
 
+    # The weights are those that came times two to this power.
+    weight_exponent = 0
+
     def __init__(
         self, X: AnyArray, sample_weight: Doubles | None = None, *, n_threads: int | None = None
     ) -> None:
@@ -78,6 +81,14 @@ class Rows:
         # here by the pass that first needs it.
         self.scatter: Doubles | None = None
         self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
+
+    def moderate(self) -> Rows:
+        """Multiply the weights by a power of two where their sums need it; returns the rows."""
+        if self.sample_weight is not None and self.sample_weight.size:
+            self.weight_exponent = _validation.moderate_exponent(float(self.sample_weight.max()))
+            if self.weight_exponent:
+                self.sample_weight = np.ldexp(self.sample_weight, self.weight_exponent)
+        return self
 
     @cached_property
     def n_threads(self) -> int:

@@ -26,6 +26,11 @@ if TYPE_CHECKING:
 
 _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 
+# Constructor parameters that scikit-learn's mixture does not have.
+_OWN_PARAMETERS = (
+    "n_threads", "acceleration", "variance_floor", "on_collapse", "learning_decay", "forgetting",
+)  # fmt: skip
+
 
 @functools.cache
 def _init_parameters(cls: type) -> dict[str, inspect.Parameter]:
@@ -151,6 +156,26 @@ class EstimatorMixin:
         -------
         self
         """
+        return self._set_request("fit", sample_weight)
+
+    def set_partial_fit_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:
+        """Say whether a meta-estimator should pass `sample_weight` on to `partial_fit`.
+
+        Needs scikit-learn, with ``sklearn.set_config(enable_metadata_routing=True)``.
+
+        Parameters
+        ----------
+        sample_weight : bool, None or str
+            As for `set_fit_request`.
+
+        Returns
+        -------
+        self
+        """
+        return self._set_request("partial_fit", sample_weight)
+
+    def _set_request(self, method: str, sample_weight: bool | str | None) -> Self:
+        """Record that `method` asks for sample weights, or does not."""
         import sklearn
         from sklearn.utils.metadata_routing import UNCHANGED
 
@@ -161,7 +186,7 @@ class EstimatorMixin:
             )
         if sample_weight != UNCHANGED:
             request = self.get_metadata_routing()
-            request.fit.add_request(param="sample_weight", alias=sample_weight)
+            getattr(request, method).add_request(param="sample_weight", alias=sample_weight)
             self._metadata_request = request
         return self
 
@@ -172,7 +197,8 @@ class EstimatorMixin:
         if hasattr(self, "_metadata_request"):
             return get_routing_for_object(self._metadata_request)
         request = MetadataRequest(owner=type(self).__name__)
-        request.fit.add_request(param="sample_weight", alias=None)
+        for method in (request.fit, request.partial_fit):
+            method.add_request(param="sample_weight", alias=None)
         return request
 
     def to_sklearn(self) -> SklearnMixture:
@@ -185,7 +211,7 @@ class EstimatorMixin:
 
         parameters = self._parameters()
         params = self.get_params()
-        for name in ("n_threads", "acceleration", "variance_floor", "on_collapse"):
+        for name in _OWN_PARAMETERS:
             del params[name]
         params["n_components"] = parameters.n_components
         theirs = GaussianMixture(**params)
@@ -233,6 +259,7 @@ class EstimatorMixin:
         # Recorded since scikit-learn 1.7.
         state["lower_bounds_"] = [float(bound) for bound in getattr(fitted, "lower_bounds_", [])]
         state["collapses_"] = []
+        state["n_samples_seen_"] = 0
         state["n_features_in_"] = fitted.means_.shape[1]
         if hasattr(fitted, "feature_names_in_"):
             state["feature_names_in_"] = fitted.feature_names_in_.copy()

@@ -7,6 +7,7 @@ the sums of a fit have the same bits, however the rows were cut.
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -79,7 +80,8 @@ def read(
     sample_rows : int
         How many rows the first pass keeps as a sample, see `_thinning`.
     piece : bool, default=False
-        Whether the source may be without rows, or without weight.
+        Whether these are a part of the data: then the source may be without rows, or without
+        weight, and weights are left as they are, however large.
     """
     survey = _survey(source, estimator_name, max(sample_rows, CENTRE_ROWS))
     if survey.n_samples == 0 and not piece:
@@ -91,19 +93,22 @@ def read(
                 f"sample_weight was given, but {source} has weights of its own. Leave one of "
                 "them out."
             )
-        weights = _validation.moderate(
-            _validation.check_sample_weight(sample_weight, survey.n_samples, allow_zero=piece)
+        weights = _validation.check_sample_weight(
+            sample_weight, survey.n_samples, allow_zero=piece
         )
     elif survey.weighted:
         largest = survey.weight_range[1] if survey.n_used else 0.0
         _validation.check_total_weight(survey.total_weight, largest, allow_zero=piece)
-    if survey.kept is not None:
+    rows: Rows
+    if survey.kept is None:
+        rows = StreamedRows(source, survey, weights, n_threads, estimator_name)
+    else:
         X = _joined([piece.X for piece in survey.kept], survey.n_features)
         if survey.weighted:
             given = [piece.weight for piece in survey.kept if piece.weight is not None]
-            weights = _validation.moderate(np.concatenate(given))
-        return Rows(X, weights, n_threads=n_threads), survey.names
-    return StreamedRows(source, survey, weights, n_threads, estimator_name), survey.names
+            weights = np.concatenate(given)
+        rows = Rows(X, weights, n_threads=n_threads)
+    return rows if piece else rows.moderate(), survey.names
 
 
 def no_rows(source: RowSource) -> ValueError:
@@ -131,19 +136,22 @@ class StreamedRows(Rows):
         n_threads: int | None,
         estimator_name: str,
     ) -> None:
-        super().__init__(
-            np.empty((0, survey.n_features), survey.dtype), sample_weight, n_threads=n_threads
-        )
+        nothing = np.empty((0, survey.n_features), survey.dtype)
+        super().__init__(nothing, sample_weight, n_threads=n_threads)
         self.n_samples = survey.n_samples
         self.weighted = survey.weighted or sample_weight is not None
         self.in_place = False
         self._source = source
         self._survey = survey
         self._estimator_name = estimator_name
-        least, most = survey.weight_range
-        self._exponent = _validation.moderate_exponent(most) if survey.weighted else 0
-        if survey.weighted:
-            self.weight_range = tuple(np.ldexp((least, most), self._exponent).tolist())
+
+    def moderate(self) -> StreamedRows:
+        super().moderate()
+        if self.weighted and self.sample_weight is None:
+            least, most = self._survey.weight_range
+            self.weight_exponent = exponent = _validation.moderate_exponent(most)
+            self.weight_range = math.ldexp(least, exponent), math.ldexp(most, exponent)
+        return self
 
     @property
     def n_used(self) -> int:
@@ -153,7 +161,7 @@ class StreamedRows(Rows):
     def total_weight(self) -> float:
         if self.sample_weight is not None:
             return super().total_weight
-        return float(np.ldexp(self._survey.total_weight, self._exponent))
+        return math.ldexp(self._survey.total_weight, self.weight_exponent)
 
     def first_nonfinite(self) -> tuple[int, int] | None:
         return None  # the first pass would have ended with an error
@@ -182,7 +190,7 @@ class StreamedRows(Rows):
                 sample.add(block, weight)
         X, weights = sample.rows(most)
         if weights is not None and self.sample_weight is None:
-            weights = np.ldexp(weights, self._exponent)
+            weights = np.ldexp(weights, self.weight_exponent)
         return Rows(np.ascontiguousarray(X, self.dtype), weights, n_threads=self._n_threads)
 
     def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
@@ -209,8 +217,8 @@ class StreamedRows(Rows):
         for X, weight, _names in _checked(self._source, self._estimator_name):
             if self.sample_weight is not None:
                 weight = self.sample_weight[done : done + len(X)]
-            elif weight is not None and self._exponent:
-                weight = np.ldexp(weight, self._exponent)
+            elif weight is not None and self.weight_exponent:
+                weight = np.ldexp(weight, self.weight_exponent)
             done += len(X)
             if done > self.n_samples:
                 break

@@ -34,6 +34,7 @@ from ._typing import (
     Doubles,
     FloatDType,
     Generator,
+    Indices,
     InitParams,
     Names,
     OnCollapse,
@@ -442,6 +443,14 @@ _CONSTRAINTS: dict[str, _Constraint] = {
         "a float in the range [0.0, 1.0)",
     ),
     "on_collapse": _one_of(ON_COLLAPSE),
+    "learning_decay": (
+        lambda value: _is_float(value) and 0.5 < value <= 1,
+        "a float in the range (0.5, 1.0]",
+    ),
+    "forgetting": (
+        lambda value: value is None or (_is_float(value) and 0 < value < 1),
+        "a float in the range (0.0, 1.0) or None",
+    ),
 }
 
 
@@ -1005,20 +1014,12 @@ def _column_of_numbers(
 _MODERATE_EXPONENT = 64
 
 
-def moderate(weights: Doubles | None) -> Doubles | None:
-    """Weights times a power of two that keeps sums in range; the same where that is not needed.
+def moderate_exponent(largest: float) -> int:
+    """The power of two that keeps sums of weights up to `largest` in range, 0 for most.
 
     A fit depends on the proportions of weights only, which a power of two leaves exact. A weight
     that vanishes beside the largest, 2^1000 times smaller, becomes zero.
     """
-    if weights is None:
-        return None
-    exponent = moderate_exponent(float(weights.max()))
-    return np.ldexp(weights, exponent) if exponent else weights
-
-
-def moderate_exponent(largest: float) -> int:
-    """The power of two of `moderate`, 0 where none is needed, for weights of up to `largest`."""
     exponent = int(np.frexp(largest)[1])
     return 0 if abs(exponent) <= _MODERATE_EXPONENT else -exponent
 
@@ -1135,6 +1136,84 @@ def check_initial(
         precisions = _array_of_shape(precisions_init, "precisions_init", shape)
         _check_positive(precisions, "precisions_init", covariance_type, "precision")
     return weights, means, precisions
+
+
+def check_update(update: Any) -> None:
+    """Raise unless `update` names weights, means or covariances by their first letters."""
+    if not isinstance(update, str):
+        raise TypeError(
+            f"update must be a string such as 'wmc'; got {type(update).__name__}. Its letters say"
+            " what an M-step changes: w(eights), m(eans), c(ovariances)."
+        )
+    if not update or not set(update) <= set("wmc") or len(set(update)) < len(update):
+        raise ValueError(
+            "update must hold some of the letters w(eights), m(eans) and c(ovariances), each at"
+            f" most once; got {update!r}. Pass 'wmc' to change all, or 'm' to move the means only."
+        )
+
+
+def check_components(components: Any, n_components: int) -> Indices:
+    """Components given by number, or by a mask of shape (K,), as an array of distinct indices.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For anything but integers from 0 to `n_components` - 1, and for one that is given twice.
+    """
+    array = np.asarray(components)
+    if array.dtype == np.bool_ and array.shape == (n_components,):
+        return np.flatnonzero(array)
+    if array.size == 0 and array.ndim == 1:
+        return np.empty(0, dtype=np.intp)
+    if array.dtype.kind not in "iu" or array.ndim > 1:
+        raise TypeError(
+            "components must be a component's number, a sequence of such, or a mask of shape"
+            f" ({n_components},); got {_shortened(components)}."
+        )
+    array = np.atleast_1d(array)
+    outside = array[(array < 0) | (array >= n_components)]
+    if outside.size:
+        raise ValueError(
+            f"components must be numbers from 0 to {n_components - 1}, as the model has"
+            f" {n_components} components; got {outside[0]}."
+        )
+    distinct, counts = np.unique(array, return_counts=True)
+    if (counts > 1).any():
+        raise ValueError(
+            f"components must be distinct, but {distinct[counts > 1][0]} is there twice. Name"
+            " each once."
+        )
+    return array.astype(np.intp)
+
+
+def check_means(means: Any, n_means: int, n_features: int) -> Doubles:
+    """Places for components, as a float64 copy of shape (n_means, n_features).
+
+    For one component its coordinates alone will do.
+    """
+    if n_means == 1 and np.shape(means) == (n_features,):
+        means = [means]
+    return _array_of_shape(means, "means", (n_means, n_features))
+
+
+def check_weight_so_far(total: float) -> None:
+    """Raise if the weights of all rows so far add up to more than a double holds."""
+    if not total < np.inf:
+        raise ValueError(
+            "The sum of sample_weight over all batches is too large for float64. Divide the"
+            " weights of all batches, and n_samples_seen_, by a constant: only proportions matter."
+        )
+
+
+def check_seen(n_samples_seen: Any) -> float:
+    """The fitted attribute `n_samples_seen_`, which a user may have set."""
+    if not _is_float(n_samples_seen):
+        raise ValueError(
+            "n_samples_seen_ must be a finite number >= 0, the weight of the rows that the"
+            f" parameters come from; got {n_samples_seen!r}. Set it to 0 to let the next batch"
+            " alone decide."
+        )
+    return float(n_samples_seen)
 
 
 def check_mixture(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Self, TypeVar, overload
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from . import (
     _em,
     _fitting,
+    _online,
     _passes,
     _persistence,
     _runtime,
@@ -27,7 +29,7 @@ from ._data import Data, LocalData
 from ._initialization import sample_rows
 from ._kept import MOST_KEPT, KeptScorer
 from ._layouts import LAYOUTS, CovarianceType, covariance_shape
-from ._parameters import MixtureParameters
+from ._parameters import MixtureParameters, factorised
 from ._rows import DOUBLE, Rows, Scan
 from ._statistics import SufficientStatistics
 from ._typing import (
@@ -70,11 +72,28 @@ _FITTED = frozenset(
         "lower_bound_",
         "lower_bounds_",
         "collapses_",
+        "n_samples_seen_",
+        "effective_rows_",
         "n_features_in_",
         "feature_names_in_",
+        "_running",
         "_sampler",
     }
 )
+
+
+# The attributes that each letter of `update` names.
+_NAMED_BY = {
+    "w": ("weights_",),
+    "m": ("means_",),
+    "c": ("covariances_", "precisions_", "precisions_cholesky_"),
+}
+
+# The attributes from which `partial_fit` goes on.
+_STEPPED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
+
+# The attributes that hold running statistics.
+_OF_RUNNING = frozenset({"_running", "effective_rows_"})
 
 
 class GaussianMixture(_sklearn.EstimatorMixin):
@@ -133,6 +152,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         What becomes of a component whose covariance is singular or that is left without a row:
         an error; the fit goes on without it; or it is placed anew, by splitting the heaviest of
         the others. `collapses_` lists what happened.
+    learning_decay : float, default=0.6
+        How fast the steps of `partial_fit` shrink, in (0.5, 1]: a batch of weight w counts
+        ``(w / W) ** learning_decay`` where W is the weight of all rows so far with it. With 1 all
+        rows count alike; less lets later batches, whose responsibilities come from better
+        parameters, count more.
+    forgetting : float, optional
+        In (0, 1): `partial_fit` multiplies the weight of all earlier rows by this at each batch,
+        and `learning_decay` has no say. For data that change.
 
     Attributes
     ----------
@@ -161,6 +188,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         "reseed" or "drop"; "columns", the indices of those in which it had no spread, empty when
         none is to blame; "effective_rows", the sum of its responsibilities in rows of mean weight.
         A warm start adds to those of the fit it continues.
+    n_samples_seen_ : int or float
+        Weight of the rows that the parameters come from, their number when none had a weight:
+        those of `fit` or `update`, and of every `partial_fit` since. 0 after `from_parameters`.
+        It may be set, to say how many rows the parameters are worth to `partial_fit`.
+    effective_rows_ : ndarray of shape (K,)
+        After `partial_fit`: what is remembered of each component's own rows, in rows of mean
+        weight, where a row of the newest batch counts as one.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         Only when X had column names, all strings.
@@ -206,6 +240,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     lower_bound_: float
     lower_bounds_: list[float]
     collapses_: list[Collapse]
+    n_samples_seen_: float
+    effective_rows_: Doubles
     n_features_in_: int
     feature_names_in_: Names
 
@@ -237,6 +273,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         acceleration: Acceleration | None = None,
         variance_floor: float = 0.0,
         on_collapse: OnCollapse = "raise",
+        learning_decay: float = 0.6,
+        forgetting: float | None = None,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -256,6 +294,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self.acceleration = acceleration
         self.variance_floor = variance_floor
         self.on_collapse = on_collapse
+        self.learning_decay = learning_decay
+        self.forgetting = forgetting
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -313,8 +353,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         return labels
 
     @_validation.says_memory_error
-    def _fit(self, X: RowsLike, sample_weight: ArrayLike | None) -> Data:
-        """Fit, assign the fitted attributes, and return the checked rows."""
+    def _fit(
+        self, X: RowsLike, sample_weight: ArrayLike | None, *, one_step: bool = False
+    ) -> Data:
+        """Fit, assign the fitted attributes, and return the checked rows.
+
+        With `one_step` there is one iteration, whatever `max_iter` says, and no warning about it.
+        """
         _validation.check_parameters(self.get_params(), type(self).__name__)
         data, names = self._training_data(X, sample_weight)
         _validation.check_enough_rows(data.n_used, self.n_components)
@@ -333,6 +378,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 data,
                 scan,
                 self,
+                max_iter=1 if one_step else self.max_iter,
                 given=given,
                 continued=self._continued_parameters(data.n_features) if continues else None,
                 previous_lower_bound=self.lower_bound_ if continues else -np.inf,
@@ -344,13 +390,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
                 "The log-likelihood of every start became NaN or infinite. Scale the input data: "
                 "squares of its values overflow or vanish in double precision."
             )
-        self._warn(result, scan, names)
+        self._warn(result, scan, names, unfinished=self.max_iter > 0 and not one_step)
         state = _state(result.parameters, data.dtype)
         state["converged_"] = result.converged
         state["n_iter_"] = result.n_iter
         state["lower_bound_"] = result.lower_bound
         state["lower_bounds_"] = result.lower_bounds
         state["collapses_"] = self._earlier_collapses() + result.collapses
+        state["n_samples_seen_"] = data.n_samples_seen
         if names is not None:
             state["feature_names_in_"] = names
         self._assign(state)
@@ -365,7 +412,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             return self._streamed_data(source, sample_weight)
         array, names = _validation.as_rows(X, estimator_name=type(self).__name__, min_rows=2)
         sample_weight = _validation.check_sample_weight(sample_weight, len(array))
-        rows = self._rows(array, _validation.moderate(sample_weight))
+        rows = self._rows(array, sample_weight).moderate()
         self._check_finite(array, rows.scan().bad, names)
         return LocalData(rows), names
 
@@ -407,10 +454,14 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         return parameters
 
     def _warn(
-        self, result: _em.EMResult[MixtureParameters], scan: Scan, names: Names | None
+        self,
+        result: _em.EMResult[MixtureParameters],
+        scan: Scan,
+        names: Names | None,
+        unfinished: bool,
     ) -> None:
         """Warn about a result that did not converge and about columns without information."""
-        if not result.converged and self.max_iter > 0:
+        if unfinished and not result.converged:
             _validation.warn(
                 _validation.convergence_warning(
                     "Best performing initialization did not converge. Try different init "
@@ -476,23 +527,22 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         True
         """
         parameters = self._parameters()
-        source = None if type(X) is np.ndarray else sources.as_source(X)
-        if source is not None:
-            rows = self._read_source(source, parameters.n_features, sample_weight, piece=True)
-        else:
-            X, rows = self._read(X, parameters.n_features, sample_weight, piece=True)
-            self._check_scored(X, rows.first_nonfinite())
+        rows = self._read_piece(X, parameters.n_features, sample_weight)
         with np.errstate(all="ignore"):
             return _passes.accumulate(parameters, rows, self.reg_covar)
 
     @_validation.says_memory_error
-    def update(self, statistics: SufficientStatistics) -> Self:
+    def update(self, statistics: SufficientStatistics, update: str = "wmc") -> Self:
         """Take one M-step from statistics, as one more iteration of `fit` would.
 
         Parameters
         ----------
         statistics : SufficientStatistics
             From `accumulate` of this model, or sums of such.
+        update : str, default="wmc"
+            What changes, as some of the letters w(eights), m(eans), c(ovariances). The rest stays
+            as it is, to the last bit; covariances without the means are those about the means
+            that stay.
 
         Returns
         -------
@@ -503,11 +553,13 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         Raises
         ------
         TypeError, ValueError
-            For statistics of another type, family or shape, or with NaN or infinity, and for a
-            covariance that is not positive definite, unless `on_collapse` helps: then a component
-            may be dropped or placed anew, as `collapses_` tells. The model stays as it was.
+            For statistics of another type, family or shape, or with NaN or infinity, for another
+            `update`, and for a covariance that is not positive definite, unless `on_collapse`
+            helps: then a component may be dropped or placed anew, as `collapses_` tells. The model
+            stays as it was.
         """
         _validation.check_parameters(self.get_params(), type(self).__name__)
+        _validation.check_update(update)
         previous = self._parameters()
         if not isinstance(statistics, SufficientStatistics):
             raise TypeError(
@@ -515,32 +567,339 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             )
         statistics.check(previous.covariance_type, previous.n_components, previous.n_features)
         names = getattr(self, "feature_names_in_", None)
-        dtype = self.means_.dtype
         n_iter = getattr(self, "n_iter_", 0) + 1
         recovery = _fitting.recovery(self, statistics.total_weight / max(statistics.n_rows, 1))
+        finish = factorised if recovery is None else partial(recovery.mended, iteration=n_iter)
         try:
             with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
-                if recovery is None:
-                    parameters = _fitting.maximizer(self)(statistics, previous)
-                else:
-                    parameters = recovery(statistics, previous, n_iter)
+                estimate = _online.chosen_estimate(
+                    statistics, previous, update, self.reg_covar, self.variance_floor
+                )
+                parameters = finish(statistics, *estimate)
         except CollapsedComponent as collapsed:
-            raise self._ill_defined(collapsed, names, dtype) from None
+            raise self._ill_defined(collapsed, names, self.means_.dtype) from None
         collapses = [] if recovery is None else recovery.collapses
         if collapses:
             _validation.warn(_validation.collapse_warning(collapses, names))
         lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
         change = abs(lower_bound - getattr(self, "lower_bound_", -np.inf))
-        state = _state(parameters, dtype)
+        state = self._next_state(parameters, n_iter, collapses, update)
         state["converged_"] = not collapses and change < self.tol
-        state["n_iter_"] = n_iter
         state["lower_bound_"] = lower_bound
         state["lower_bounds_"] = [*getattr(self, "lower_bounds_", ()), lower_bound]
-        state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]
-        if names is not None:
-            state["feature_names_in_"] = names
+        weight, n_rows = statistics.total_weight, statistics.n_rows
+        state["n_samples_seen_"] = n_rows if weight == n_rows else weight
         self._assign(state)
         return self
+
+    # -- data that keeps coming ------------------------------------------------------------------
+
+    @_validation.says_memory_error
+    def partial_fit(
+        self,
+        X: ArrayLike,
+        y: object = None,
+        sample_weight: ArrayLike | None = None,
+        *,
+        update: str = "wmc",
+    ) -> Self:
+        """Learn from one batch of rows, and remember what earlier ones told: stepwise EM.
+
+        One E-step on the batch under the parameters so far, whose statistics join the running
+        ones, and one M-step from these. Per unit of weight the running statistics become
+        ``(1 - g) old + g batch`` with ``g = (w / W) ** learning_decay``, where w is the weight of
+        the batch and W that of all rows so far with it (Cappé & Moulines 2009); with `forgetting`,
+        the old times `forgetting` plus those of the batch. A first batch has g = 1.
+
+        Without parameters yet, this is `fit` with one iteration. After `fit`, `load` or a change
+        of the fitted attributes by hand, the running statistics are those that the parameters
+        imply for `n_samples_seen_` rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            A batch. It may have any number of rows, even none, but the first of a model without
+            parameters, which needs at least 2 and at least K.
+        y : ignored
+            Present for pipelines.
+        sample_weight : number or array-like of shape (n,), optional
+            Weight of each row, at least 0. A batch without weight, or without rows, leaves the
+            model as it is, also with `forgetting`.
+        update : str, default="wmc"
+            What the M-step changes, as for `update`; the running statistics learn all of it.
+            The first step of a model without parameters changes all.
+
+        Returns
+        -------
+        self
+            `n_iter_` grows by one, `lower_bound_` is the mean log-likelihood of the batch's rows
+            before the step, `converged_` is False and `lower_bounds_` stays.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For invalid parameters or data, and when a covariance is not positive definite and
+            `on_collapse` does not help. The model stays as it was.
+
+        Notes
+        -----
+        Components keep their places in all arrays, but for those dropped. One whose rows have
+        faded to less than one (`effective_rows_`) keeps its mean and covariance as they are, with
+        the weight of one row, until rows come near it; with ``on_collapse="drop"`` or "reseed" it
+        is dropped, or placed anew. With a "tied" covariance it shares that of the others.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from gaussmix import GaussianMixture
+        >>> rng = np.random.default_rng(0)
+        >>> model = GaussianMixture(2, random_state=0)
+        >>> for _ in range(20):
+        ...     batch = rng.normal(size=(500, 1)) + rng.choice([0.0, 6.0], size=(500, 1))
+        ...     model = model.partial_fit(batch)
+        >>> np.sort(model.means_.ravel()).round()
+        array([0., 6.])
+        >>> model.n_samples_seen_
+        10000
+        """
+        _validation.check_parameters(self.get_params(), type(self).__name__)
+        _validation.check_update(update)
+        if not hasattr(self, "means_"):
+            return self._first_batch(X, sample_weight)
+        previous = self._stored_parameters()
+        seen = _validation.check_seen(self._seen())
+        rows = self._read_piece(X, previous.n_features, sample_weight)
+        weight, n_rows = rows.total_weight, rows.n_used
+        if n_rows == 0:
+            return self
+        _validation.check_weight_so_far(seen + weight)
+        names = getattr(self, "feature_names_in_", None)
+        n_iter = getattr(self, "n_iter_", 0) + 1
+        running = self._remembered()
+        try:
+            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
+                batch = _passes.accumulate(previous, rows, self.reg_covar)
+                if running is None and seen > 0:
+                    running = self._implied(previous, weight / n_rows)
+                running = _online.with_batch(
+                    running,
+                    batch,
+                    n_rows,
+                    seen=seen,
+                    learning_decay=self.learning_decay,
+                    forgetting=self.forgetting,
+                )
+                recovery = _fitting.recovery(self, running.row_weight)
+                parameters, running = _online.step(
+                    running,
+                    previous,
+                    update,
+                    reg_covar=self.reg_covar,
+                    variance_floor=self.variance_floor,
+                    recovery=recovery,
+                    iteration=n_iter,
+                )
+        except CollapsedComponent as collapsed:
+            raise self._ill_defined(collapsed, names, self.means_.dtype) from None
+        collapses = [] if recovery is None else recovery.collapses
+        if collapses:
+            _validation.warn(_validation.collapse_warning(collapses, names))
+        state = self._next_state(parameters, n_iter, collapses, update)
+        state["converged_"] = False
+        state["lower_bound_"] = batch.log_likelihood / batch.total_weight
+        state["lower_bounds_"] = getattr(self, "lower_bounds_", [])
+        state["n_samples_seen_"] = self._seen() + (weight if rows.weighted else rows.n_samples)
+        self._assign_with(state, running)
+        return self
+
+    def _first_batch(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Self:
+        """`partial_fit` of a model without parameters."""
+        rows = self._fit(X, sample_weight, one_step=True)
+        running = self._implied(self._stored_parameters(), self._seen() / rows.n_used)
+        self._assign_with(vars(self), running)
+        return self
+
+    def retire(self, components: ArrayLike) -> Self:
+        """Remove components; the weights of the others are scaled to a sum of one.
+
+        Parameters
+        ----------
+        components : int, sequence of int, or mask of shape (K,)
+            Not all of them.
+
+        Returns
+        -------
+        self
+            With fewer components in the same order, whose means and covariances, and what
+            `partial_fit` remembers of their rows, stay. `n_components` stays too, as it does when
+            `on_collapse` drops one: `collapses_` gets an entry with the action "drop" for each,
+            `fit` with `warm_start` goes on with those that are left, and `fit` without, or a
+            clone, begins with `n_components` again.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything but components of the model, and when no weight would be left. The model
+            stays as it was.
+
+        Examples
+        --------
+        >>> from gaussmix import GaussianMixture
+        >>> model = GaussianMixture.from_parameters(
+        ...     [0.2, 0.6, 0.2], [[0.0], [4.0], [9.0]], [1.0, 1.0, 1.0]
+        ... )
+        >>> model.retire(1).weights_
+        array([0.5, 0.5])
+        """
+        previous = self._parameters()
+        retired = np.sort(_validation.check_components(components, previous.n_components))
+        kept = np.delete(np.arange(previous.n_components), retired)
+        left = previous.weights[kept].sum()
+        if not left > 0:
+            raise ValueError(
+                f"components must leave one that has weight; got {retired.tolist()}, with weights "
+                f"{previous.weights.tolist()} in the model. Keep one, or fit a new model."
+            )
+        running = self._remembered()
+        rows = previous.weights * self._seen() if running is None else running.effective_rows
+        n_iter = getattr(self, "n_iter_", 0)
+        collapses: list[Collapse] = [
+            {
+                "iteration": n_iter,
+                "component": int(component),
+                "action": "drop",
+                "columns": [],
+                "effective_rows": float(rows[component]),
+            }
+            for component in retired
+        ]
+        family = FAMILIES[previous.covariance_type]
+        parameters = MixtureParameters(
+            previous.covariance_type,
+            previous.weights[kept] / left,
+            previous.means[kept],
+            family.select(previous.own_covariances(), kept),
+            family.select(previous.precisions_cholesky, kept),
+        )
+        state = vars(self) | _state(parameters, self.means_.dtype)
+        state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]
+        self._assign_with(state, None if running is None else running.kept(kept))
+        return self
+
+    def revive(self, components: ArrayLike, means: ArrayLike | None = None) -> Self:
+        """Place components anew, under their numbers.
+
+        Parameters
+        ----------
+        components : int, sequence of int, or mask of shape (K,)
+        means : array-like of shape (m, d), optional
+            Where the m components go, in the order in which they are named; each gets the mean
+            covariance of the other components and half the mean weight, 1 / (2 K). By default the
+            heaviest of the others is split for each instead, as ``on_collapse="reseed"`` does.
+
+        Returns
+        -------
+        self
+            `partial_fit` remembers of these components, and of those that were split, as many rows
+            as their weights say.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything but components of the model, means of another shape, and when there is no
+            other component to split. The model stays as it was.
+
+        Examples
+        --------
+        >>> from gaussmix import GaussianMixture
+        >>> model = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [4.0]], [1.0, 3.0])
+        >>> model.revive(0, means=[9.0]).means_.ravel()
+        array([9., 4.])
+        >>> model.weights_
+        array([0.25, 0.75])
+        >>> model.covariances_
+        array([3., 3.])
+        """
+        previous = self._stored_parameters()
+        K, d = previous.means.shape
+        placed = _validation.check_components(components, K)
+        if placed.size == 0:
+            return self
+        places = None if means is None else _validation.check_means(means, len(placed), d)
+        if places is None and not np.delete(previous.weights, placed).any():
+            raise ValueError(
+                f"components must leave one that has weight, to be split; got {placed.tolist()} "
+                f"of {K} components. Give means to say where they go."
+            )
+        running = self._remembered()
+        try:
+            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
+                parameters, moved = _online.revived(previous, placed, places)
+        except CollapsedComponent as collapsed:
+            names = getattr(self, "feature_names_in_", None)
+            raise self._ill_defined(collapsed, names, self.means_.dtype) from None
+        if running is not None:
+            running = running.placed(moved, parameters, self.reg_covar)
+        self._assign_with(vars(self) | _state(parameters, self.means_.dtype), running)
+        return self
+
+    def _seen(self) -> float:
+        """Weight of the rows that the parameters come from; 0 where nothing is known of it."""
+        return getattr(self, "n_samples_seen_", 0)
+
+    def _stored_parameters(self) -> MixtureParameters:
+        """The parameters as a model file keeps them.
+
+        A file has no factors of precisions, and rounding covariances to float32 changes those: a
+        model that is saved and loaded must take the same step as one that was not.
+        """
+        parameters = self._parameters()
+        if self.means_.dtype == DOUBLE:
+            return parameters
+        return MixtureParameters.from_covariances(
+            parameters.covariance_type,
+            parameters.weights,
+            parameters.means,
+            parameters.definite_covariances(),
+        )
+
+    def _implied(self, parameters: MixtureParameters, row_weight: float) -> _online.Running:
+        """The running statistics that the parameters imply."""
+        return _online.Running.implied(parameters, float(self._seen()), row_weight, self.reg_covar)
+
+    def _next_state(
+        self, parameters: MixtureParameters, n_iter: int, collapses: list[Collapse], update: str
+    ) -> dict[str, Any]:
+        """The fitted attributes after a step, of which `update` names what it changed."""
+        state = _state(parameters, self.means_.dtype)
+        if not collapses:
+            for name in _NAMED_BY.keys() - set(update):
+                for attribute in _NAMED_BY[name]:
+                    if hasattr(self, attribute):
+                        state[attribute] = getattr(self, attribute)
+        state["n_iter_"] = n_iter
+        state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]
+        if hasattr(self, "feature_names_in_"):
+            state["feature_names_in_"] = self.feature_names_in_
+        return state
+
+    def _assign_with(self, state: dict[str, Any], running: _online.Running | None) -> None:
+        """`_assign`, with running statistics, and what the parameters are that they belong to."""
+        state = {key: value for key, value in state.items() if key not in _OF_RUNNING}
+        if running is not None:
+            arrays = tuple(state[name].copy() for name in _STEPPED)
+            state["_running"] = (running, arrays)
+            state["effective_rows_"] = running.effective_rows
+        self._assign(state)
+
+    def _remembered(self) -> _online.Running | None:
+        """The running statistics, unless somebody has changed the parameters since."""
+        running, arrays = getattr(self, "_running", (None, ()))
+        for name, array in zip(_STEPPED, arrays, strict=False):
+            now = getattr(self, name, None)
+            if now is None or not np.array_equal(now, array):
+                return None
+        return running
 
     # -- scoring ---------------------------------------------------------------------------------
 
@@ -814,6 +1173,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         state = _state(parameters, DOUBLE)
         state |= {"converged_": False, "n_iter_": 0, "lower_bound_": -np.inf, "lower_bounds_": []}
         state["collapses_"] = []
+        state["n_samples_seen_"] = 0
         model._assign(state)
         return model
 
@@ -842,6 +1202,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         if covariances is parameters.covariances:
             covariances = self.covariances_
         names = getattr(self, "feature_names_in_", None)
+        running = self._remembered()
         contents = {
             "library_version": VERSION,
             "parameters": self.get_params(),
@@ -850,6 +1211,8 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             "covariances": covariances,
             **{name.rstrip("_"): value for name, value in self._course().items()},
             "collapses": list(getattr(self, "collapses_", ())),
+            "n_samples_seen": self._seen(),
+            "running": None if running is None else running.arrays(),
             "feature_names": None if names is None else list(names),
         }
         _persistence.save(path, contents)
@@ -902,6 +1265,15 @@ class GaussianMixture(_sklearn.EstimatorMixin):
             first += len(piece.X)
         if first == 0:
             raise _streamed.no_rows(source)
+
+    def _read_piece(self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None) -> Rows:
+        """New rows to learn from, checked against the fitted model and all finite."""
+        source = None if type(X) is np.ndarray else sources.as_source(X)
+        if source is not None:
+            return self._read_source(source, n_features, sample_weight, piece=True)
+        X, rows = self._read(X, n_features, sample_weight, piece=True)
+        self._check_scored(X, rows.first_nonfinite())
+        return rows
 
     def _read_source(
         self, source: RowSource, n_features: int, sample_weight: ArrayLike | None = None,
@@ -1042,9 +1414,14 @@ def load(path: StrPath) -> GaussianMixture:
     state["lower_bound_"] = contents["lower_bound"]
     state["lower_bounds_"] = list(contents["lower_bounds"])
     state["collapses_"] = contents["collapses"]
+    state["n_samples_seen_"] = contents["n_samples_seen"]
     if contents["feature_names"] is not None:
         state["feature_names_in_"] = np.array(contents["feature_names"], dtype=object)
-    model._assign(state)
+    arrays = contents["running"]
+    model._assign_with(
+        state,
+        None if arrays is None else _online.Running.from_arrays(model.covariance_type, arrays),
+    )
     return model
 
 

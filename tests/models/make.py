@@ -22,6 +22,7 @@ ROWS = [[2.0, 50.0], [3.5, 70.0], [4.5, 80.0], [5.0, 96.0], [0.0, 0.0], [1000.0,
 ATTRIBUTES = [
     "weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_", "converged_",
     "n_iter_", "lower_bound_", "lower_bounds_", "collapses_", "n_features_in_",
+    "n_samples_seen_",
 ]  # fmt: skip
 
 
@@ -31,7 +32,8 @@ def old_faithful() -> np.ndarray:
 
 
 def complete_model() -> GaussianMixture:
-    """All that a file can hold: names, starting values, no default where there is a choice.
+    """All that a file can hold: names, starting values, no default where there is a choice,
+    running statistics.
 
     The fourth component has no rows, and is dropped.
     """
@@ -40,10 +42,11 @@ def complete_model() -> GaussianMixture:
         weights_init=[0.25, 0.25, 0.25, 0.25],
         means_init=[[2.0, 55.0], [4.0, 75.0], [4.5, 85.0], [90.0, 900.0]],
         precisions_init=[[[4.0, 0.25], [0.25, 0.0625]]] * 4,
-        acceleration="squarem", variance_floor=1e-4, on_collapse="drop",
+        acceleration="squarem", variance_floor=1e-4, on_collapse="drop", learning_decay=0.8,
+        forgetting=0.9,
     )  # fmt: skip
     with warnings.catch_warnings(action="ignore"):
-        model.fit(old_faithful())
+        model.fit(old_faithful()).partial_fit(old_faithful()[:50])
     model.feature_names_in_ = np.array(["duration", "Wartezeit \u23f1 (min)"], dtype=object)
     return model
 
@@ -66,10 +69,12 @@ def write(model: GaussianMixture, name: str) -> None:
     if names is not None:
         del model.feature_names_in_
     X = np.array(ROWS, dtype=model.means_.dtype)
+    remembered = getattr(model, "effective_rows_", None)
     expected = {
         "parameters": {key: plain(value) for key, value in model.get_params().items()},
         "dtype": model.means_.dtype.name,
         "attributes": {key: plain(getattr(model, key)) for key in ATTRIBUTES},
+        "effective_rows": plain(remembered),
         "feature_names": plain(names),
         "rows": ROWS,
         "log_densities": plain(model.score_samples(X)),
