@@ -146,11 +146,11 @@ for ax, now in zip(axes.flat, (13, 18, 24, 32, 42, 48)):
 plt.show()
 
 # %%
-# Component 1 waits in frame 13, takes up the light car that enters on the left, and
-# loses it behind the bicycle and the post. There it waits, until it is called to the
-# next car. Component 0 has the dark car all the time, although the fence cuts that into
-# pieces. How far off is it? In some frames the left and right ends of the cars were
-# marked by eye:
+# The orange component, number 1, waits in the corner in frame 13, takes up the light
+# car that enters on the left, and loses it behind the bicycle and the post. There it
+# waits (frame 42) until it is given the next car. The blue one, number 0, keeps the
+# dark car although the fence cuts that into pieces. Do they stay on their cars? In some
+# frames the left and right ends of the cars were marked by eye:
 
 marks = {
     18: [(288, 415), (0, 105)],
@@ -178,14 +178,13 @@ assert all(
 
 # %%
 # Frame 43 and later show where this ends. The dark car is far away and small by then.
-# The place without cars was never seen without this one: it still has a piece of its
-# roof, which differs from the road that is now there and moves by that rule as much as
-# the car does. In frame 49 the light car appears again, right of the post; nothing in
-# the rows says that it is the same, and component 0 is near enough to share its pixels.
-# A tracker that must not fail there needs a longer recording for its background,
-# colours among its features, or the cars' velocities. For the same reasons these
-# two seconds begin with frame 13: before, the dark car hides another one, and two cars
-# that overlap are one patch of moving pixels.
+# The picture without cars still has a piece of its roof, which differs from the road
+# that is there now, and so moves by our rule as much as the car does. In frame 49 the
+# light car is right of the post; nothing in the rows says that it is the one from
+# before, and component 0 is near enough to take its pixels. A tracker that must not
+# fail there needs a longer recording to find the background in, colours among its
+# features, or the cars' velocities. Nor does it begin before frame 13: there the dark
+# car hides another one, and cars that overlap are one patch of moving pixels.
 #
 # Only some parameters
 # --------------------
