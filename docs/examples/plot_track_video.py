@@ -73,8 +73,8 @@ plt.show()
 # The tracker
 # -----------
 # Two components wait in a corner for cars, and are as large as one expects a car to be.
-# With ``forgetting=0.3`` a frame weighs 0.3 of the one after it, so that a path lags
-# behind by less than half a frame.
+# With ``forgetting=0.3`` a frame weighs 0.3 of the one after it; what is remembered of
+# earlier ones holds a path back by less than half a frame.
 #
 # Of each frame, pixels farther than 3.5 standard deviations from all cars in sight
 # belong to none of these. If there are 1500 or more of them a car has come, and
@@ -168,8 +168,9 @@ for now, ends in marks.items():
         x = model.means_[k, 0]
         on_its_car[now, k] = left < x < right
         print(
-            f"frame {now}: car {left:3} to {right:3}, component {k} at {x:3.0f},",
-            "on its car" if on_its_car[now, k] else "off its car",
+            f"frame {now}: car {left:3} to {right:3}, component {k}",
+            f"{x - (left + right) / 2:+3.0f} from the middle,",
+            "on the car" if on_its_car[now, k] else "off the car",
         )
 assert all(
     good == ((now, k) not in {(43, 0), (49, 0)})
@@ -177,7 +178,8 @@ assert all(
 )
 
 # %%
-# Frame 43 and later show where this ends. The dark car is far away and small by then.
+# The blue component falls back: it is at the middle of its car in frame 23, at an end
+# in frame 38, and behind it from frame 43 on. The car is far away and small by then.
 # The picture without cars still has a piece of its roof, which differs from the road
 # that is there now, and so moves by our rule as much as the car does. In frame 49 the
 # light car is right of the post; nothing in the rows says that it is the one from
@@ -185,6 +187,13 @@ assert all(
 # fail there needs a longer recording to find the background in, colours among its
 # features, or the cars' velocities. Nor does it begin before frame 13: there the dark
 # car hides another one, and cars that overlap are one patch of moving pixels.
+#
+# How much depends on the numbers? With 3 or 4 standard deviations, 1000 or 2000 pixels
+# to take up a car, 150 or 600 to lose it, and ``forgetting`` of 0.2 or 0.5, the same
+# cars are taken up and lost, in the same frames or next to them. What moves is the
+# delicate part, and was chosen for this video: with a threshold of 25 in place of 30,
+# flicker across the street counts as moving, and component 1 stays with that where it
+# should have lost its car.
 #
 # Only some parameters
 # --------------------
