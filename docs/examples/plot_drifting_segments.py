@@ -74,10 +74,9 @@ def customers(month):
 # --------------
 # The model begins with the four segments. With ``forgetting=0.8`` a month weighs 0.8 of
 # the one after it: what is remembered is about five months of customers. Two rules are
-# ours. Rows less probable than 99 in 100 of the people at the start are unusual; a
-# month in which more than one row in twenty is has something new in it. And a segment
-# of which less than 2 % of the weight is left is free to become that: ``revive`` places
-# it at the mean of the unusual rows.
+# ours. Rows less probable than 99 in 100 of the people at the start are unusual; where
+# one in twenty is, there is something new. And a segment with less than 2 % of the
+# weight is free to become that: ``revive`` places it at the mean of the unusual rows.
 
 model = GaussianMixture.from_parameters(
     start.weights_[order],
@@ -127,11 +126,14 @@ plt.show()
 # Component 0 fades with the youngest, keeps their place while it has next to no data,
 # and is then given to the new segment, two months after its first customers.
 #
-# Two things are not as one would wish. What moves is followed with a delay, of about
-# ``forgetting / (1 - forgetting)`` months, 4 here; a smaller value would shorten it and
-# make the lines noisier. And the segments overlap, so that some customers count in the
-# wrong one: what remains of component 0 after month 20 are a few schoolchildren, and
-# the share of the new segment is right only a year after it has stopped growing.
+# Two things are not as one would wish. What moves is followed with a delay, of six to
+# nine months at the end. Four are ``forgetting / (1 - forgetting)``, the mean age of
+# what is remembered; the others come of the overlap, for which EM needs several steps,
+# and here gets one a month. A smaller value shortens the delay, makes the lines
+# noisier, and lets the adults spread over the new customers before these are noticed.
+# And some customers count in the wrong segment: what remains of component 0 after month
+# 20 are a few schoolchildren, and the share of the new segment is right only a year
+# after it has stopped growing.
 #
 # Without forgetting
 # ------------------
