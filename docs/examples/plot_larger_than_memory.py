@@ -5,7 +5,7 @@ Larger than memory
 ``fit`` takes the path of a file in place of an array, and reads it a block at a time
 while it computes. Here the file has a row for every pixel of two photographs: the
 colours of the pixel and of the eight around it. The fit is allowed a fifth of the
-memory that the rows would take, and gives the same bits as a fit to all of them at once.
+memory that the rows would take, and gives the same bits as a fit to all at once.
 """
 
 import tempfile
