@@ -8,7 +8,7 @@ from gaussmix import GaussianMixture
 
 
 def example(n: int = 200_000) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of three overlapping components, (n, 4), and weights, of which some are zero."""
+    """Rows of three overlapping components, (n, 4), and weights, some of them zero."""
     rng = np.random.default_rng(0)
     means = np.array([[0.0, 0, 0, 0], [2, 2, 0, 0], [0, 2, 2, 2]])
     X = means[rng.integers(3, size=n)] + rng.normal(size=(n, 4)) * [1.0, 0.5, 2.0, 1.0]
@@ -21,7 +21,7 @@ def compare(
     X: np.ndarray,
     sample_weight: np.ndarray | None,
 ) -> None:
-    """Fit all rows in this process from the same start and print how far `model` is off."""
+    """Fit all rows here, from the same start, and print how far off `model` is."""
     alone = GaussianMixture.from_parameters(
         start.weights_, start.means_, start.covariances_, warm_start=True, tol=start.tol
     ).fit(X, sample_weight=sample_weight)
