@@ -260,7 +260,7 @@ def cluster_table(cluster: Cluster, measured: dict[Mixture, Rates]) -> list[str]
             }
         )
     body = [[name, *(column[name] for column in columns)] for name in columns[0]]
-    title = f"{ROWS:.0e} rows of float32 on {cluster.machines} machines of {cluster.cores} cores"
+    title = f"{ROWS:,.0f} rows of float32 on {cluster.machines} machines of {cluster.cores} cores"
     return table_lines(title, ["", *(mixture.name for mixture in measured)], body)
 
 

@@ -182,11 +182,11 @@ def test_the_cost_model_counts_what_the_library_does(benchmarks, family, d):
     model = benchmarks.scaling.overlapping(mixture)
     rows = _rows.Rows(np.random.default_rng(0).normal(size=(4000, d)))
     scores = _scores.scores_for_sums(model._parameters(), rows, single=False)
-    if scores.estep == "linear":
-        width = _passes._width(scores.features, d)
-        sums = _passes._moment_work("dots", 5, d, width) // 2  # the planner counts a sum as two
+    if scores.estep == "triangular":
+        sums = _passes._moment_work("outer", 5, d, d)
     else:
-        sums = {"full": _passes._moment_work("outer", 5, d, d), "diag": 2 * 5 * d}[family]
+        width = _passes._width(_passes._FEATURES[family], d)
+        sums = _passes._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
     assert mixture.multiply_adds() == (scores.row_work, sums)
 
     statistics = model.accumulate(rows.X)

@@ -1,4 +1,10 @@
-"""The recipes for Spark, Ray and MPI run, and fit what one process fits."""
+"""The recipes for Spark, Ray and MPI run, and fit what one process fits.
+
+    pip install pyspark 'pandas<3' pyarrow ray mpi4py mpich
+    python -m pytest -m slow tests/test_engines.py
+
+Spark needs Java as well. What is not installed is skipped.
+"""
 
 from __future__ import annotations
 
@@ -46,11 +52,10 @@ def test_a_recipe_fits_what_one_process_fits(recipe, arguments):
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    iterations, alone = re.search(
-        r"iterations: (\d+), in one process: (\d+)", done.stdout
-    ).groups()
-    assert iterations == alone
-    assert 5 < int(iterations) < 200
+    counts = re.search(r"iterations: (\d+), in one process: (\d+)", done.stdout).groups()
+    together, alone = map(int, counts)
+    assert together == alone
+    assert 3 < together < 100
     difference = re.search(r"largest relative difference of a parameter: (\S+)", done.stdout)[1]
     assert float(difference) < 1e-10
 

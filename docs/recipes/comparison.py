@@ -10,7 +10,7 @@ from gaussmix import GaussianMixture
 def example(n: int = 200_000) -> tuple[np.ndarray, np.ndarray]:
     """Rows of three overlapping components, (n, 4), and weights, some of them zero."""
     rng = np.random.default_rng(0)
-    means = np.array([[0.0, 0, 0, 0], [2, 2, 0, 0], [0, 2, 2, 2]])
+    means = np.array([[0.0, 0, 0, 0], [3, 2, 0, 0], [0, 2, 3, 2]])
     X = means[rng.integers(3, size=n)] + rng.normal(size=(n, 4)) * [1.0, 0.5, 2.0, 1.0]
     return X, rng.integers(0, 4, size=n).astype(float)
 

@@ -20,8 +20,8 @@ def first_guess(
     comm: MPI.Comm, X: np.ndarray, weight: np.ndarray | None, n_components: int
 ) -> GaussianMixture | None:
     """Where EM starts: rank 0 fits a sample of all ranks' rows."""
-    samples = comm.gather(X[::100])
-    weights = comm.gather(None if weight is None else weight[::100])
+    samples = comm.gather(X[::40])
+    weights = comm.gather(None if weight is None else weight[::40])
     if comm.rank > 0:
         return None
     fitted = GaussianMixture(n_components, random_state=0).fit(
@@ -38,7 +38,7 @@ def fit(
     start: GaussianMixture | None,
     X: np.ndarray,
     weight: np.ndarray | None = None,
-    max_iter: int = 200,
+    max_iter: int = 100,
 ) -> GaussianMixture:
     """EM over the rows of all ranks, until it converges."""
     model = comm.bcast(start)

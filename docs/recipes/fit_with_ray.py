@@ -33,7 +33,7 @@ class Part:
 
 def first_guess(parts: list, n_components: int) -> GaussianMixture:
     """Where EM starts: a fit to a sample of the rows."""
-    samples, weights = zip(*ray.get([part.sample.remote(100) for part in parts]))
+    samples, weights = zip(*ray.get([part.sample.remote(40) for part in parts]))
     fitted = GaussianMixture(n_components, random_state=0).fit(
         np.concatenate(samples),
         sample_weight=None if weights[0] is None else np.concatenate(weights),
@@ -43,7 +43,7 @@ def first_guess(parts: list, n_components: int) -> GaussianMixture:
     )
 
 
-def fit(parts: list, start: GaussianMixture, max_iter: int = 200) -> GaussianMixture:
+def fit(parts: list, start: GaussianMixture, max_iter: int = 100) -> GaussianMixture:
     """EM over the rows of all actors, until it converges."""
     model = pickle.loads(pickle.dumps(start))
     for _ in range(max_iter):

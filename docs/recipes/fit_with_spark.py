@@ -22,7 +22,7 @@ def first_guess(
     rows: DataFrame, columns: list[str], weight: str | None, n_components: int
 ) -> GaussianMixture:
     """Where EM starts: a fit to a sample of the rows."""
-    fraction = min(1.0, 2_000 / rows.count())
+    fraction = min(1.0, 5_000 / rows.count())
     sample = rows.sample(fraction, seed=0).toPandas()
     fitted = GaussianMixture(n_components, random_state=0).fit(
         sample[columns].to_numpy(),
@@ -38,7 +38,7 @@ def fit(
     start: GaussianMixture,
     columns: list[str],
     weight: str | None = None,
-    max_iter: int = 200,
+    max_iter: int = 100,
 ) -> GaussianMixture:
     """EM over all rows, until it converges."""
     model = pickle.loads(pickle.dumps(start))
