@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,10 +15,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy import stats
+
+from gaussmix import _passes, _rows, _scores
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
-NAMES = ("checkouts", "compare", "growth", "page", "plots", "sections", "shapes", "targets")
+NAMES = (
+    "checkouts", "compare", "cost_model", "growth", "page", "plots", "scaling", "sections",
+    "shapes", "targets",
+)  # fmt: skip
 
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
 
@@ -165,6 +172,83 @@ def test_a_larger_problem_that_is_cheaper_is_a_cliff(benchmarks):
     assert [found["to"] for found, *_ in benchmarks.growth.cliffs("d", points, 1.3)] == [16]
 
 
+# --- many machines -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("d", [8, 32])  # with products of features, and by triangles
+@pytest.mark.parametrize("family", ["full", "tied", "diag", "spherical"])
+def test_the_cost_model_counts_what_the_library_does(benchmarks, family, d):
+    mixture = benchmarks.cost_model.Mixture(5, d, family)
+    model = benchmarks.scaling.overlapping(mixture)
+    rows = _rows.Rows(np.random.default_rng(0).normal(size=(4000, d)))
+    scores = _scores.scores_for_sums(model._parameters(), rows, single=False)
+    if scores.estep == "triangular":
+        sums = _passes._moment_work("outer", 5, d, d)
+    else:
+        width = _passes._width(_passes._FEATURES[family], d)
+        sums = _passes._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
+    assert mixture.multiply_adds() == (scores.row_work, sums)
+
+    statistics = model.accumulate(rows.X)
+    numbers = [statistics.weight, statistics.first, statistics.shift, statistics.second]
+    assert mixture.statistics_numbers() == sum(array.size for array in numbers)
+    arrays = (value for value in vars(model).values() if isinstance(value, np.ndarray))
+    assert mixture.model_numbers() == sum(array.size for array in arrays)
+
+
+def test_a_tree_beats_the_driver_where_statistics_are_large(benchmarks):
+    cost = benchmarks.cost_model
+    cluster = cost.Cluster(machines=100, cores=16, network=1e9, latency=1e-3)
+    assert cluster.depth() == (4, 7)
+    rates = cost.Rates(1e7, 10**9, 10**9, add=0.5, pickle=0.25, update=2.0)
+    # Within machines 4 x 0.75 s; between them 7 x (1 ms + 1 s + 0.75 s) up and (1 ms + 1 s) down.
+    assert cost.tree_seconds(cluster, rates) == pytest.approx(3.0 + 7 * 2.752 + 2.0)
+    assert cost.driver_seconds(cluster, rates, 1600) == pytest.approx(0.002 + 100 + 2800 + 2.0)
+
+
+def test_a_pass_takes_as_long_as_the_slowest_of_core_memory_and_disk(benchmarks):
+    cost = benchmarks.cost_model
+    cluster = cost.Cluster(machines=10, cores=10, disk=1e9, memory=1e10)
+    slow, fast = (cost.Rates(rows, 1, 1, 0.0, 0.0, 0.0) for rows in (1e5, 1e9))
+    assert cost.read_seconds(cluster, 1e8, 40, slow) == pytest.approx((10.0, 10.0))
+    assert cost.read_seconds(cluster, 1e8, 40, fast) == pytest.approx((0.08, 0.4))
+
+
+def test_stragglers_cost_what_order_statistics_say(benchmarks):
+    cost = benchmarks.cost_model
+    cluster = cost.Cluster(machines=100, cores=4)
+    assert cost.straggling(cluster, 0.0, 3, by_machine=False) == pytest.approx(1.0)
+    # The mean of the largest of 100 lognormal times with mean 1, integrated.
+    times = np.linspace(0.0, 20.0, 200_001)
+    below = stats.lognorm.cdf(times, 0.2, scale=np.exp(-0.02)) ** 100
+    largest = np.sum(1.0 - below) * (times[1] - times[0])
+    assert cost.straggling(cluster, 0.2, 1, by_machine=True) == pytest.approx(largest, rel=0.01)
+    several, one = (cost.straggling(cluster, 0.2, tasks, by_machine=False) for tasks in (8, 1))
+    assert 1.0 < several < one
+
+
+def test_the_page_has_a_place_for_every_table(benchmarks):
+    scaling = benchmarks.scaling
+    page = scaling.PAGE.read_text(encoding="utf-8")
+    names = re.findall(r"^<!-- (.+) of benchmarks/scaling.py -->$", page, re.MULTILINE)
+    made = {name: [f"the table of {name}"] for name in names}
+    written = scaling.with_tables(page, made)
+    assert all(written.count(lines[0]) == 1 for lines in made.values())
+    assert scaling.with_tables(written, made) == written
+    with pytest.raises(SystemExit, match="0 places for the table 'another'"):
+        scaling.with_tables(page, {"another": []})
+
+
+@pytest.mark.slow
+def test_scaling_prints_a_table_for_every_place(benchmarks):
+    done = run("scaling.py", "--quick")
+    assert done.returncode == 0, done.stderr
+    page = benchmarks.scaling.PAGE.read_text(encoding="utf-8")
+    assert re.findall(r"^\*\*.*\*\*$", done.stdout, re.MULTILINE) == re.findall(
+        r"^\*\*.*\*\*$", page, re.MULTILINE
+    )
+
+
 # --- two commits ---------------------------------------------------------------------------------
 
 
@@ -266,6 +350,7 @@ def test_exports_hold_what_git_tracks_and_new_files(benchmarks, monkeypatch, tmp
         ("compare.py", ["HEAD", "--fail-below", ".5", "--repeats", "5"], "--repeats 6 or more"),
         ("growth.py", ["--factor", "1"], "--factor 1: a cliff is a factor above 1"),
         ("growth.py", ["--threads", "0"], "must be at least 1"),
+        ("scaling.py", ["--workers", "0"], "--workers must be at least 1"),
         ("page.py", [], "give a record of run.py"),
         ("page.py", ["nowhere.json"], "nowhere.json: no record"),
         ("page.py", [str(ROOT / "README.md")], "README.md: no record"),
