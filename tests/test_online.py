@@ -315,6 +315,17 @@ def test_how_much_given_parameters_are_worth_can_be_said():
     np.testing.assert_allclose(model.covariances_, [(30 * 1 + 10 * 16) / 40 - 1])
 
 
+def test_batches_come_from_wherever_rows_do(tmp_path):
+    X = blobs(600)
+    for number, batch in enumerate(np.split(X, 3)):
+        np.save(tmp_path / f"{number}.npy", batch)
+    online, files = (GaussianMixture(3, random_state=0) for _ in range(2))
+    for number, batch in enumerate(np.split(X, 3)):
+        online.partial_fit(batch)
+        files.partial_fit(tmp_path / f"{number}.npy")
+    same(online, files, [*ARRAYS, "n_samples_seen_", "effective_rows_"])
+
+
 # --- selective updates --------------------------------------------------------------------------
 
 
@@ -446,7 +457,10 @@ def test_a_neighbour_does_not_take_the_rows_that_come_back(covariance_type):
     np.testing.assert_allclose(model.means_[2], [5, 5], atol=0.7)
 
 
-@pytest.mark.parametrize("variance_floor", [0.0, 1e-3])
+@pytest.mark.parametrize(
+    ("covariance_type", "variance_floor"),
+    [("full", 0.0), ("full", 1e-3), ("tied", 0.0), ("diag", 0.0), ("spherical", 1e-3)],
+)
 def test_regularisation_does_not_add_up(covariance_type, variance_floor):
     """10,000 frames with hardly a row for one of the components; reg_covar is a tenth of it."""
     model = tracker(covariance_type, reg_covar=0.1, variance_floor=variance_floor)

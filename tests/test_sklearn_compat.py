@@ -134,9 +134,21 @@ def test_requests(routing, old_faithful):
     Pipeline([("model", alias)]).fit(old_faithful, counts=sample_weight)
 
 
+def test_requests_of_partial_fit_are_its_own(routing):
+    model = GaussianMixture(2, random_state=0)
+    assert model.get_metadata_routing().partial_fit.requests == {"sample_weight": None}
+    assert model.set_partial_fit_request(sample_weight="counts") is model
+    for copy in (model, clone(model)):
+        assert copy.get_metadata_routing().partial_fit.requests == {"sample_weight": "counts"}
+        assert copy.get_metadata_routing().fit.requests == {"sample_weight": None}
+    with pytest.raises(TypeError):
+        model.set_partial_fit_request(update=True)
+
+
 def test_requests_need_routing():
-    with pytest.raises(RuntimeError, match="enable_metadata_routing=True"):
-        GaussianMixture().set_fit_request(sample_weight=True)
+    for method in (GaussianMixture().set_fit_request, GaussianMixture().set_partial_fit_request):
+        with pytest.raises(RuntimeError, match="enable_metadata_routing=True"):
+            method(sample_weight=True)
 
 
 def test_a_fit_parameter_reaches_the_last_step_without_routing(old_faithful):

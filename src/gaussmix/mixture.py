@@ -597,7 +597,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
     @_validation.says_memory_error
     def partial_fit(
         self,
-        X: ArrayLike,
+        X: RowsLike,
         y: object = None,
         sample_weight: ArrayLike | None = None,
         *,
@@ -617,7 +617,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n, d), or rows from elsewhere as for `fit`
             A batch. It may have any number of rows, even none, but the first of a model without
             parameters, which needs at least 2 and at least K.
         y : ignored
@@ -655,10 +655,10 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         >>> rng = np.random.default_rng(0)
         >>> model = GaussianMixture(2, random_state=0)
         >>> for _ in range(20):
-        ...     batch = rng.normal(size=(500, 1)) + rng.choice([0.0, 6.0], size=(500, 1))
+        ...     batch = rng.normal(size=(500, 1)) + rng.choice([1.0, 7.0], size=(500, 1))
         ...     model = model.partial_fit(batch)
         >>> np.sort(model.means_.ravel()).round()
-        array([0., 6.])
+        array([1., 7.])
         >>> model.n_samples_seen_
         10000
         """
@@ -712,7 +712,7 @@ class GaussianMixture(_sklearn.EstimatorMixin):
         self._assign_with(state, running)
         return self
 
-    def _first_batch(self, X: ArrayLike, sample_weight: ArrayLike | None) -> Self:
+    def _first_batch(self, X: RowsLike, sample_weight: ArrayLike | None) -> Self:
         """`partial_fit` of a model without parameters."""
         rows = self._fit(X, sample_weight, one_step=True)
         running = self._implied(self._stored_parameters(), self._seen() / rows.n_used)

@@ -23,6 +23,8 @@ model = GaussianMixture(
     n_threads=2,
     acceleration="squarem",
     on_collapse="drop",
+    learning_decay=0.7,
+    forgetting=0.9,
 )
 assert_type(model.get_params(), dict[str, Any])
 assert_type(model.set_params(tol=1e-4, random_state=0), GaussianMixture)
@@ -61,6 +63,15 @@ parts = [model.accumulate(piece) for piece in np.split(X, 3)]
 assert_type(SufficientStatistics.merge(parts), SufficientStatistics)
 assert_type(parts[0] + 0.5 * parts[1], SufficientStatistics)
 assert_type(model.update(parts[0]), GaussianMixture)
+assert_type(model.update(parts[0], update="wm"), GaussianMixture)
+
+# Data that keeps coming.
+assert_type(Own(2).partial_fit(X, sample_weight=2.0, update="m"), Own)
+assert_type(model.partial_fit(X.tolist()), GaussianMixture)
+assert_type(model.effective_rows_, NDArray[np.float64])
+seen: float = model.n_samples_seen_
+assert_type(model.revive(1).revive([0, 1], means=X[:2]), GaussianMixture)
+assert_type(model.retire(model.effective_rows_ < -1.0).retire([]), GaussianMixture)
 
 # Files.
 with TemporaryDirectory() as folder:
