@@ -27,6 +27,8 @@ ORDER = [
     "__init__",  # the public names
     "plotting",
     "mixture",
+    "_stepwise",
+    "_fitted",
     "_online",
     "_fitting",
     "_em",

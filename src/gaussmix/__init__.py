@@ -7,7 +7,9 @@ below it:
     cli                the command line
     _demo              what `gaussmix demo` shows
     plotting           plots on matplotlib axes; imported by nothing here
-    mixture            GaussianMixture: parameters, fitted attributes, fit, predict, score, sample
+    mixture            GaussianMixture: parameters, fit, predict, score, sample
+    _stepwise          its methods that learn a step at a time: update, partial_fit and others
+    _fitted            its fitted attributes: read, replaced together, kept in a file
     _online            running statistics of data that keeps coming, and steps from them
     _fitting           a fit: EM from one or several starts, over rows wherever they are
     _em                the EM loop: iterate, converge, restart

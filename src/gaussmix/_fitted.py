@@ -1,0 +1,280 @@
+"""The fitted attributes of a mixture: read as parameters, replaced together, kept in a file."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import _online, _persistence, _sklearn, _validation
+from ._build_config import VERSION
+from ._covariance import CollapsedComponent
+from ._layouts import LAYOUTS, CovarianceType, covariance_shape
+from ._parameters import MixtureParameters
+from ._rows import DOUBLE
+from ._typing import (
+    Acceleration,
+    Collapse,
+    Doubles,
+    FloatDType,
+    Floats,
+    InitParams,
+    Names,
+    OnCollapse,
+    RandomState,
+    StrPath,
+)
+
+FITTED = frozenset(
+    {
+        "weights_",
+        "means_",
+        "covariances_",
+        "precisions_",
+        "precisions_cholesky_",
+        "converged_",
+        "n_iter_",
+        "lower_bound_",
+        "lower_bounds_",
+        "collapses_",
+        "n_samples_seen_",
+        "effective_rows_",
+        "n_features_in_",
+        "feature_names_in_",
+        "_running",
+        "_sampler",
+    }
+)
+
+# The attributes from which `partial_fit` goes on.
+_STEPPED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
+
+# The attributes that hold running statistics.
+_OF_RUNNING = frozenset({"_running", "effective_rows_"})
+
+
+class FittedMixture(_sklearn.EstimatorMixin):
+    """What all that a fitted mixture does has in common."""
+
+    if TYPE_CHECKING:  # what the constructor sets
+        n_components: int
+        covariance_type: CovarianceType
+        tol: float
+        reg_covar: float
+        max_iter: int
+        n_init: int
+        init_params: InitParams
+        random_state: RandomState
+        verbose: int
+        verbose_interval: int
+        n_threads: int | None
+        acceleration: Acceleration | None
+        variance_floor: float
+        on_collapse: OnCollapse
+        learning_decay: float
+        forgetting: float | None
+
+    weights_: Floats
+    means_: Floats
+    covariances_: Floats
+    precisions_: Floats
+    precisions_cholesky_: Floats
+    converged_: bool
+    n_iter_: int
+    lower_bound_: float
+    lower_bounds_: list[float]
+    collapses_: list[Collapse]
+    n_samples_seen_: float
+    effective_rows_: Doubles
+    n_features_in_: int
+    feature_names_in_: Names
+
+    @_validation.says_memory_error
+    def save(self, path: StrPath) -> None:
+        """Write the fitted model to a file that `gaussmix.load` reads.
+
+        The file is an ``.npz`` of plain arrays without pickled objects, safe to load from anybody.
+        It appears whole or not at all: an existing file stays until the new one is complete.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ModelFileError
+            When the fitted attributes are not those of a valid mixture.
+        OSError
+            When the file cannot be written; an existing one is then as it was.
+        """
+        parameters = self._parameters()
+        covariances: Floats = parameters.definite_covariances()
+        if covariances is parameters.covariances:
+            covariances = self.covariances_
+        names = getattr(self, "feature_names_in_", None)
+        running = self._remembered()
+        contents = {
+            "library_version": VERSION,
+            "parameters": self.get_params(),
+            "weights": self.weights_,
+            "means": self.means_,
+            "covariances": covariances,
+            **{name.rstrip("_"): value for name, value in self._course().items()},
+            "collapses": list(getattr(self, "collapses_", ())),
+            "n_samples_seen": self._seen(),
+            "running": None if running is None else running.arrays(),
+            "feature_names": None if names is None else list(names),
+        }
+        _persistence.save(path, contents)
+
+    def _scored_arrays(self) -> tuple[Floats, Floats, Floats]:
+        """The public attributes that decide what a row scores."""
+        try:
+            return self.weights_, self.means_, self.precisions_cholesky_
+        except AttributeError:
+            raise _validation.not_fitted(type(self).__name__) from None
+
+    def _parameters(self) -> MixtureParameters:
+        """The parameters in the public attributes, which a user may have set himself."""
+        covariances = getattr(self, "covariances_", None)
+        if covariances is not None:
+            covariances = np.asarray(covariances, dtype=np.float64)
+        return self._mixture(self._scored_arrays(), covariances)
+
+    def _mixture(
+        self, arrays: tuple[Floats, ...], covariances: Doubles | None = None
+    ) -> MixtureParameters:
+        """Parameters from arrays that may come from the user."""
+        weights, means, factors = (np.ascontiguousarray(a, dtype=np.float64) for a in arrays)
+        if (
+            self.covariance_type not in LAYOUTS
+            or means.ndim != 2
+            or weights.shape != means.shape[:1]
+            or factors.shape != covariance_shape(self.covariance_type, *means.shape)
+        ):
+            raise ValueError(
+                f"The fitted attributes do not fit together: weights_ {weights.shape}, means_ "
+                f"{means.shape}, precisions_cholesky_ {factors.shape} with "
+                f"covariance_type={self.covariance_type!r}. Fit again after changing a parameter."
+            )
+        return MixtureParameters(self.covariance_type, weights, means, covariances, factors)
+
+    def _course(self) -> dict[str, Any]:
+        """How the fit went; where the user set the parameters himself, that there was none."""
+        return {
+            "converged_": getattr(self, "converged_", False),
+            "n_iter_": getattr(self, "n_iter_", 0),
+            "lower_bound_": getattr(self, "lower_bound_", -np.inf),
+            "lower_bounds_": list(getattr(self, "lower_bounds_", ())),
+        }
+
+    def _assign(self, state: dict[str, Any]) -> None:
+        """Replace all fitted attributes in one assignment, so that none is ever half new."""
+        kept = {name: value for name, value in vars(self).items() if name not in FITTED}
+        self.__dict__ = kept | state
+
+    def _assign_with(self, state: dict[str, Any], running: _online.Running | None) -> None:
+        """`_assign`, with running statistics, and what the parameters are that they belong to."""
+        state = {key: value for key, value in state.items() if key not in _OF_RUNNING}
+        if running is not None:
+            arrays = tuple(state[name].copy() for name in _STEPPED)
+            state["_running"] = (running, arrays)
+            state["effective_rows_"] = running.effective_rows
+        self._assign(state)
+
+    def _remembered(self) -> _online.Running | None:
+        """The running statistics, unless somebody has changed the parameters since."""
+        running, arrays = getattr(self, "_running", (None, ()))
+        for name, array in zip(_STEPPED, arrays, strict=False):
+            now = getattr(self, name, None)
+            if now is None or not np.array_equal(now, array):
+                return None
+        return running
+
+    def _seen(self) -> float:
+        """Weight of the rows that the parameters come from; 0 where nothing is known of it."""
+        return getattr(self, "n_samples_seen_", 0)
+
+    def _stored_parameters(self) -> MixtureParameters:
+        """The parameters as a model file keeps them.
+
+        A file has no factors of precisions, and rounding covariances to float32 changes those: a
+        model that is saved and loaded must take the same step as one that was not.
+        """
+        parameters = self._parameters()
+        if self.means_.dtype == DOUBLE:
+            return parameters
+        return MixtureParameters.from_covariances(
+            parameters.covariance_type,
+            parameters.weights,
+            parameters.means,
+            parameters.definite_covariances(),
+        )
+
+    def _ill_defined(
+        self, collapsed: CollapsedComponent, names: Names | None, dtype: FloatDType
+    ) -> _validation.IllDefinedCovarianceError:
+        """The exception that explains a covariance without a factor."""
+        return _validation.ill_defined(
+            component=collapsed.component,
+            weight=collapsed.weight,
+            effective_rows=collapsed.effective_rows,
+            columns=collapsed.columns,
+            feature_names=names,
+            covariance_type=self.covariance_type,
+            reg_covar=self.reg_covar,
+            variance_floor=self.variance_floor,
+            on_collapse=self.on_collapse,
+            dtype=dtype,
+        )
+
+    def _restore(self, contents: dict[str, Any], path: StrPath) -> None:
+        """Take over what a model file holds, precisions and their factors computed anew."""
+        arrays = [contents[name] for name in ("weights", "means", "covariances")]
+        try:
+            parameters = MixtureParameters.from_covariances(
+                self.covariance_type, *(array.astype(np.float64) for array in arrays)
+            )
+        except CollapsedComponent as collapsed:
+            which = "" if collapsed.component is None else f" of component {collapsed.component}"
+            raise _persistence.ModelFileError(
+                str(path), f"the covariance{which} is not positive definite"
+            ) from None
+        state = fitted_state(parameters, contents["means"].dtype)
+        state["converged_"] = contents["converged"]
+        state["n_iter_"] = contents["n_iter"]
+        state["lower_bound_"] = contents["lower_bound"]
+        state["lower_bounds_"] = list(contents["lower_bounds"])
+        state["collapses_"] = contents["collapses"]
+        state["n_samples_seen_"] = contents["n_samples_seen"]
+        if contents["feature_names"] is not None:
+            state["feature_names_in_"] = np.array(contents["feature_names"], dtype=object)
+        arrays = contents["running"]
+        self._assign_with(
+            state,
+            None if arrays is None else _online.Running.from_arrays(self.covariance_type, arrays),
+        )
+
+
+def fitted_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:
+    """The fitted attributes that hold parameters, in the precision of the rows where that holds
+    their squares.
+    """
+    arrays = {
+        "weights_": parameters.weights,
+        "means_": parameters.means,
+        "covariances_": parameters.own_covariances(),
+        "precisions_": parameters.precisions,
+        "precisions_cholesky_": parameters.precisions_cholesky,
+    }
+    info = np.finfo(dtype)
+    largest = max(np.abs(array).max() for array in arrays.values())
+    if not (largest <= info.max and parameters.variances.min() >= info.tiny):
+        dtype = DOUBLE
+    state: dict[str, Any] = {
+        name: array.astype(dtype, copy=False) for name, array in arrays.items()
+    }
+    state["n_features_in_"] = parameters.n_features
+    return state
