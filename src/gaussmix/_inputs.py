@@ -21,8 +21,8 @@ from .sources import Chunk, RowSource
 # What is read of a directory; a file that is named itself may be called anything.
 ENDINGS = (".csv", ".npy", ".parquet", ".pq", ".parq")
 
-# Rows read at a time: few enough that their columns are laid side by side in cache.
-CHUNK_ROWS = 1 << 16
+# Rows read at a time, unless that is more than a sixteenth of the memory.
+CHUNK_ROWS = 1 << 17
 
 # Parameters of the class in the library's messages, with a value where one is given.
 PARAMETER = re.compile(
@@ -172,7 +172,8 @@ class Tables(RowSource):
         if rows is None:
             return None
         if len(rows) == 0:
-            raise TableError(f"{self}: no rows of data")
+            what = "the file has" if len(self._paths) == 1 else "the files have"
+            raise TableError(f"{self}: {what} no rows of data")
         if self._weight_column is None:
             return rows, None
         return rows[:, :width].astype(self._dtype, copy=False), rows[:, -1].astype(np.float64)
@@ -194,7 +195,9 @@ class Tables(RowSource):
             table = self._unread or self._open(path)
             self._unread, self.table = None, table
             wanted = self._wanted_of(table)
-            size = max(1, min(CHUNK_ROWS, self.memory // 16 // (8 * len(wanted))))
+            size = max(
+                1, min(CHUNK_ROWS, self.memory // 16 // (self._dtype.itemsize * len(wanted)))
+            )
             with table if table is not self.first else contextlib.nullcontext():
                 first_row = 0
                 for block in table.blocks(wanted, size):

@@ -16,7 +16,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
@@ -113,10 +113,13 @@ def instruction_set() -> str:
 @cache
 def kernels(single: bool = False) -> Kernels:
     """Return the compiled module in use, for computations in double or in single precision."""
-    # A module that was built but cannot be imported is a fault to be seen, no reason to take
-    # another.
     name = f"gaussmix._kernels._em_{instruction_set()}{'_single' if single else ''}"
     return cast("Kernels", importlib.import_module(name))
+
+
+# A module that was built but cannot be imported is a fault to be seen, no reason to take another.
+with suppress(ValueError, RuntimeError):  # of `choose_instruction_set`; raised when asked again
+    kernels(), kernels(single=True)
 
 
 # --- threads -------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast, overload
+from typing import IO, Any, cast
 
 import numpy as np
 
@@ -33,7 +33,9 @@ from ._typing import AnyArray, Doubles, FloatDType, Floats
 # Text parsed at once. Larger blocks are no faster; smaller ones pay per-call costs.
 CSV_BLOCK_BYTES = 4 << 20
 # Read at a time of each column of a Parquet file.
-PARQUET_BUFFER_BYTES = 1 << 20
+PARQUET_BUFFER_BYTES = 1 << 18
+# Rows whose columns are laid side by side at a time.
+CACHE_BYTES = 1 << 19
 # Rows of a row group that is written, and its size.
 ROW_GROUP_ROWS = 1 << 20
 ROW_GROUP_BYTES = 16 << 20
@@ -98,16 +100,6 @@ class Table:
         """Yield rows in order, as (n, len(columns)) arrays of finite numbers, n <= max_rows."""
         raise NotImplementedError
 
-    def read(self, columns: Sequence[int]) -> Floats:
-        """Return all rows of these columns; raise `TableError` if there are none.
-
-        A block at a time into one array that grows in place: the peak is that array and a block.
-        """
-        shape = (self.n_rows, len(columns))
-        rows = gathered(self.blocks(columns, 1 << 16), shape, self.dtype(columns))
-        self._require_rows(len(rows))
-        return rows
-
     def resolve(self, wanted: Sequence[str]) -> list[int]:
         """Return the 0-based index of each column, given by name or by number from 1.
 
@@ -168,10 +160,6 @@ class Table:
             asked = f"named {', '.join(map(repr, missing))}"
         raise TableError(f"{self.path}: no {noun} {asked}; {known}")
 
-    def _require_rows(self, n_rows: int) -> None:
-        if n_rows == 0:
-            raise TableError(f"{self.path}: the file has no rows of data")
-
     def _require_finite(self, block: Floats, first_row: int, columns: Sequence[int]) -> None:
         # One cheap number tells for nearly every block that nothing is wrong with it; a sum of
         # finite values that overflows only costs the second look.
@@ -191,19 +179,11 @@ class Table:
             )
 
 
-@overload
-def gathered(
-    blocks: Iterable[Floats], shape: tuple[int | None, int], dtype: FloatDType
-) -> Floats: ...
-@overload
-def gathered(
-    blocks: Iterable[Floats], shape: tuple[int | None, int], dtype: FloatDType, limit: int | None
-) -> Floats | None: ...
 def gathered(
     blocks: Iterable[Floats],
     shape: tuple[int | None, int],
     dtype: FloatDType,
-    limit: int | None = None,
+    limit: int | None,
 ) -> Floats | None:
     """One array of all blocks, which grows in place; None if it gets more than `limit` rows.
 
@@ -213,7 +193,7 @@ def gathered(
     shape : tuple
         Rows of the result, None where they are not known, and columns.
     dtype : dtype
-    limit : int, optional
+    limit : int or None
     """
     n_rows, n_columns = shape
     rows = np.empty((1024 if n_rows is None else n_rows, n_columns), dtype)
@@ -347,13 +327,6 @@ class NpyTable(Table):
                         raise TableError(f"{self.path}: the file became shorter while it was read")
                 yield start, piece
 
-    def read(self, columns: Sequence[int]) -> Floats:
-        """Return all rows of these columns: the mapped file itself if all columns are wanted."""
-        self._require_rows(len(self._array))
-        for _ in self.blocks(columns, 1 << 16):
-            pass  # only for the check that every value is finite
-        return self._choose(self._array, columns)
-
     def _choose(self, rows: AnyArray, columns: Sequence[int]) -> AnyArray:
         return rows if list(columns) == list(range(self.n_columns)) else rows[:, columns]
 
@@ -374,8 +347,9 @@ class ParquetTable(Table):
     def __init__(self, path: str) -> None:
         self._pa, parquet = import_pyarrow(path)
         self.path = path
-        # A file object, not the path: pyarrow takes some paths for addresses of remote stores.
-        self._file = open(path, "rb")  # noqa: SIM115, closed by close
+        # A file, not the path: pyarrow takes some paths for addresses of remote stores. Its own
+        # kind of file reads without holding the interpreter's lock.
+        self._file = self._pa.OSFile(path)
         try:
             # Through a buffer: else a whole row group is read at once, whatever its size, and
             # what is read in advance stays in memory until the last row.
@@ -410,12 +384,13 @@ class ParquetTable(Table):
         try:
             for batch in self._parquet.iter_batches(batch_size=max_rows, columns=names):
                 batch.validate(full=True)
-                block = np.empty((batch.num_rows, len(names)), dtype)
+                parts = []
                 for position, name in enumerate(names):
                     values = batch.column(batch.schema.get_field_index(name))
                     self._require_no_null(values, first_row, columns[position])
                     numbers = values.cast(self._pa.from_numpy_dtype(dtype), safe=False)
-                    block[:, position] = numbers.to_numpy(zero_copy_only=False)
+                    parts.append(numbers.to_numpy(zero_copy_only=False))
+                block = _side_by_side(parts, dtype)
                 self._require_finite(block, first_row, columns)
                 first_row += len(block)
                 self.position = first_row - 1
@@ -457,6 +432,16 @@ class ParquetTable(Table):
                 f"{self.path}: row {first_row + row}, {self.column_text(column)}: "
                 f"missing value (null); {REMEDY}"
             )
+
+
+def _side_by_side(columns: Sequence[AnyArray], dtype: FloatDType) -> Floats:
+    """Columns as an array of rows, so few at a time that they stay in cache meanwhile."""
+    rows = np.empty((len(columns[0]), len(columns)), dtype)
+    step = max(64, CACHE_BYTES // (len(columns) * dtype.itemsize))
+    for start in range(0, len(rows), step):
+        for position, column in enumerate(columns):
+            rows[start : start + step, position] = column[start : start + step]
+    return rows
 
 
 class CsvTable(Table):

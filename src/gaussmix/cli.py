@@ -50,8 +50,10 @@ DATA_FORMATS = """\
 DATA is one of
   CSV        text, UTF-8 or UTF-16; header and delimiter are detected;
              "-" reads it from standard input
-  .npy       a NumPy array of rows and columns, memory-mapped
+  .npy       a NumPy array of rows and columns
   Parquet    with pip install 'gaussmix[parquet]'
+or a directory of such files, or a quoted pattern as 'data/*.parquet'. All
+files need the same columns.
 Columns are chosen by name, or by number from 1: --columns waiting,3.
 Messages count rows and columns from 1; in a CSV file the row is the line
 number, header included.
@@ -317,11 +319,18 @@ def _progress_bar(quiet: bool, about: str | None = None) -> Iterator[Callable[[T
         except ImportError:
             pass
         else:
-            with tqdm(desc=about, unit_scale=True, leave=False, file=sys.stderr) as bar:
+            with contextlib.ExitStack() as stack:
+                bars: list[tqdm[object]] = []
 
                 def show(table: Table) -> None:
-                    bar.total, bar.unit = table.size or None, table.unit
-                    bar.update(table.position - bar.n)
+                    if not bars:
+                        total = table.size or None
+                        bar = tqdm(
+                            desc=about, total=total, unit=table.unit, unit_scale=True,
+                            leave=False, file=sys.stderr,
+                        )  # fmt: skip
+                        bars.append(stack.enter_context(bar))
+                    bars[0].update(table.position - bars[0].n)
 
                 yield show
             return
