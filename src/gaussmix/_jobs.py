@@ -223,7 +223,7 @@ def prepare_directory(directory: str, data: Sequence[str]) -> None:
             raise TableError(
                 f"{directory}: lies in the input directory {path}; give another output directory"
             )
-    if os.path.lexists(directory) and not os.path.isdir(directory):
+    if os.path.exists(os.path.normpath(directory)) and not os.path.isdir(directory):
         raise TableError(f"{directory}: is no directory; give another output directory")
     with contextlib.suppress(FileExistsError):
         os.mkdir(directory)
