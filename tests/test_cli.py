@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaussmix import _tables, cli
+from gaussmix import _inputs, _tables, cli
 from gaussmix.mixture import GaussianMixture, load
 
 
@@ -209,7 +209,7 @@ def test_a_fit_that_does_not_converge_says_so(run):
 @pytest.mark.parametrize("data", ["data.csv", "data.npy", "data32.npy", "data.parquet"])
 def test_score_reads_and_writes_every_format(run, monkeypatch, old_faithful, data):
     write_parquet("data.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
-    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 100)
+    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 100)
     model = load("model.npz")
     del model.feature_names_in_
     X = old_faithful.astype(np.float32) if data == "data32.npy" else old_faithful
@@ -292,7 +292,7 @@ def test_a_model_of_columns_with_the_same_name(run, old_faithful):
 
 @pytest.mark.parametrize("kind", ["csv", "npy"])
 def test_the_memory_score_needs_does_not_grow_with_the_file(run, monkeypatch, kind):
-    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 2000)
+    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 2000)
     monkeypatch.setattr(_tables, "CSV_BLOCK_BYTES", 1 << 15)
     rows = np.random.default_rng(0).normal([3, 70], [1, 10], size=(10_000, 2))
     peaks = []
@@ -506,24 +506,31 @@ def test_demo_overwrites_nothing(run, symlink, name, kind):
 @pytest.mark.parametrize("command", ["fit", "score", "predict"])
 def test_a_bad_value_is_one_line_and_leaves_the_output_as_it_was(run, in_tmp, command):
     Path("bad.csv").write_text("eruptions,waiting\n" + "3.6,79\n" * 300 + "1.8,x\n")
-    Path("out.csv").write_text("old")
-    before = sorted(os.listdir())
     arguments = {"fit": ["bad.csv", "-k", 2]}.get(command, ["model.npz", "bad.csv"])
-    message = error_of(run(command, *arguments, "-o", "out.csv"))
-    assert message == "bad.csv: row 302, column 2 ('waiting'): 'x' is not a number"
-    assert Path("out.csv").read_text() == "old"
+    output = "out.npz" if command == "fit" else "out.csv"
+    Path(output).write_text("old")
+    before = sorted(os.listdir())
+    message = error_of(run(command, *arguments, "-o", output))
+    assert message == (
+        "bad.csv: row 302, column 2 ('waiting'): 'x' is not a number; choose the numeric columns "
+        "with --columns, or correct the row"
+    )
+    assert Path(output).read_text() == "old"
     assert sorted(os.listdir()) == before
 
 
 def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run, monkeypatch):
-    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 10)
+    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 10)
     values = np.load("data.npy")
     values[200, 1] = np.nan
     np.save("bad.npy", values)
     Path("out.npy").write_text("old")
     before = sorted(os.listdir())
     message = error_of(run("score", "model.npz", "bad.npy", "-o", "out.npy"))
-    assert message == "bad.npy: row 201, column 2: missing value (NaN)"
+    assert message == (
+        "bad.npy: row 201, column 2: missing value (NaN); leave the row out or fill it in, or "
+        "choose other columns with --columns"
+    )
     assert Path("out.npy").read_text() == "old"
     assert sorted(os.listdir()) == before
 
@@ -545,7 +552,14 @@ def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run
         ("score data.csv model.npz", "data.csv: "),
         ("score model.npz data.csv -o s.txt", "s.txt: the name of the output must end in "),
         ("score model.npz data.csv -o data.csv", "data.csv: is also the input; "),
-        ("score model.npz data.csv -o .", ".: is a directory; give the name of a file"),
+        ("score model.npz data.csv -o .", f"{os.path.join('.', 'data.csv')}: is also an input; "),
+        ("fit data.csv -k 2 -o m.pkl", "m.pkl: the name of a model file must end in .npz"),
+        ("fit data.csv -k 2 -o m.npz --memory 9", "argument --memory: must be at least 1MB, as "),
+        ("fit . -k 2 -o m.npz --memory 1XB", "argument --memory: must be at least 1MB, as in "),
+        ("fit no*.csv -k 2 -o m.npz", "no*.csv: no file matches the pattern"),
+        ("fit data.csv - -k 2 -o m.npz", "-: can be read only once, as a pipe; give it alone"),
+        ("score model.npz data.csv data.npy", "2 files to score have an output each; give a "),
+        ("score model.npz data.csv -o s.csv --format npy", "s.csv: the name of an output file "),
         ("score model.npz header.csv -o s.csv", "header.csv: the file has no rows of data"),
         ("sample model.npz -n 0", "argument -n/--rows: must be a whole number of at least 1"),
         (

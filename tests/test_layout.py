@@ -23,6 +23,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "gaussmix"
 ORDER = [
     "__main__",
     "cli",
+    "_jobs",
     "_demo",
     "__init__",  # the public names
     "plotting",
@@ -40,6 +41,7 @@ ORDER = [
     "_passes",
     "_scores",
     "_streamed",
+    "_inputs",
     "sources",
     "_rows",
     "_thinning",

@@ -57,12 +57,22 @@ def test_without_the_variable_the_widest_is_in_use():
 
 
 def test_forcing_an_instruction_set_that_was_not_built_says_so():
-    done = run_python("import gaussmix", GAUSSMIX_ISA="neon")
+    message = (
+        "GAUSSMIX_ISA='x86v4': this build of gaussmix does not contain that instruction set. "
+    )
+    with pytest.raises(ValueError, match=message + "It contains: baseline"):
+        _runtime.choose_instruction_set("x86v4", ["baseline"], ALL)
+
+
+def test_an_instruction_set_that_nobody_knows_is_refused_when_it_is_needed():
+    done = run_python(
+        "import gaussmix; print('imported'); gaussmix.show_config()", GAUSSMIX_ISA="neon"
+    )
     assert done.returncode != 0
+    assert done.stdout == "imported\n"
     assert done.stderr.splitlines()[-1] == (
-        "ValueError: GAUSSMIX_ISA='neon': this build of gaussmix does not contain that "
-        f"instruction set. It contains: {', '.join(BUILT)}. Choose one of these or unset "
-        "GAUSSMIX_ISA."
+        "ValueError: GAUSSMIX_ISA='neon': no instruction set is known by that name. Choose one of "
+        f"{', '.join(BUILT)} or unset GAUSSMIX_ISA."
     )
 
 
@@ -75,7 +85,7 @@ sys.modules["gaussmix._kernels._cpu"] = types.SimpleNamespace(
 )
 import gaussmix
 """
-    done = run_python(code, GAUSSMIX_ISA=BUILT[-1])
+    done = run_python(code + "gaussmix._runtime.kernels()", GAUSSMIX_ISA=BUILT[-1])
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1] == (
         f"RuntimeError: GAUSSMIX_ISA='{BUILT[-1]}': this machine cannot run that instruction set. "

@@ -5,6 +5,7 @@ below it:
 
     __main__           python -m gaussmix
     cli                the command line
+    _jobs              scoring files into one output or a directory of them, resumable
     _demo              what `gaussmix demo` shows
     plotting           plots on matplotlib axes; imported by nothing here
     mixture            GaussianMixture: parameters, fit, predict, score, sample
@@ -21,6 +22,7 @@ below it:
     _passes            one pass over the rows: cuts them up, calls the kernels
     _scores            how the kernels find scores: exact or expanded, double or single precision
     _streamed          rows that come in pieces and are read anew in every pass
+    _inputs            the files and columns that a command reads, as one source
     sources            where such rows come from: files, Arrow data, anything re-iterable
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
     _thinning          a sample of rows that one pass takes without knowing how many come

@@ -732,6 +732,9 @@ def _first_line(error: Exception) -> str:
 # error names no file.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
 
+# What `replacing` calls a file that is not finished.
+_TEMPORARY = re.compile(r"\.gaussmix-[0-9a-f]{16}\.tmp")
+
 
 @contextlib.contextmanager
 def replacing(path: str) -> Iterator[BinaryIO]:
@@ -766,6 +769,14 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             raise OSError(error.errno, error.strerror, path) from error
         raise
     _sync_directory(directory)
+
+
+def remove_unfinished(directory: str) -> None:
+    """Remove the temporary files of `replacing` that killed processes have left behind."""
+    for name in os.listdir(directory):
+        if _TEMPORARY.fullmatch(name):
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(directory, name))
 
 
 def _mode_to_keep(path: str) -> int | None:

@@ -1,9 +1,9 @@
 """This machine: which instruction set the kernels use, and how many threads.
 
-The instruction set is chosen once, when this module is imported: the widest one that this build
-contains and this processor and operating system run, or the one named by the environment variable
-``GAUSSMIX_ISA``. Different instruction sets agree to rounding; one instruction set gives the same
-bits for any number of threads.
+The instruction set is chosen once: the widest one that this build contains and this processor and
+operating system run, or the one that the environment variable ``GAUSSMIX_ISA`` named when this
+module was imported. Different instruction sets agree to rounding; one instruction set gives the
+same bits for any number of threads.
 
 The number of threads is decided at every call, see `thread_count`; which threads those are, and
 how many remain when others compute already or the system refuses some, in `_kernels/threads.h`.
@@ -16,8 +16,9 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from gaussmix._kernels._em_baseline import Kernels as Kernels
     from gaussmix._kernels._em_baseline import ScoringJob as ScoringJob
     from gaussmix._kernels._em_baseline import Snapshot as Snapshot
+
+# Every name that a build may contain, from the narrowest to the widest.
+INSTRUCTION_SETS = ("baseline", "x86v3", "x86v4")
 
 # A quota can change while the process lives (a container resized in place); reading it takes about
 # 0.1 ms, which a small predict would notice.
@@ -62,12 +66,18 @@ def choose_instruction_set(
     Raises
     ------
     ValueError
-        If this build does not contain the requested instruction set.
+        If this build does not contain the requested instruction set, or there is none of that
+        name.
     RuntimeError
         If this machine cannot run it.
     """
     if not requested:
         return [name for name in built if name in supported][-1]
+    if requested not in INSTRUCTION_SETS:
+        raise ValueError(
+            f"GAUSSMIX_ISA={requested!r}: no instruction set is known by that name. Choose one of "
+            f"{', '.join(built)} or unset GAUSSMIX_ISA."
+        )
     if requested not in built:
         raise ValueError(
             f"GAUSSMIX_ISA={requested!r}: this build of gaussmix does not contain that "
@@ -82,23 +92,34 @@ def choose_instruction_set(
     return requested
 
 
-_INSTRUCTION_SET = choose_instruction_set(
-    os.environ.get("GAUSSMIX_ISA"), built_instruction_sets(), supported_instruction_sets()
-)
-# A module that was built but cannot be imported is a fault to be seen, no reason to take another.
-_MODULE = f"gaussmix._kernels._em_{_INSTRUCTION_SET}"
-_KERNELS = cast("Kernels", importlib.import_module(_MODULE))
-_SINGLE_KERNELS = cast("Kernels", importlib.import_module(f"{_MODULE}_single"))
+_REQUESTED = os.environ.get("GAUSSMIX_ISA")
 
 
+@cache
+def instruction_set() -> str:
+    """Name of the instruction set in use: "baseline", "x86v3" or "x86v4".
+
+    Raises
+    ------
+    ValueError, RuntimeError
+        If ``GAUSSMIX_ISA`` is no such name, or names one that cannot be used here. Not when the
+        package is imported, so that the command line can say it in a line.
+    """
+    return choose_instruction_set(
+        _REQUESTED, built_instruction_sets(), supported_instruction_sets()
+    )
+
+
+@cache
 def kernels(single: bool = False) -> Kernels:
     """Return the compiled module in use, for computations in double or in single precision."""
-    return _SINGLE_KERNELS if single else _KERNELS
+    name = f"gaussmix._kernels._em_{instruction_set()}{'_single' if single else ''}"
+    return cast("Kernels", importlib.import_module(name))
 
 
-def instruction_set() -> str:
-    """Name of the instruction set in use: "baseline", "x86v3" or "x86v4"."""
-    return _INSTRUCTION_SET
+# A module that was built but cannot be imported is a fault to be seen, no reason to take another.
+with suppress(ValueError, RuntimeError):  # of `choose_instruction_set`; raised when asked again
+    kernels(), kernels(single=True)
 
 
 # --- threads -------------------------------------------------------------------------------------
@@ -324,9 +345,9 @@ def config() -> Config:
     """Return what `show_config` prints, as a dictionary."""
     return {
         "version": _build_config.VERSION,
-        "compiler": _KERNELS.compiler(),
-        "instruction_set": _INSTRUCTION_SET,
-        "vector_bits": 8 * _KERNELS.vector_bytes(),
+        "compiler": kernels().compiler(),
+        "instruction_set": instruction_set(),
+        "vector_bits": 8 * kernels().vector_bytes(),
         "built_instruction_sets": built_instruction_sets(),
         "supported_instruction_sets": supported_instruction_sets(),
         "openmp": _build_config.OPENMP,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -294,7 +294,7 @@ def _checked(source: RowSource, estimator_name: str) -> Iterator[Piece]:
         yield piece
 
 
-def pieces(source: RowSource, estimator_name: str) -> Iterator[Piece]:
+def pieces(source: RowSource, estimator_name: str) -> Generator[Piece]:
     """The chunks of one reading, checked, read ahead where the source allows."""
     checked = _checked(source, estimator_name)
     if not source.fresh_chunks:

@@ -20,7 +20,7 @@ import re
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -32,9 +32,18 @@ from ._typing import AnyArray, Doubles, FloatDType, Floats
 
 # Text parsed at once. Larger blocks are no faster; smaller ones pay per-call costs.
 CSV_BLOCK_BYTES = 4 << 20
+# Read at a time of each column of a Parquet file.
+PARQUET_BUFFER_BYTES = 1 << 18
+# Rows whose columns are laid side by side at a time.
+CACHE_BYTES = 1 << 19
+# Rows of a row group that is written, and its size.
+ROW_GROUP_ROWS = 1 << 20
+ROW_GROUP_BYTES = 16 << 20
 # A line, or a quoted field with line breaks, longer than this is taken for a missing quote.
 CSV_MAX_LINE = 16 << 20
 
+# What to do about a value that is no finite number.
+REMEDY = "leave the row out or fill it in, or choose other columns with --columns"
 MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "#n/a", "?", "."})
 # Before the names in the header that numpy.savetxt writes. A column may be named "#" alone.
 HEADER_MARK = re.compile(r"#+ *(?=[^\s,;|#])")
@@ -90,22 +99,6 @@ class Table:
     def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
         """Yield rows in order, as (n, len(columns)) arrays of finite numbers, n <= max_rows."""
         raise NotImplementedError
-
-    def read(self, columns: Sequence[int]) -> Floats:
-        """Return all rows of these columns; raise `TableError` if there are none.
-
-        A block at a time into one array that grows in place: the peak is that array and a block.
-        """
-        rows = np.empty((self.n_rows or 1024, len(columns)), self.dtype(columns))
-        used = 0
-        for block in self.blocks(columns, 1 << 16):
-            if used + len(block) > len(rows):
-                rows.resize((used + len(block) + len(rows) // 2, len(columns)), refcheck=False)
-            rows[used : used + len(block)] = block
-            used += len(block)
-        self._require_rows(used)
-        rows.resize((used, len(columns)), refcheck=False)
-        return rows
 
     def resolve(self, wanted: Sequence[str]) -> list[int]:
         """Return the 0-based index of each column, given by name or by number from 1.
@@ -167,10 +160,6 @@ class Table:
             asked = f"named {', '.join(map(repr, missing))}"
         raise TableError(f"{self.path}: no {noun} {asked}; {known}")
 
-    def _require_rows(self, n_rows: int) -> None:
-        if n_rows == 0:
-            raise TableError(f"{self.path}: the file has no rows of data")
-
     def _require_finite(self, block: Floats, first_row: int, columns: Sequence[int]) -> None:
         # One cheap number tells for nearly every block that nothing is wrong with it; a sum of
         # finite values that overflows only costs the second look.
@@ -182,8 +171,49 @@ class Table:
             row, column = bad[0]
             raise TableError(
                 f"{self.path}: row {first_row + row}, {self.column_text(columns[column])}: "
-                + ("missing value (NaN)" if np.isnan(block[row, column]) else "infinite value")
+                + (
+                    f"missing value (NaN); {REMEDY}"
+                    if np.isnan(block[row, column])
+                    else f"infinite value; {REMEDY}"
+                )
             )
+
+
+def gathered(
+    blocks: Iterable[Floats],
+    shape: tuple[int | None, int],
+    dtype: FloatDType,
+    limit: int | None,
+) -> Floats | None:
+    """One array of all blocks, which grows in place; None if it gets more than `limit` rows.
+
+    Parameters
+    ----------
+    blocks : iterable of arrays of shape (n, d)
+    shape : tuple
+        Rows of the result, None where they are not known, and columns.
+    dtype : dtype
+    limit : int or None
+    """
+    n_rows, n_columns = shape
+    rows = np.empty((1024 if n_rows is None else n_rows, n_columns), dtype)
+    used = 0
+    for block in blocks:
+        if limit is not None and used + len(block) > limit:
+            return None
+        if used + len(block) > len(rows):
+            rows.resize((used + len(block) + len(rows) // 2, n_columns), refcheck=False)
+        rows[used : used + len(block)] = block
+        used += len(block)
+    rows.resize((used, n_columns), refcheck=False)
+    return rows
+
+
+def file_format(path: str) -> str:
+    """Return "csv", "npy" or "parquet" by the first bytes of a file."""
+    with open(path, "rb") as file:
+        kind = _binary_kind(file.read(4))
+    return {".npy": "npy", "Parquet": "parquet"}.get(kind or "", "csv")
 
 
 def open_table(path: str, *, header: str = "auto", delimiter: str = "auto") -> Table:
@@ -243,7 +273,9 @@ class NpyTable(Table):
         self.path = path
         try:
             # Not np.load, which takes a file cut within its first bytes for a pickle.
-            array: AnyArray = np.lib.format.open_memmap(path, mode="r")
+            mapped = np.lib.format.open_memmap(path, mode="r")
+            array: AnyArray = mapped
+            offset = int(mapped.offset)
         except (ValueError, EOFError) as exc:
             raise TableError(f"{path}: not a readable .npy file: {_one_line(exc)}") from exc
         except OSError:
@@ -263,6 +295,7 @@ class NpyTable(Table):
                 f"{path}: the array has shape {array.shape}; a table needs rows and columns"
             )
         self._array = array
+        self._offset = offset
         self.n_rows, self.n_columns = array.shape
         self.size = self.n_rows
 
@@ -270,21 +303,42 @@ class NpyTable(Table):
         return np.dtype(np.float32 if self._array.dtype.type is np.float32 else np.float64)
 
     def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
-        for start in range(0, len(self._array), max_rows):
-            block = self._choose(self._array[start : start + max_rows], columns)
+        for start, rows in self._pieces(max_rows):
+            block = self._choose(rows, columns)
             self._require_finite(block, start + 1, columns)
             self.position = start + len(block)
             yield block
 
-    def read(self, columns: Sequence[int]) -> Floats:
-        """Return all rows of these columns: the mapped file itself if all columns are wanted."""
-        self._require_rows(len(self._array))
-        for _ in self.blocks(columns, 1 << 16):
-            pass  # only for the check that every value is finite
-        return self._choose(self._array, columns)
+    def _pieces(self, max_rows: int) -> Iterator[tuple[int, AnyArray]]:
+        """All columns of so many rows at a time, with the number of the first, from 0.
+
+        Rows that lie one after the other are read and not mapped, so that they leave memory again.
+        """
+        array = self._array
+        row_bytes = array.itemsize * self.n_columns
+        with open(self.path, "rb", buffering=0) as file:
+            for start in range(0, len(array), max_rows):
+                piece = array[start : start + max_rows]
+                if array.flags.c_contiguous:
+                    at = self._offset + start * row_bytes
+                    piece = np.empty(piece.shape, array.dtype)
+                    read = _read_into(file, at, piece)
+                    if read < piece.nbytes:
+                        raise TableError(f"{self.path}: the file became shorter while it was read")
+                yield start, piece
 
     def _choose(self, rows: AnyArray, columns: Sequence[int]) -> AnyArray:
         return rows if list(columns) == list(range(self.n_columns)) else rows[:, columns]
+
+
+def _read_into(file: io.RawIOBase, at: int, piece: AnyArray) -> int:
+    """Fill an array with the bytes from a place in a file; how many there were."""
+    file.seek(at)
+    view = memoryview(piece.data).cast("B")
+    done = 0
+    while done < len(view) and (n := file.readinto(view[done:])):
+        done += n
+    return done
 
 
 class ParquetTable(Table):
@@ -293,10 +347,15 @@ class ParquetTable(Table):
     def __init__(self, path: str) -> None:
         self._pa, parquet = import_pyarrow(path)
         self.path = path
-        # A file object, not the path: pyarrow takes some paths for addresses of remote stores.
-        self._file = open(path, "rb")  # noqa: SIM115, closed by close
+        # A file, not the path: pyarrow takes some paths for addresses of remote stores. Its own
+        # kind of file reads without holding the interpreter's lock.
+        self._file = self._pa.OSFile(path)
         try:
-            self._parquet = parquet.ParquetFile(self._file)
+            # Through a buffer: else a whole row group is read at once, whatever its size, and
+            # what is read in advance stays in memory until the last row.
+            self._parquet = parquet.ParquetFile(
+                self._file, buffer_size=PARQUET_BUFFER_BYTES, pre_buffer=False
+            )
             self._schema = self._parquet.schema_arrow
         except (self._pa.ArrowException, OSError) as exc:
             self._file.close()
@@ -325,12 +384,13 @@ class ParquetTable(Table):
         try:
             for batch in self._parquet.iter_batches(batch_size=max_rows, columns=names):
                 batch.validate(full=True)
-                block = np.empty((batch.num_rows, len(names)), dtype)
+                parts = []
                 for position, name in enumerate(names):
                     values = batch.column(batch.schema.get_field_index(name))
                     self._require_no_null(values, first_row, columns[position])
                     numbers = values.cast(self._pa.from_numpy_dtype(dtype), safe=False)
-                    block[:, position] = numbers.to_numpy(zero_copy_only=False)
+                    parts.append(numbers.to_numpy(zero_copy_only=False))
+                block = _side_by_side(parts, dtype)
                 self._require_finite(block, first_row, columns)
                 first_row += len(block)
                 self.position = first_row - 1
@@ -370,8 +430,18 @@ class ParquetTable(Table):
             row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
             raise TableError(
                 f"{self.path}: row {first_row + row}, {self.column_text(column)}: "
-                f"missing value (null)"
+                f"missing value (null); {REMEDY}"
             )
+
+
+def _side_by_side(columns: Sequence[AnyArray], dtype: FloatDType) -> Floats:
+    """Columns as an array of rows, so few at a time that they stay in cache meanwhile."""
+    rows = np.empty((len(columns[0]), len(columns)), dtype)
+    step = max(64, CACHE_BYTES // (len(columns) * dtype.itemsize))
+    for start in range(0, len(rows), step):
+        for position, column in enumerate(columns):
+            rows[start : start + step, position] = column[start : start + step]
+    return rows
 
 
 class CsvTable(Table):
@@ -603,17 +673,19 @@ class CsvTable(Table):
         field = field.strip()
         shown = repr(field if len(field) <= 40 else field[:37] + "...")
         if not field:
-            what = "the field is empty"
+            what = f"the field is empty; {REMEDY}"
         elif _is_missing(field):
-            what = f"missing value ({shown})"
+            what = f"missing value ({shown}); {REMEDY}"
         elif value is not None:
-            what = f"{shown} is infinite or too large"
+            what = f"{shown} is infinite or too large; {REMEDY}"
         else:
             what = f"{shown} is not a number"
             if _number(field.replace(",", ".", 1)) is not None:
                 what += "; decimal commas are not supported"
             elif self._holds_other_delimiter(field):
                 what += "; if another character separates the fields, give it with --delimiter"
+            else:
+                what += "; choose the numeric columns with --columns, or correct the row"
         raise TableError(f"{self.path}: row {line}, {self.column_text(column)}: {what}")
 
     def _holds_other_delimiter(self, field: str) -> bool:
@@ -850,7 +922,11 @@ class NpyWriter:
 
 
 class ParquetWriter:
-    """A Parquet file, a row group a block."""
+    """A Parquet file. Blocks are gathered to row groups of some megabytes.
+
+    Digits of densities and probabilities do not repeat: neither a dictionary nor compression makes
+    them smaller, and both take time. Labels have a dictionary, a few bits each.
+    """
 
     def __init__(self, file: IO[bytes], fields: Sequence[Field]) -> None:
         import pyarrow
@@ -864,14 +940,31 @@ class ParquetWriter:
                 for name in field.column_names
             ]
         )
-        self._writer = pyarrow.parquet.ParquetWriter(file, self._schema)
+        whole = [name for f in fields if f.dtype.kind == "i" for name in f.column_names]
+        self._writer = pyarrow.parquet.ParquetWriter(
+            file, self._schema, compression="none", use_dictionary=whole
+        )
+        self._batches: list[Any] = []
+        self._n_rows = self._n_bytes = 0
 
     def write(self, *parts: AnyArray) -> None:
-        columns = [np.ascontiguousarray(column) for part in parts for column in _as_columns(part)]
+        columns = [column.copy() for part in parts for column in _as_columns(part)]
         arrays = [self._pa.array(column) for column in columns]
-        self._writer.write_batch(self._pa.record_batch(arrays, schema=self._schema))
+        self._batches.append(self._pa.record_batch(arrays, schema=self._schema))
+        self._n_rows += len(parts[0])
+        self._n_bytes += sum(column.nbytes for column in columns)
+        if self._n_rows >= ROW_GROUP_ROWS or self._n_bytes >= ROW_GROUP_BYTES:
+            self._write_row_group()
+
+    def _write_row_group(self) -> None:
+        if self._batches:
+            table = self._pa.Table.from_batches(self._batches)
+            self._writer.write_table(table, row_group_size=self._n_rows)
+        self._batches = []
+        self._n_rows = self._n_bytes = 0
 
     def close(self) -> None:
+        self._write_row_group()
         self._writer.close()
 
 

@@ -10,6 +10,7 @@ import argparse
 import contextlib
 import csv
 import errno
+import importlib.util
 import io
 import json
 import math
@@ -25,32 +26,34 @@ from typing import NoReturn
 
 import numpy as np
 
-from gaussmix import __version__, _demo, _runtime, _tables
+from gaussmix import __version__, _demo, _inputs, _jobs, _runtime, _streamed, _tables
+from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES, LAYOUTS, Layout
 from gaussmix._tables import Field, Table, TableError, counted
 from gaussmix._typing import Collapse, Doubles, Floats
 from gaussmix.mixture import GaussianMixture, load
 
-# Rows are scored in blocks of about this size, counting the input and all outputs.
+# Rows are drawn in blocks of about this size.
 BLOCK_BYTES = 16 << 20
 MAX_BLOCK_ROWS = 1 << 17
 
+# The least that `fit --memory` may be.
+LEAST_MEMORY = 1_000_000
+
+# What an output directory that does not exist yet ends in.
+_SEPARATORS = ("/", os.sep)
+
 # Collapsed components that are listed under a model, a line each.
 MOST_COLLAPSES = 5
-
-# Parameters of the class in the library's messages, with a value where one is given.
-PARAMETER = re.compile(
-    r"\b(covariance_type|reg_covar|variance_floor|on_collapse|init_params|n_init|max_iter|tol"
-    r"|sample_weight)\b"
-    r"(?:=([\"']?)([\w+-]+(?:\.[\w+-]+)?)\2)?"
-)
 
 DATA_FORMATS = """\
 DATA is one of
   CSV        text, UTF-8 or UTF-16; header and delimiter are detected;
              "-" reads it from standard input
-  .npy       a NumPy array of rows and columns, memory-mapped
+  .npy       a NumPy array of rows and columns
   Parquet    with pip install 'gaussmix[parquet]'
+or a directory of such files, or a quoted pattern as 'data/*.parquet'. All
+files need the same columns.
 Columns are chosen by name, or by number from 1: --columns waiting,3.
 Messages count rows and columns from 1; in a CSV file the row is the line
 number, header included.
@@ -86,6 +89,7 @@ def _run(args: argparse.Namespace) -> int:
         with _termination_as_exception(), warnings.catch_warnings():
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _show_warning
+            _check_environment(args)
             args.run(args)
             if sys.stdout is not None:
                 sys.stdout.flush()
@@ -108,13 +112,26 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _check_environment(args: argparse.Namespace) -> None:
+    """Raise `ValueError` for a variable of ours that is wrong, before it is blamed on a file."""
+    try:
+        _runtime.instruction_set()
+    except RuntimeError as exc:
+        raise ValueError(str(exc)) from exc
+    if hasattr(args, "threads"):
+        _runtime.thread_count(args.threads)
+
+
 # --- fit ---------------------------------------------------------------------------------------
 
 
 def _fit(args: argparse.Namespace) -> None:
     if args.output == "-":
         raise TableError("-: a model cannot be written to standard output; give a file name")
-    _tables.check_output(args.output, inputs=[args.data])
+    files = _inputs.files_of(args.data)
+    _tables.check_output(args.output, inputs=files)
+    if not args.output.endswith(".npz"):
+        raise TableError(f"{args.output}: the name of a model file must end in .npz")
     model = GaussianMixture(
         n_components=args.components,
         covariance_type=args.covariance_type,
@@ -129,25 +146,42 @@ def _fit(args: argparse.Namespace) -> None:
         verbose=args.verbose,
         n_threads=args.threads,
     )
-    with _open(args) as table:
-        columns, weight_column = _fit_columns(table, args)
-        X, sample_weight = _read_rows(table, columns, weight_column)
+    with Tables(files, header=args.header, delimiter=args.delimiter, memory=args.memory) as tables:
+        columns, weight_column = _fit_columns(tables.first, args)
+        tables.choose(columns, weight_column)
+        loaded = tables.load()
+        X, sample_weight = (tables, None) if loaded is None else loaded
+        if loaded is None:
+            _announce_stream(tables, model)
         started = time.perf_counter()
-        with _named_columns(table, columns):
+        with tables.naming_columns(_say):
             model.fit(X, sample_weight=sample_weight)
         seconds = time.perf_counter() - started
+        model.verbose = args.verbose
         # Before the model learns the names: it would warn about rows that come without any.
-        quality = _quality(model, X, sample_weight)
-        if table.names:
-            model.feature_names_in_ = np.array([table.names[c] for c in columns], dtype=object)
+        quality = _quality(model, X, sample_weight, tables)
+        if tables.first.names:
+            names = [tables.first.names[column] for column in columns]
+            model.feature_names_in_ = np.array(names, dtype=object)
     model.save(args.output)
 
-    print(f"{len(X):,} rows fitted in {seconds:.3g} s\n")
+    print(f"{tables.n_rows:,} rows fitted in {seconds:.3g} s\n")
     print(describe(model))
     print()
     for name, value in quality.items():
         print(f"{name + ':':<16}{value:>16,.4f}")
     print(f"\nwrote {args.output}")
+
+
+def _announce_stream(tables: Tables, model: GaussianMixture) -> None:
+    """Show progress on a terminal, and say what text costs that is parsed in every iteration."""
+    if sys.stderr.isatty() and importlib.util.find_spec("tqdm"):
+        model.verbose = max(1, model.verbose)
+    if tables.rereads_text:
+        _say(
+            f"{tables}: the rows are more than half of --memory holds, so the text is parsed anew "
+            "in every iteration; a larger --memory, or Parquet, is faster"
+        )
 
 
 def _fit_columns(table: Table, args: argparse.Namespace) -> tuple[list[int], int | None]:
@@ -174,65 +208,31 @@ def _fit_columns(table: Table, args: argparse.Namespace) -> tuple[list[int], int
     return columns, weight_column
 
 
-def _read_rows(
-    table: Table, columns: list[int], weight_column: int | None
-) -> tuple[Floats, Doubles | None]:
-    if weight_column is None:
-        return table.read(columns), None
-    rows = table.read([*columns, weight_column])
-    weights = rows[:, -1].astype(np.float64)
-    if (weights < 0).any():
-        row = int(np.flatnonzero(weights < 0)[0])
-        raise TableError(
-            f"{table.path}: {table.column_text(weight_column)}: the weight of data row {row + 1} "
-            f"is negative ({weights[row]:g})"
-        )
-    return rows[:, :-1], weights
-
-
-@contextlib.contextmanager
-def _named_columns(table: Table, columns: Sequence[int]) -> Iterator[None]:
-    """Let the library's messages speak of the file's columns.
-
-    The library sees an array: it counts the columns from 0 and does not know their names. It
-    also advises in the parameters of the class, which are options here.
-    """
-
-    def translate(message: str) -> str:
-        def column(match: re.Match[str]) -> str:
-            return table.column_text(columns[int(match[1])])
-
-        message = PARAMETER.sub(_as_option, message).replace("pass X as", "store the columns as")
-        return f"{table.path}: " + re.sub(r"\bcolumn (\d+)\b", column, message)
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", UserWarning)
-        try:
-            yield
-        except ValueError as exc:
-            raise TableError(translate(str(exc))) from exc
-    for warning in caught:
-        _say(f"warning: {translate(str(warning.message))}")
-
-
-def _as_option(match: re.Match[str]) -> str:
-    """Write ``reg_covar`` as ``--reg-covar``, and ``name="value"`` as ``--name value``."""
-    name, _, value = match.groups()
-    option = "--weights" if name == "sample_weight" else f"--{name.replace('_', '-')}"
-    return option if value is None else f"{option} {value}"
-
-
-def _quality(model: GaussianMixture, X: Floats, sample_weight: Doubles | None) -> dict[str, float]:
+def _quality(
+    model: GaussianMixture, X: Floats | Tables, sample_weight: Doubles | None, tables: Tables
+) -> dict[str, float]:
     """Log-likelihood, BIC and AIC; the criteria only where a row counts as one observation."""
-    if sample_weight is not None:
-        return {"log-likelihood": float(sample_weight @ model.score_samples(X).astype(float))}
-    log_likelihood = float(model.score(X)) * len(X)
+    if tables.weighted:
+        return {"log-likelihood": _weighted_log_likelihood(model, X, sample_weight)}
+    n_rows = tables.n_rows or 0
+    log_likelihood = float(model.score(X)) * n_rows
     n_parameters = model.n_parameters()
     return {
         "log-likelihood": log_likelihood,
-        "BIC": n_parameters * math.log(len(X)) - 2 * log_likelihood,
+        "BIC": n_parameters * math.log(n_rows) - 2 * log_likelihood,
         "AIC": 2 * n_parameters - 2 * log_likelihood,
     }
+
+
+def _weighted_log_likelihood(
+    model: GaussianMixture, X: Floats | Tables, sample_weight: Doubles | None
+) -> float:
+    if not isinstance(X, Tables):
+        return float(sample_weight @ model.score_samples(X).astype(float))
+    return math.fsum(
+        float(piece.weight @ model.score_samples(piece.X).astype(float))
+        for piece in _streamed.pieces(X, type(model).__name__)
+    )
 
 
 # --- score and predict -------------------------------------------------------------------------
@@ -250,81 +250,68 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _write_scores(args: argparse.Namespace, wanted: list[str]) -> None:
-    """Stream DATA through the model: a block is read, scored, written and forgotten."""
+    """Score DATA into one output, or each file into an output of its own in a directory."""
+    files = _inputs.files_of(args.data)
     model = load(args.model)
     model.n_threads = args.threads
-    n_components, n_features = model.means_.shape
-    with _open(args) as table:
-        columns = _score_columns(table, model, args)
-        dtype = table.dtype(columns)
-        fields = {
-            "log_density": Field("log_density", dtype),
-            "label": Field("label", np.dtype(np.intp)),
-            "probability": Field(
-                "probability", dtype, tuple(f"probability_{k}" for k in range(n_components))
-            ),
-        }
-        chosen = [fields[name] for name in wanted]
-        _tables.check_output(args.output, inputs=[args.data, args.model])
-
-        width = n_features + sum(len(field.column_names) for field in chosen)
-        n_rows = max(1, min(BLOCK_BYTES // (8 * width), MAX_BLOCK_ROWS))
-        buffers = [
-            np.empty(n_rows if f.columns is None else (n_rows, n_components), f.dtype)
-            for f in chosen
-        ]
-        methods: dict[str, Callable[..., object]] = {
-            "log_density": model.score_samples,
-            "label": model.predict,
-            "probability": model.predict_proba,
-        }
-        # The columns have been matched by name here; the blocks are arrays without names.
-        vars(model).pop("feature_names_in_", None)
-
-        done, started = 0, time.perf_counter()
-        with (
-            _tables.writing(args.output, chosen) as writer,
-            _progress_bar(table, args.quiet) as show_progress,
-        ):
-            for block in table.blocks(columns, n_rows):
-                outputs = [buffer[: len(block)] for buffer in buffers]
-                for name, output in zip(wanted, outputs):
-                    methods[name](block, out=output)
-                writer.write(*outputs)
-                done += len(block)
-                show_progress()
-            if done == 0:
-                raise TableError(f"{table.path}: the file has no rows of data")
-        seconds = time.perf_counter() - started
-    if not args.quiet:
-        _say(f"{done:,} rows in {seconds:.3g} s ({done / seconds:,.0f} rows per second)")
-
-
-def _score_columns(table: Table, model: GaussianMixture, args: argparse.Namespace) -> list[int]:
-    """The 0-based columns the model reads, in its order.
-
-    Those chosen with --columns; else, where both sides have names, those with the model's names;
-    else all, which must be as many as the model has.
-    """
-    n_features = model.means_.shape[1]
-    names = getattr(model, "feature_names_in_", None)
-    if args.columns is not None:
-        columns = table.resolve(args.columns)
-    elif names is not None and table.names:
-        return table.resolve_names(list(names))
-    else:
-        columns = list(range(table.n_columns))
-    if len(columns) != n_features:
+    columns = None if args.columns is None else tuple(args.columns)
+    job = _jobs.Job(model, tuple(wanted), columns, args.header, args.delimiter)
+    if os.path.isdir(args.output) or args.output.endswith(_SEPARATORS):
+        _score_into_directory(job, files, args)
+        return
+    if len(files) > 1:
+        where = "DIRECTORY" if args.output == "-" else args.output
         raise TableError(
-            f"{table.path}: {counted(len(columns), 'column')}, but the model has {n_features}"
-            + (f" ({', '.join(names)})" if names is not None else "")
-            + ("; choose them with --columns" if args.columns is None else "")
+            f"{counted(len(files), 'file')} to score have an output each; give a directory, "
+            f"-o {where}{os.sep}"
         )
-    return columns
+    if args.format is not None:
+        raise TableError(
+            f"{args.output}: the name of an output file decides its format; --format is for "
+            "the files in an output directory"
+        )
+    _tables.check_output(args.output, inputs=[*files, args.model])
+    started = time.perf_counter()
+    with _progress_bar(args.quiet) as show_progress:
+        n_rows = job.run(files[0], args.output, show_progress, may_be_empty=False)
+    if not args.quiet:
+        _say(f"{counted(n_rows, 'row')} in {_speed(n_rows, time.perf_counter() - started)}")
+
+
+def _score_into_directory(job: _jobs.Job, files: list[str], args: argparse.Namespace) -> None:
+    """Score the files that are not done yet."""
+    _jobs.prepare_directory(args.output, args.data)
+    parts = _jobs.parts_of(files, args.output, args.format, others=[args.model])
+    n_rows, started = 0, time.perf_counter()
+    with _jobs.working(args.output, job.digest()) as record:
+        left = [part for part in parts if not record.is_done(part)]
+        others = sum(map(record.is_other, left))
+        if others:
+            _say(
+                f"{counted(others, 'file')} in {args.output} will be written again: the model or "
+                "the options are others now"
+            )
+        for number, part in enumerate(left, 1):
+            about = f"{number}/{len(left)} {os.path.basename(part.path)}"
+            with _progress_bar(args.quiet, about) as show_progress:
+                done = job.run(part.path, part.output, show_progress, may_be_empty=True)
+            record.add(part, done)
+            n_rows += done
+    if args.quiet:
+        return
+    message = f"{counted(n_rows, 'row')} of {counted(len(left), 'file')} in "
+    message += _speed(n_rows, time.perf_counter() - started)
+    if len(left) < len(parts):
+        message += f"; {counted(len(parts) - len(left), 'file')} had been done before"
+    _say(message if left else f"all {counted(len(parts), 'file')} had been done before")
+
+
+def _speed(n_rows: int, seconds: float) -> str:
+    return f"{seconds:.3g} s ({n_rows / seconds:,.0f} rows per second)"
 
 
 @contextlib.contextmanager
-def _progress_bar(table: Table, quiet: bool) -> Iterator[Callable[[], object]]:
+def _progress_bar(quiet: bool, about: str | None = None) -> Iterator[Callable[[Table], object]]:
     """A bar on a terminal where tqdm is installed; yields what to call after each block."""
     if sys.stderr.isatty() and not quiet:
         try:
@@ -332,13 +319,22 @@ def _progress_bar(table: Table, quiet: bool) -> Iterator[Callable[[], object]]:
         except ImportError:
             pass
         else:
-            total = table.size or None
-            with tqdm(
-                total=total, unit=table.unit, unit_scale=True, leave=False, file=sys.stderr
-            ) as bar:
-                yield lambda: bar.update(table.position - bar.n)
+            with contextlib.ExitStack() as stack:
+                bars: list[tqdm[object]] = []
+
+                def show(table: Table) -> None:
+                    if not bars:
+                        total = table.size or None
+                        bar = tqdm(
+                            desc=about, total=total, unit=table.unit, unit_scale=True,
+                            leave=False, file=sys.stderr,
+                        )  # fmt: skip
+                        bars.append(stack.enter_context(bar))
+                    bars[0].update(table.position - bars[0].n)
+
+                yield show
             return
-    yield lambda: None
+    yield lambda table: None
 
 
 # --- sample ------------------------------------------------------------------------------------
@@ -600,7 +596,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
-    fit.add_argument("data", metavar="DATA", help="file with the rows to fit")
+    fit.add_argument("data", metavar="DATA", nargs="+", help="files with the rows to fit")
     fit.add_argument(
         "-k",
         "--components",
@@ -614,6 +610,14 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
     )
     _add_table_arguments(fit, "by name or by number from 1 (default: all)")
     fit.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row")
+    fit.add_argument(
+        "--memory",
+        metavar="SIZE",
+        type=_memory,
+        default="256MB",
+        help="for rows; more than half of it, and they are read anew in every iteration "
+        "(default: %(default)s)",
+    )
     fit.add_argument(
         "--covariance-type",
         choices=COVARIANCE_TYPES,
@@ -677,13 +681,18 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
 
 def _add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="model file, as written by fit")
-    parser.add_argument("data", metavar="DATA", help="file with the rows")
+    parser.add_argument("data", metavar="DATA", nargs="+", help="files with the rows")
     parser.add_argument(
         "-o",
         "--output",
-        metavar="FILE",
+        metavar="OUT",
         default="-",
-        help="file to write (default: CSV to stdout)",
+        help="file or directory/ to write (default: CSV to stdout)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=list(_jobs.ENDINGS),
+        help="of the files in an output directory (default: that of the input)",
     )
     _add_table_arguments(parser, "in the model's order (default: by the model's names)")
     _add_threads_argument(parser)
@@ -747,10 +756,6 @@ def _add_seed_argument(parser: argparse.ArgumentParser, default: int | None) -> 
     )
 
 
-def _open(args: argparse.Namespace) -> Table:
-    return _tables.open_table(args.data, header=args.header, delimiter=args.delimiter)
-
-
 def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
     allowed = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
 
@@ -761,6 +766,20 @@ def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
         return value
 
     return whole
+
+
+def _memory(text: str) -> int:
+    """A number of bytes, as in "256MB" or "1.5GiB"."""
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT])(i?)B?", text, re.IGNORECASE)
+    size = 0
+    if match is not None and text.isascii():
+        unit = 1024 if match[3] else 1000
+        size = int(float(match[1]) * unit ** ("kmgt".index(match[2].lower()) + 1))
+    if not LEAST_MEMORY <= size < 2**63:
+        raise argparse.ArgumentTypeError(
+            f"must be at least 1MB, as in 256MB or 2GiB, not {text!r}"
+        )
+    return size
 
 
 def _number_from_zero(text: str) -> float:

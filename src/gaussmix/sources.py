@@ -36,6 +36,9 @@ KEPT = MEMORY // 2
 # Rows that are decoded at a time: their columns are laid side by side while they are in cache.
 BATCH_ROWS = 1 << 16
 
+# Read at a time of each column of a Parquet file.
+BUFFER_BYTES = 1 << 18
+
 _PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
 
 
@@ -363,12 +366,17 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
     if not files:
         raise TableError("paths is empty; give at least one Parquet file")
     arrow, _parquet = import_pyarrow(paths[0])
-    from pyarrow.dataset import dataset
+    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, dataset
     from pyarrow.fs import LocalFileSystem
 
+    # What pyarrow reads in advance stays in memory until the last row of a file.
+    options = ParquetFragmentScanOptions(
+        pre_buffer=False, use_buffered_stream=True, buffer_size=BUFFER_BYTES
+    )
+    parquet = ParquetFileFormat(default_fragment_scan_options=options)
     try:
         # Without a file system pyarrow takes some names for addresses of remote stores.
-        return dataset(files, format="parquet", filesystem=LocalFileSystem())
+        return dataset(files, format=parquet, filesystem=LocalFileSystem())
     except (arrow.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise

@@ -1,0 +1,282 @@
+"""The DATA of a command: which files, which of their columns, and all their rows as one source."""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import re
+import stat
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from . import _tables
+from ._tables import Table, TableError, counted
+from ._typing import Doubles, FloatDType, Floats
+from .sources import Chunk, RowSource
+
+# What is read of a directory; a file that is named itself may be called anything.
+ENDINGS = (".csv", ".npy", ".parquet", ".pq", ".parq")
+
+# Rows read at a time, unless that is more than a sixteenth of the memory.
+CHUNK_ROWS = 1 << 17
+
+# Parameters of the class in the library's messages, with a value where one is given.
+PARAMETER = re.compile(
+    r"\b(covariance_type|reg_covar|variance_floor|on_collapse|init_params|n_init|max_iter|tol"
+    r"|sample_weight)\b"
+    r"(?:=([\"']?)([\w+-]+(?:\.[\w+-]+)?)\2)?"
+)
+
+
+def files_of(data: Sequence[str]) -> list[str]:
+    """The files that the arguments stand for, in their order.
+
+    A directory stands for the files in it, at any depth, that end as tables do; a pattern for
+    those that match. Names that begin with "." or "_" are left out, as markers and unfinished
+    files have them.
+
+    Raises
+    ------
+    TableError
+        For a directory or a pattern without a file, and a pipe that is not alone.
+    """
+    files: list[str] = []
+    for path in data:
+        files += _files_of(path)
+    for path in files:
+        if len(files) > 1 and _is_read_once(path):
+            raise TableError(
+                f"{path}: can be read only once, as a pipe; give it alone, or write it to a file"
+            )
+    return files
+
+
+def _files_of(path: str) -> list[str]:
+    if os.path.isdir(path):
+        below = (file.relative_to(path) for file in Path(path).rglob("*"))
+        found = sorted(str(Path(path, file)) for file in below if _is_table(path, file))
+        if not found:
+            raise TableError(
+                f"{path}: the directory holds no file that ends in {', '.join(ENDINGS)}"
+            )
+        return found
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [path]
+    found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+    if not found:
+        raise TableError(f"{path}: no file matches the pattern")
+    return found
+
+
+def _is_table(directory: str, file: Path) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in file.parts)
+    return not hidden and file.suffix.lower() in ENDINGS and Path(directory, file).is_file()
+
+
+def _is_read_once(path: str) -> bool:
+    return path == "-" or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode))
+
+
+class Tables(RowSource):
+    """Rows of files with the same columns, one file after the other.
+
+    It opens the first file; `choose` says which columns to read, and looks at the other files.
+
+    Parameters
+    ----------
+    paths : sequence of str
+        As `files_of` gives them. A single one may be a pipe, which can be read once.
+    header, delimiter : str
+        How to read CSV, see `_tables.open_table`.
+    memory : int
+        As for `RowSource`.
+
+    Attributes
+    ----------
+    first : Table
+        The first file.
+    table : Table
+        The one being read.
+    n_rows : int or None
+        Known from the start but for CSV, then when all have been read.
+    """
+
+    def __init__(self, paths: Sequence[str], *, header: str, delimiter: str, memory: int) -> None:
+        super().__init__(memory=memory)
+        self._paths = paths
+        self._header, self._delimiter = header, delimiter
+        self._once = _is_read_once(paths[0])
+        # A thread that waits for a pipe could not be ended.
+        self.fresh_chunks = not self._once
+        self.first = self.table = self._open(paths[0])
+        self._unread: Table | None = self.first
+        self._columns: list[int] = []
+        self._weight_column: int | None = None
+        self._dtype: FloatDType = np.dtype(np.float64)
+
+    def __enter__(self) -> Tables:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.first.close()
+
+    def __str__(self) -> str:
+        more = len(self._paths) - 1
+        return self._paths[0] + (f" and {counted(more, 'more file')}" if more else "")
+
+    def choose(self, columns: list[int], weight_column: int | None = None) -> None:
+        """Read these columns of the first file, and those of the same names of the others.
+
+        Raises
+        ------
+        TableError
+            If the other files have other columns.
+        """
+        self._columns, self._weight_column = columns, weight_column
+        single = self.first.dtype(columns) == np.float32
+        n_rows = self.first.n_rows
+        for path in self._paths[1:]:
+            with self._open(path) as table:
+                single &= table.dtype(self._wanted_of(table)[: len(columns)]) == np.float32
+                known = n_rows is not None and table.n_rows is not None
+                n_rows = (n_rows or 0) + (table.n_rows or 0) if known else None
+        self._dtype = np.dtype(np.float32 if single else np.float64)
+        self.n_rows = n_rows
+
+    @property
+    def weighted(self) -> bool:
+        """Whether a column with weights has been chosen."""
+        return self._weight_column is not None
+
+    @property
+    def rereads_text(self) -> bool:
+        """Whether a second reading would parse text again."""
+        return self.n_rows is None
+
+    def load(self) -> tuple[Floats, Doubles | None] | None:
+        """All rows and their weights as arrays; None if that takes over half of the memory.
+
+        Rows that can be read only once are loaded, however many they are.
+        """
+        width = len(self._columns)
+        wanted = width + (self._weight_column is not None)
+        dtype = np.dtype(np.float64) if self._weight_column is not None else self._dtype
+        limit = None if self._once else self.memory // 2 // (wanted * dtype.itemsize)
+        if limit is not None and self.n_rows is not None and self.n_rows > limit:
+            return None
+        rows = _tables.gathered(self._blocks(), (self.n_rows, wanted), dtype, limit)
+        if rows is None:
+            return None
+        if len(rows) == 0:
+            what = "the file has" if len(self._paths) == 1 else "the files have"
+            raise TableError(f"{self}: {what} no rows of data")
+        if self._weight_column is None:
+            return rows, None
+        return rows[:, :width].astype(self._dtype, copy=False), rows[:, -1].astype(np.float64)
+
+    def chunks(self) -> Iterator[Chunk]:
+        for block in self._blocks():
+            if self._weight_column is None:
+                yield block
+            else:
+                yield (
+                    block[:, :-1].astype(self._dtype, copy=False),
+                    block[:, -1].astype(np.float64),
+                )
+
+    def _blocks(self) -> Iterator[Floats]:
+        """Blocks of the chosen columns, the weights last."""
+        n_rows = 0
+        for path in self._paths:
+            table = self._unread or self._open(path)
+            self._unread, self.table = None, table
+            wanted = self._wanted_of(table)
+            size = max(
+                1, min(CHUNK_ROWS, self.memory // 16 // (self._dtype.itemsize * len(wanted)))
+            )
+            with table if table is not self.first else contextlib.nullcontext():
+                first_row = 0
+                for block in table.blocks(wanted, size):
+                    if self._weight_column is not None:
+                        _require_weights(table, wanted[-1], block[:, -1], first_row)
+                    first_row += len(block)
+                    yield block
+                n_rows += first_row
+        self.n_rows = n_rows
+
+    def _open(self, path: str) -> Table:
+        return _tables.open_table(path, header=self._header, delimiter=self._delimiter)
+
+    def _wanted_of(self, table: Table) -> list[int]:
+        """The columns to read of a file, the weights last."""
+        weights = [] if self._weight_column is None else [self._weight_column]
+        wanted = [*self._columns, *weights]
+        first = self.first
+        if table is first or (table.names, table.n_columns) == (first.names, first.n_columns):
+            return wanted
+        if (table.names is None) != (first.names is None):
+            named, nameless = (first, table) if table.names is None else (table, first)
+            raise TableError(
+                f"{table.path}: {nameless.path} has no column names, but {named.path} has; "
+                "all files need the same columns"
+            )
+        if table.names is None or first.names is None:
+            raise TableError(
+                f"{table.path}: {counted(table.n_columns, 'column')}, but {first.path} has "
+                f"{first.n_columns}; all files need the same columns"
+            )
+        more = [name for name in table.names if name not in first.names]
+        if more and len(wanted) == first.n_columns:
+            raise TableError(
+                f"{table.path}: column {more[0]!r} is not in {first.path}; choose those to read "
+                "with --columns"
+            )
+        return table.resolve_names([first.names[column] for column in wanted])
+
+    @contextlib.contextmanager
+    def naming_columns(self, say: Callable[[str], object]) -> Iterator[None]:
+        """Let the library's messages speak of the files' columns.
+
+        The library sees an array: it counts the columns from 0 and does not know their names. It
+        also advises in the parameters of the class, which are options here.
+        """
+
+        def translate(message: str) -> str:
+            def column(match: re.Match[str]) -> str:
+                return self.first.column_text(self._columns[int(match[1])])
+
+            message = PARAMETER.sub(_as_option, message)
+            message = message.replace("pass X as", "store the columns as")
+            return f"{self}: " + re.sub(r"\bcolumn (\d+)\b", column, message)
+
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", UserWarning)
+            try:
+                yield
+            except TableError:
+                raise  # it names the file already
+            except ValueError as exc:
+                raise TableError(translate(str(exc))) from exc
+        for warning in caught:
+            say(f"warning: {translate(str(warning.message))}")
+
+
+def _require_weights(table: Table, column: int, weights: Floats, first_row: int) -> None:
+    """Raise for a negative weight."""
+    if (weights < 0).any():
+        row = int(np.flatnonzero(weights < 0)[0])
+        raise TableError(
+            f"{table.path}: {table.column_text(column)}: the weight of data row "
+            f"{first_row + row + 1} is negative ({weights[row]:g})"
+        )
+
+
+def _as_option(match: re.Match[str]) -> str:
+    """Write ``reg_covar`` as ``--reg-covar``, and ``name="value"`` as ``--name value``."""
+    name, _, value = match.groups()
+    option = "--weights" if name == "sample_weight" else f"--{name.replace('_', '-')}"
+    return option if value is None else f"{option} {value}"
