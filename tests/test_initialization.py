@@ -184,7 +184,7 @@ def test_a_generator_works_like_a_random_state(init_params):
     X, _ = clusters()
     rows = Rows(X)
     parameters = initial_parameters(
-        rows,
+        LocalData(rows),
         3,
         "diag",
         init_params=init_params,
