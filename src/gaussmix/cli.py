@@ -47,13 +47,12 @@ _SEPARATORS = ("/", os.sep)
 MOST_COLLAPSES = 5
 
 DATA_FORMATS = """\
-DATA is one of
+DATA is one or several of
   CSV        text, UTF-8 or UTF-16; header and delimiter are detected;
              "-" reads it from standard input
   .npy       a NumPy array of rows and columns
   Parquet    with pip install 'gaussmix[parquet]'
-or a directory of such files, or a quoted pattern as 'data/*.parquet'. All
-files need the same columns.
+or a directory of such files, or a pattern in quotes, 'data/*.parquet'.
 Columns are chosen by name, or by number from 1: --columns waiting,3.
 Messages count rows and columns from 1; in a CSV file the row is the line
 number, header included.
@@ -63,6 +62,14 @@ OUTPUT_FORMATS = """\
 The name of the output decides its format: .csv, .npy or .parquet; "-", the
 default, writes CSV to standard output. The file appears when it is complete:
 after an error or Ctrl-C an existing file is as it was.
+"""
+
+
+DIRECTORY_OUTPUT = """\
+Where -o is a directory, or ends with "/", each file has an output there of
+its own name. Run again after a crash, the same command goes on: a file is
+done if its output is as it was written and the model, the options and the
+size and time of the input are the same; else it is scored again.
 """
 
 
@@ -527,9 +534,11 @@ def _parser() -> argparse.ArgumentParser:
         command(
             "fit",
             _fit,
-            "fit a mixture to a file and save the model",
-            "Fit a Gaussian mixture to the rows of DATA and save the model.",
-            DATA_FORMATS,
+            "fit a mixture to files and save the model",
+            "Fit a Gaussian mixture to the rows of all DATA and save the model. Rows that\n"
+            "take more than half of --memory are read anew in every iteration, with the\n"
+            "same result.",
+            f"{DATA_FORMATS}All files must have the same columns.\n",
         )
     )
     score = command(
@@ -539,7 +548,7 @@ def _parser() -> argparse.ArgumentParser:
         "Write the log-density of every row of DATA under a saved model, a block of\n"
         "rows at a time: the memory used does not grow with the file. A model fitted\n"
         "to named columns finds them by their names.",
-        f"{DATA_FORMATS}\n{OUTPUT_FORMATS}\n"
+        f"{DATA_FORMATS}\n{OUTPUT_FORMATS}\n{DIRECTORY_OUTPUT}\n"
         "A .npy output of log-densities alone is a plain array; with labels or\n"
         "probabilities it is a structured array with the fields log_density, label\n"
         "and probability.\n",
@@ -555,7 +564,7 @@ def _parser() -> argparse.ArgumentParser:
         "write the likeliest component of every row",
         "Write the number, from 0, of the likeliest component of every row of DATA.\n"
         "The memory used does not grow with the file.",
-        f"{DATA_FORMATS}\n{OUTPUT_FORMATS}",
+        f"{DATA_FORMATS}\n{OUTPUT_FORMATS}\n{DIRECTORY_OUTPUT}",
     )
     _add_scoring_arguments(predict)
     _add_sample_arguments(
@@ -615,8 +624,7 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
         metavar="SIZE",
         type=_memory,
         default="256MB",
-        help="for rows; more than half of it, and they are read anew in every iteration "
-        "(default: %(default)s)",
+        help="for rows, as 500MB or 2GiB (default: %(default)s)",
     )
     fit.add_argument(
         "--covariance-type",
