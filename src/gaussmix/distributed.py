@@ -201,6 +201,9 @@ def _threads(n_threads: int | None) -> Iterator[int | None]:
 
 
 def _share() -> int:
+    """Threads over tasks, of the worker or, with dask's own schedulers, of this process."""
+    tasks: int
+    threads: int
     worker = _worker()
     if worker is not None:
         state = worker.state
@@ -377,13 +380,12 @@ class _Partitions:
     def __init__(self, X: Any, weights: Any) -> None:
         self._get = get_scheduler(collections=[X])
         collections = [X] if weights is None or isinstance(weights, float) else [X, weights]
-        collections = list(dask.optimize(*collections))
         client = getattr(self._get, "__self__", None)
         if client is not None and _carries_rows(collections):
             collections = list(client.persist(collections))
         self._graph: dict[Any, Any] = {}
-        for collection in collections:
-            self._graph.update(collection.__dask_graph__())
+        for given, optimised in zip(collections, dask.optimize(*collections)):
+            self._graph |= _futures(given) | dict(optimised.__dask_graph__())
         keys = [key for (key,) in collections[0].__dask_keys__()]
         beside = collections[1].__dask_keys__() if len(collections) > 1 else [weights] * len(keys)
         self._parts = list(zip(keys, beside))
@@ -449,6 +451,16 @@ class _Partitions:
         if not keys:
             return []
         return list(self._get(self._graph | tasks, keys))
+
+
+def _futures(collection: Any) -> dict[Any, Any]:
+    """Partitions in a cluster's memory, which optimised graphs refer to without an entry."""
+    if "distributed" not in sys.modules:
+        return {}
+    from distributed import Future
+
+    graph = dict(collection.__dask_graph__())
+    return {key: task for key, task in graph.items() if isinstance(task, Future)}
 
 
 def _carries_rows(collections: list[Any]) -> bool:
