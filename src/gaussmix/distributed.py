@@ -67,7 +67,7 @@ def as_array(
     n_features, fitted_names
         Of the fitted model, as in `_validation.as_rows`.
     """
-    table = hasattr(X, "map_partitions") and hasattr(X, "columns")
+    table = _is_frame(X)
     if not table and not isinstance(X, da.Array):
         raise TypeError(
             f"X is a dask {type(X).__name__}. Pass a dask Array of two dimensions or a dask "
@@ -92,13 +92,26 @@ def as_array(
     )
     if table:
         meta = np.empty((0, checked.shape[1]), checked.dtype)
-        return X.map_partitions(_values, estimator_name, meta=meta), names
+        return X.map_partitions(_values_of_frame, estimator_name, meta=meta), names
     return (X.rechunk({1: -1}) if X.numblocks[1] > 1 else X), None
 
 
-def _values(table: Any, estimator_name: str) -> AnyArray:
-    """A partition of a DataFrame as an array."""
-    return _validation.as_rows(table, estimator_name=estimator_name, min_rows=0)[0]
+def _is_frame(X: Any) -> bool:
+    """Whether X is a dask DataFrame or Series. A Delayed has every attribute it is asked for."""
+    return "dataframe" in type(X).__module__ or "dask_expr" in type(X).__module__
+
+
+def _values(X: Any, estimator_name: str) -> AnyArray:
+    """A partition as an array of numbers."""
+    return _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)[0]
+
+
+def _values_of_frame(table: Any, estimator_name: str) -> AnyArray:
+    try:
+        return _values(table, estimator_name)
+    except (TypeError, ValueError) as error:
+        where = "A partition of X, rows counted from its start"
+        raise type(error)(f"{where}: {error}") from error
 
 
 def _lengths(X: Any) -> tuple[int, ...] | None:
@@ -111,7 +124,7 @@ def _weights(sample_weight: Any, X: Any, piece: bool) -> Any:
     """Sample weights as a number, a dask array with a chunk for each of X, or None."""
     if sample_weight is None:
         return None
-    if hasattr(sample_weight, "map_partitions") and hasattr(sample_weight, "to_dask_array"):
+    if _is_frame(sample_weight):
         sample_weight = sample_weight.to_dask_array()
     if isinstance(sample_weight, da.Array):
         return _aligned(sample_weight, X)
@@ -401,7 +414,7 @@ class _Partitions:
         common: Any,
         each: Sequence[tuple[Any, ...] | None] | None = None,
     ) -> list[Any]:
-        """``function(X, weight, common, *each[i])`` of all partitions i, None where that is None."""
+        """``function(X, weight, common, *each[i])`` of every partition, None where that is None."""
         tasks, keys = self._tasks(function, common, each)
         asked = [key for key in keys if key is not None]
         results = iter(self._computed(tasks, asked))
