@@ -414,7 +414,7 @@ class _Partitions:
         common: Any,
         each: Sequence[tuple[Any, ...] | None] | None = None,
     ) -> list[Any]:
-        """``function(X, weight, common, *each[i])`` of every partition, None where that is None."""
+        """``function(X, weight, common, *each[i])`` of all partitions; `each[i]` None gives None."""
         tasks, keys = self._tasks(function, common, each)
         asked = [key for key in keys if key is not None]
         results = iter(self._computed(tasks, asked))
