@@ -277,14 +277,24 @@ def _look(X: Any, weight: Any, common: _Common, number: int) -> _Look:
 
 
 def _taken(
-    X: Any, weight: Any, common: _Common, indices: Indices, used: bool
+    X: Any, weight: Any, common: _Common, n_rows: int, indices: Indices, used: bool
 ) -> tuple[AnyArray, Doubles | None]:
-    """Some rows of a partition with their weights; `used` counts those of positive weight."""
+    """Some of a partition's rows with their weights; `used` counts those of positive weight."""
     rows = _rows(X, weight, common, 1)
+    numbers = np.arange(rows.n_samples)
     if used and rows.sample_weight is not None:
-        indices = np.flatnonzero(rows.sample_weight)[indices]
-    some = rows.take(indices)
+        numbers = np.flatnonzero(rows.sample_weight)
+    if len(numbers) != n_rows:
+        raise _changed("A partition of X", n_rows, len(numbers))
+    some = rows.take(numbers[indices])
     return some.X, some.sample_weight
+
+
+def _changed(what: str, before: int, now: int) -> ValueError:
+    return ValueError(
+        f"{what} gave {before:,} rows when it was computed first and {now:,} now. Every "
+        "computation must give the same rows; X = X.persist() computes them once."
+    )
 
 
 def _followed(X: Any, weight: Any, common: _Common) -> SufficientStatistics:
@@ -414,7 +424,7 @@ class _Partitions:
         common: Any,
         each: Sequence[tuple[Any, ...] | None] | None = None,
     ) -> list[Any]:
-        """``function(X, weight, common, *each[i])`` of all partitions; `each[i]` None gives None."""
+        """``function(X, weight, common, *each[i])`` of all partitions i but those with None."""
         tasks, keys = self._tasks(function, common, each)
         asked = [key for key in keys if key is not None]
         results = iter(self._computed(tasks, asked))
@@ -636,11 +646,7 @@ class DaskData:
     def _checked(self, statistics: SufficientStatistics) -> SufficientStatistics:
         """Statistics of as many rows as there were at first."""
         if statistics.n_rows != self.n_samples:
-            raise ValueError(
-                f"X gave {self.n_samples:,} rows when it was computed first and "
-                f"{statistics.n_rows:,} now. Every computation must give the same rows; "
-                "X = X.persist() computes them once."
-            )
+            raise _changed("X", self.n_samples, statistics.n_rows)
         if self.on_rows is not None:
             self.on_rows(self.n_samples, self.n_samples)
         return statistics
@@ -650,9 +656,10 @@ class DaskData:
         order = np.argsort(indices, kind="stable")
         ordered = indices[order]
         cuts = np.searchsorted(ordered, np.concatenate([[0], ends]))
+        lengths = np.diff(ends, prepend=0).tolist()
         each = [
-            (ordered[start:stop] - (end - n), used) if stop > start else None
-            for start, stop, end, n in zip(cuts, cuts[1:], ends, np.diff(ends, prepend=0))
+            (n, ordered[start:stop] - (end - n), used) if stop > start else None
+            for start, stop, end, n in zip(cuts, cuts[1:], ends, lengths)
         ]
         X = np.empty((len(indices), self.n_features), self.dtype)
         weights = np.empty(len(indices)) if self.weighted else None
