@@ -540,11 +540,13 @@ def read(
             row, column, values = look.bad
             raise _bad_value(values, (row, column), number, common, names, first_row)
         first_row += look.n_rows
-    if sample_weight is not None:
+    weighted = sample_weight is not None
+    if weighted:
         largest = max((look.weight_range[1] for look in looks if look.total_weight > 0), default=0)
         total = sum(look.total_weight for look in looks)
         _validation.check_total_weight(total, largest, allow_zero=piece)
-    weighted = sample_weight is not None
+        if not piece:  # as `Rows.moderate`
+            common = replace(common, exponent=_validation.moderate_exponent(largest))
     return DaskData(partitions, looks, common, array.shape[1], weighted, sample_rows), names
 
 
@@ -576,10 +578,10 @@ class DaskData:
         used = [look for look in looks if look.total_weight > 0]
         least = min((look.weight_range[0] for look in used), default=1.0)
         most = max((look.weight_range[1] for look in used), default=1.0)
-        exponent = _validation.moderate_exponent(most) if weighted else 0
-        weight_range = tuple(np.ldexp((least, most), exponent).tolist())
+        exponent = common.exponent
+        weight_range = math.ldexp(least, exponent), math.ldexp(most, exponent)
         self._partitions = partitions
-        self._common = replace(common, exponent=exponent, weight_range=weight_range)
+        self._common = replace(common, weight_range=weight_range)
         self._ends = np.cumsum([look.n_rows for look in looks])
         self._used_ends = np.cumsum([look.n_used for look in looks])
         self.n_samples = int(self._ends[-1])
@@ -588,7 +590,9 @@ class DaskData:
         single = all(look.dtype == SINGLE for look in looks)
         self.dtype: FloatDType = SINGLE if single else DOUBLE
         self.weighted = weighted
-        self.total_weight = float(np.ldexp(sum(look.total_weight for look in used), exponent))
+        total_weight = sum(look.total_weight for look in used)
+        self.total_weight = math.ldexp(total_weight, exponent)
+        self.n_samples_seen: float = total_weight if weighted else self.n_samples
         self._scan = _joint_scan(used, n_features)
         self._scatter: Doubles | None = None
         self._kept = thinned(self.n_used, max(sample_rows, CENTRE_ROWS))

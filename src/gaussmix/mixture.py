@@ -386,9 +386,9 @@ class GaussianMixture(StepwiseMixture):
         return LocalData(rows), names
 
     def _distributed_data(
-        self, X: Any, sample_weight: Any, fitted: MixtureParameters | None = None
+        self, X: Any, sample_weight: Any, n_features: int | None = None
     ) -> tuple[DaskData, Names | None]:
-        """The rows of a dask collection: to fit, or a piece of the data of a fitted mixture."""
+        """The rows of a dask collection to fit; with `n_features`, to learn from further."""
         from . import distributed
 
         return distributed.read(
@@ -397,9 +397,9 @@ class GaussianMixture(StepwiseMixture):
             estimator_name=type(self).__name__,
             n_threads=self.n_threads,
             sample_rows=sample_rows(self.n_components),
-            n_features=None if fitted is None else fitted.n_features,
-            fitted_names=None if fitted is None else getattr(self, "feature_names_in_", None),
-            piece=fitted is not None,
+            n_features=n_features,
+            fitted_names=getattr(self, "feature_names_in_", None),
+            piece=n_features is not None,
         )
 
     def _continues(self) -> bool:
@@ -481,13 +481,9 @@ class GaussianMixture(StepwiseMixture):
         True
         """
         parameters = self._parameters()
-        if _is_dask(X):
-            data, _names = self._distributed_data(X, sample_weight, parameters)
-            with np.errstate(all="ignore"):
-                return data.accumulate(parameters, self.reg_covar)
-        rows = self._read_piece(X, parameters.n_features, sample_weight)
+        data = self._read_piece(X, parameters.n_features, sample_weight)
         with np.errstate(all="ignore"):
-            return _passes.accumulate(parameters, rows, self.reg_covar)
+            return data.accumulate(parameters, self.reg_covar)
 
     # -- scoring ---------------------------------------------------------------------------------
 
@@ -843,14 +839,16 @@ class GaussianMixture(StepwiseMixture):
         if first == 0:
             raise _streamed.no_rows(source)
 
-    def _read_piece(self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None) -> Rows:
+    def _read_piece(self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None) -> Data:
         """New rows to learn from, checked against the fitted model and all finite."""
+        if _is_dask(X):
+            return self._distributed_data(X, sample_weight, n_features)[0]
         source = None if type(X) is np.ndarray else sources.as_source(X)
         if source is not None:
-            return self._read_source(source, n_features, sample_weight, piece=True)
+            return LocalData(self._read_source(source, n_features, sample_weight, piece=True))
         X, rows = self._read(X, n_features, sample_weight, piece=True)
         self._check_scored(X, rows.first_nonfinite())
-        return rows
+        return LocalData(rows)
 
     def _read_source(
         self, source: RowSource, n_features: int, sample_weight: ArrayLike | None = None,
