@@ -31,6 +31,7 @@ ORDER = [
     "_stepwise",
     "_fitted",
     "_online",
+    "distributed",
     "_fitting",
     "_em",
     "_acceleration",
@@ -145,8 +146,8 @@ def test_importing_gaussmix_loads_no_optional_package():
     code = """
 import sys
 import gaussmix
-optional = "sklearn matplotlib pandas polars pyarrow dask tqdm threadpoolctl joblib".split()
-print([name for name in optional if name in sys.modules])
+optional = "sklearn matplotlib pandas polars pyarrow dask distributed tqdm threadpoolctl joblib"
+print([name for name in optional.split() if name in sys.modules])
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True

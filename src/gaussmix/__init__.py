@@ -12,6 +12,7 @@ below it:
     _stepwise          its methods that learn a step at a time: update, partial_fit and others
     _fitted            its fitted attributes: read, replaced together, kept in a file
     _online            running statistics of data that keeps coming, and steps from them
+    distributed        dask collections: one task a partition, statistics merge as a tree
     _fitting           a fit: EM from one or several starts, over rows wherever they are
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
 from ._layouts import LAYOUTS, CovarianceType
 from ._parameters import MixtureParameters
-from ._rows import BLOCK_BYTES, SINGLE, Rows
+from ._rows import BLOCK_BYTES, SINGLE, Rows, Seen
 from ._scores import (
     EXPANSION_LIMIT,
     EXPANSION_LIMIT_SINGLE,
@@ -222,6 +222,114 @@ def _pieces(n: int, chunk_rows: int, row_doubles: int) -> Iterator[tuple[int, in
         yield start, min(start + size, n)
 
 
+class Way(NamedTuple):
+    """A way to form statistics, in one pass: the E-step, and the points that moments are about.
+
+    Rows that lie apart, in files or on machines, go the same way, and what `follow` returns for
+    each part adds up.
+    """
+
+    covariance_type: CovarianceType
+    scores: Scores
+    centre: Doubles  # rows are read less this point
+    means: Doubles  # moments are about these, or, where `from_features`, about the centre
+    from_features: bool = False
+    factor: Doubles | None = None  # the scores lack -1/2 |factor' (x - centre)|^2
+
+    @property
+    def lacks_scatter(self) -> bool:
+        """Whether `completed` must add what is the same in every iteration."""
+        return self.from_features and LAYOUTS[self.covariance_type] == "tied"
+
+    def completed(
+        self, statistics: SufficientStatistics, scatter: Callable[[], Doubles]
+    ) -> SufficientStatistics:
+        """The statistics of all rows, given their second moment about the centre, (d, d)."""
+        if not self.lacks_scatter:
+            return statistics
+        second = scatter()
+        log_likelihood = statistics.log_likelihood
+        if self.factor is not None:
+            # -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
+            log_likelihood -= 0.5 * float(np.einsum("jr,jr->", self.factor, second @ self.factor))
+        return replace(statistics, second=second, log_likelihood=log_likelihood)
+
+    def holds(self, statistics: SufficientStatistics, reg_covar: float) -> bool:
+        """Whether the statistics of all rows have the digits that an M-step needs."""
+        single = self.scores.single
+        # Rows so far out that their distances overflow need the range of doubles.
+        if single and not math.isfinite(statistics.log_likelihood):
+            return False
+        if self.from_features:
+            return not _has_cancelled(statistics, reg_covar, single)
+        return not single or _moments_keep_digits(statistics, self.centre, reg_covar)
+
+
+def ways(parameters: MixtureParameters, rows: Seen, reg_covar: float) -> Iterator[Way]:
+    """Ways to take the E-step and its sums, the cheapest first; the last one always holds.
+
+    The next is for when statistics formed in the ways before did not hold.
+    """
+    if rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary:
+        yield from _ways(parameters, rows, reg_covar, single=True)
+    yield from _ways(parameters, rows, reg_covar, single=False)
+
+
+def _ways(
+    parameters: MixtureParameters, rows: Seen, reg_covar: float, *, single: bool
+) -> Iterator[Way]:
+    """`ways` in one precision."""
+    family, centre, means = parameters.covariance_type, rows.centre, parameters.means
+    scores = scores_for_sums(parameters, rows, single)
+    if _centred_moments_hold(parameters, centre, scores, reg_covar):
+        linear = parameters.layout == "tied" and scores.estep == "linear"
+        factor = parameters.precisions_cholesky if linear else None
+        features = scores._replace(features=_FEATURES[parameters.layout])
+        yield Way(family, features, centre, means, from_features=True, factor=factor)
+    if scores.estep == "linear":
+        scores = exact_scores(parameters)._replace(single=single)
+    if parameters.layout == "tied":
+        K, d = means.shape
+        scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
+    if single:  # means that the kernel can represent
+        means = centre + (means - centre).astype(np.float32)
+    yield Way(family, scores, centre, means)
+
+
+def nearest_way(centres: Doubles, origin: Doubles, covariance_type: CovarianceType) -> Way:
+    """Every row belongs wholly to the nearest centre; no log-likelihood."""
+    centres = np.ascontiguousarray(centres, dtype=np.float64)
+    return Way(covariance_type, nearest_scores(centres, origin), origin, centres)
+
+
+def scatter_way(origin: Doubles) -> Way:
+    """The second moment of all rows about the centre, as that of a single component."""
+    return nearest_way(origin[None, :], origin, "full")
+
+
+def given_way(n_components: int, origin: Doubles, covariance_type: CovarianceType) -> Way:
+    """Responsibilities are given with the rows; no log-likelihood."""
+    scores = Scores("given", NOTHING, 0, np.zeros(n_components), n_components)
+    return Way(covariance_type, scores, origin, np.tile(origin, (n_components, 1)))
+
+
+def follow(
+    way: Way, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
+) -> SufficientStatistics:
+    """Statistics of rows, formed in this way.
+
+    Parameters
+    ----------
+    way : Way
+    rows : Rows
+        All rows, or a part of them. Of its own the part needs `weight_range`, that of all.
+    blocks : callable, optional
+        The responsibilities of `given_way`: ``blocks(start, stop)`` returns those of these rows,
+        (stop - start, K) float64. Called in order, once for each row.
+    """
+    return _from_features(way, rows) if way.from_features else _moments(way, rows, blocks)
+
+
 def accumulate(
     parameters: MixtureParameters, rows: Rows, reg_covar: float = 0.0
 ) -> SufficientStatistics:
@@ -230,47 +338,15 @@ def accumulate(
     `reg_covar` is what the M-step will add to every variance; digits far below it are not worth a
     second pass.
     """
-    if rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary:
-        statistics = _accumulate(parameters, rows, reg_covar, single=True)
-        # Rows so far out that their distances overflow need the range of doubles as well.
-        if statistics is not None and math.isfinite(statistics.log_likelihood):
-            return statistics
-    return _accumulate(parameters, rows, reg_covar, single=False)
-
-
-@overload
-def _accumulate(
-    parameters: MixtureParameters, rows: Rows, reg_covar: float, *, single: Literal[True]
-) -> SufficientStatistics | None: ...
-@overload
-def _accumulate(
-    parameters: MixtureParameters, rows: Rows, reg_covar: float, *, single: Literal[False]
-) -> SufficientStatistics: ...
-def _accumulate(
-    parameters: MixtureParameters, rows: Rows, reg_covar: float, *, single: bool
-) -> SufficientStatistics | None:
-    """`accumulate` in one precision; None where single precision loses too many digits."""
-    scores = scores_for_sums(parameters, rows, single)
-    if _centred_moments_hold(parameters, rows, scores, reg_covar):
-        statistics = _accumulate_features(parameters, rows, scores)
-        if not _has_cancelled(statistics, reg_covar, single):
-            return statistics
-    if scores.estep == "linear":
-        scores = exact_scores(parameters)._replace(single=single)
-    means = parameters.means
-    if parameters.layout == "tied":
-        K, d = means.shape
-        scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
-    if single:  # means that the kernel can represent
-        means = rows.centre + (means - rows.centre).astype(np.float32)
-    statistics = _moments(rows, scores, parameters.covariance_type, rows.centre, means)
-    if single and not _moments_keep_digits(statistics, rows.centre, reg_covar):
-        return None
+    for way in ways(parameters, rows, reg_covar):
+        statistics = way.completed(follow(way, rows), lambda: _scatter(rows))
+        if way.holds(statistics, reg_covar):
+            break
     return statistics
 
 
 def _centred_moments_hold(
-    parameters: MixtureParameters, rows: Rows, scores: Scores, reg_covar: float
+    parameters: MixtureParameters, centre: Doubles, scores: Scores, reg_covar: float
 ) -> bool:
     """Whether variances may be formed from moments about the centre, as far as the parameters
     before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
@@ -281,7 +357,7 @@ def _centred_moments_hold(
     if scores.single:
         limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
     variances = parameters.variances
-    squares = np.square(parameters.means - rows.centre)
+    squares = np.square(parameters.means - centre)
     if parameters.layout == "spherical":
         squares = squares.mean(axis=1, keepdims=True)
     limits = np.where(variances <= 2 * reg_covar, floor_limit, limit)
@@ -292,34 +368,27 @@ _FEATURES = {"full": "with_products", "tied": "plain", "diag": "with_squares",
              "spherical": "with_norm"}  # fmt: skip
 
 
-def _accumulate_features(
-    parameters: MixtureParameters, rows: Rows, scores: Scores
-) -> SufficientStatistics:
+def _from_features(way: Way, rows: Rows) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
-    K, d = parameters.means.shape
-    features = _FEATURES[parameters.layout]
-    lanes = K * _width(features, d) * _runtime.kernels().vector_bytes()
+    K, d = way.means.shape
+    layout = LAYOUTS[way.covariance_type]
+    lanes = K * _width(way.scores.features, d) * _runtime.kernels().vector_bytes()
     mstep = "dots" if lanes <= LANES_BYTES else "features"
-    sums = _sum(rows, scores._replace(features=features), mstep, rows.centre, parameters.means)
+    sums = _sum(rows, way.scores, mstep, way.centre, way.means)
     first = np.ascontiguousarray(sums.first[:, :d])
     second = sums.first[:, d:]
-    log_likelihood = sums.log_likelihood
-    if parameters.layout == "tied":
-        second = _scatter(rows)
-        if scores.estep == "linear":
-            # What the scores left out: -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
-            factor = parameters.precisions_cholesky
-            log_likelihood -= 0.5 * float(np.einsum("jr,jr->", factor, second @ factor))
-    elif parameters.layout == "spherical":
+    if layout == "tied":
+        second = np.zeros((d, d))
+    elif layout == "spherical":
         second = second[:, 0]
-    elif parameters.layout == "full":
+    elif layout == "full":
         p, q = np.tril_indices(d)
         products = second
         second = np.empty((K, d, d))
         second[:, p, q] = products
         second[:, q, p] = products
-    sums = _Sums(log_likelihood, sums.weight, first, second)
-    return _statistics(parameters.covariance_type, rows, sums, np.tile(rows.centre, (K, 1)))
+    sums = sums._replace(first=first, second=second)
+    return _statistics(way.covariance_type, rows, sums, np.tile(way.centre, (K, 1)))
 
 
 def _has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bool) -> bool:
@@ -403,36 +472,29 @@ def _statistics(
 
 
 def _moments(
-    rows: Rows,
-    scores: Scores,
-    covariance_type: CovarianceType,
-    centre: Doubles,
-    means: Doubles,
-    blocks: Callable[[int, int], Doubles] | None = None,
+    way: Way, rows: Rows, blocks: Callable[[int, int], Doubles] | None
 ) -> SufficientStatistics:
     """Statistics with second moments about the means."""
-    layout = LAYOUTS[covariance_type]
-    sums = _sum(rows, scores, _MOMENTS[layout], centre, means, blocks)
-    if scores.estep in ("nearest", "given"):
+    layout = LAYOUTS[way.covariance_type]
+    sums = _sum(rows, way.scores, _MOMENTS[layout], way.centre, way.means, blocks)
+    if way.scores.estep in ("nearest", "given"):
         sums = sums._replace(log_likelihood=math.nan)
     if layout == "spherical":
         sums = sums._replace(second=sums.second.sum(axis=1))
-    return _statistics(covariance_type, rows, sums, means)
+    return _statistics(way.covariance_type, rows, sums, way.means)
 
 
 def accumulate_nearest(
     rows: Rows, centres: Doubles, covariance_type: CovarianceType
 ) -> SufficientStatistics:
     """Statistics when every row belongs wholly to the nearest centre; no log-likelihood."""
-    centres = np.ascontiguousarray(centres, dtype=np.float64)
-    scores = nearest_scores(centres, rows.centre)
-    return _moments(rows, scores, covariance_type, rows.centre, centres)
+    return follow(nearest_way(centres, rows.centre, covariance_type), rows)
 
 
 def _scatter(rows: Rows) -> Doubles:
     """Second moment of all rows about the centre, (d, d)."""
     if rows.scatter is None:
-        rows.scatter = accumulate_nearest(rows, rows.centre[None, :], "full").second[0]
+        rows.scatter = follow(scatter_way(rows.centre), rows).second[0]
     return rows.scatter
 
 
@@ -442,20 +504,8 @@ def accumulate_responsibilities(
     n_components: int,
     covariance_type: CovarianceType,
 ) -> SufficientStatistics:
-    """Statistics under given responsibilities; no log-likelihood.
-
-    Parameters
-    ----------
-    rows : Rows
-    blocks : callable
-        ``blocks(start, stop)`` returns the responsibilities of these rows, (stop - start, K)
-        float64. Called in order, once for each row.
-    n_components : int
-    covariance_type : str
-    """
-    means = np.tile(rows.centre, (n_components, 1))
-    scores = Scores("given", NOTHING, 0, np.zeros(n_components), n_components)
-    return _moments(rows, scores, covariance_type, rows.centre, means, blocks)
+    """Statistics under given responsibilities, see `follow`; no log-likelihood."""
+    return follow(given_way(n_components, rows.centre, covariance_type), rows, blocks)
 
 
 # --- Passes that write a value for each row -----------------------------------------------------

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -42,6 +42,38 @@ class Scan(NamedTuple):
     bad: tuple[int, int] | None
     mean: Doubles
     variance: Doubles
+
+
+class Seen(Protocol):
+    """What is known of all rows once they have been looked at, wherever they are."""
+
+    @property
+    def n_samples(self) -> int: ...
+    @property
+    def dtype(self) -> FloatDType: ...
+    @property
+    def centre(self) -> Doubles:
+        """A point amid the rows, see `Rows.centre`."""
+        ...
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether single precision can hold their squares, see `ordinary`."""
+        ...
+
+
+def ordinary(
+    scan: Scan, centre: Doubles, weight_range: tuple[float, float], total_weight: float
+) -> bool:
+    """Whether squares of the rows about the centre, and the weights, are far from the ends of what
+    single precision can hold.
+    """
+    least, most = weight_range
+    if not 1 / SINGLE_RANGE < least <= most < SINGLE_RANGE:
+        return False
+    moved = scan.mean - centre
+    squares = scan.variance + moved * moved
+    return bool((squares * total_weight / least < SINGLE_RANGE**2).all())
 
 
 class Rows:
@@ -127,16 +159,8 @@ class Rows:
 
     @cached_property
     def ordinary(self) -> bool:
-        """Whether squares of the rows about the centre, and the weights, are far from the ends of
-        what single precision can hold.
-        """
-        least, most = self.weight_range
-        if not 1 / SINGLE_RANGE < least <= most < SINGLE_RANGE:
-            return False
-        scan = self.scan()
-        moved = scan.mean - self.centre
-        squares = scan.variance + moved * moved
-        return bool((squares * self.total_weight / least < SINGLE_RANGE**2).all())
+        """Whether single precision can hold their squares, see `ordinary`."""
+        return ordinary(self.scan(), self.centre, self.weight_range, self.total_weight)
 
     @cached_property
     def weight_range(self) -> tuple[float, float]:

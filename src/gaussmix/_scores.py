@@ -15,7 +15,7 @@ import numpy as np
 
 from ._layouts import Layout
 from ._parameters import MixtureParameters
-from ._rows import SINGLE_RANGE, Rows
+from ._rows import SINGLE_RANGE, Seen
 from ._typing import Doubles
 
 LOG2E = 1.0 / math.log(2.0)
@@ -98,7 +98,7 @@ def exact_scores(parameters: MixtureParameters) -> Scores:
     return Scores("direct", factors.ravel(), d, constants, 2 * K * d)
 
 
-def scores_for_sums(parameters: MixtureParameters, rows: Rows, single: bool) -> Scores:
+def scores_for_sums(parameters: MixtureParameters, rows: Seen, single: bool) -> Scores:
     """The cheapest E-step that loses no digits of the rows."""
     means = parameters.means - rows.centre
     limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
@@ -141,7 +141,7 @@ def suits_single(parameters: MixtureParameters, centre: Doubles) -> bool:
     )
 
 
-def _products_pay(parameters: MixtureParameters, rows: Rows, means: Doubles) -> bool:
+def _products_pay(parameters: MixtureParameters, rows: Seen, means: Doubles) -> bool:
     """Whether products of features are worth their cost and precise enough."""
     if parameters.n_features > PRODUCTS_FEATURES or rows.n_samples < PRODUCTS_ROWS:
         return False

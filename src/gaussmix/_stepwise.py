@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _fitting, _online, _passes, _runtime, _validation
+from . import _fitting, _online, _runtime, _validation
 from ._covariance import FAMILIES, CollapsedComponent
 from ._data import Data
 from ._fitted import FittedMixture, fitted_state
 from ._parameters import MixtureParameters, factorised
-from ._rows import Rows
 from ._statistics import SufficientStatistics
 from ._typing import Collapse
 from .sources import RowsLike
@@ -36,7 +35,7 @@ class StepwiseMixture(FittedMixture):
         ) -> Data: ...
         def _read_piece(
             self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None
-        ) -> Rows: ...
+        ) -> Data: ...
 
     @_validation.says_memory_error
     def update(self, statistics: SufficientStatistics, update: str = "wmc") -> Self:
@@ -183,7 +182,7 @@ class StepwiseMixture(FittedMixture):
         running = self._remembered()
         try:
             with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
-                batch = _passes.accumulate(previous, rows, self.reg_covar)
+                batch = rows.accumulate(previous, self.reg_covar)
                 if running is None and seen > 0:
                     running = self._implied(previous, weight / n_rows)
                 running = _online.with_batch(

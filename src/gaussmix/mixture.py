@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Iterator
-from typing import Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -44,6 +44,9 @@ from ._typing import (
     StrPath,
 )
 from .sources import RowsLike, RowSource
+
+if TYPE_CHECKING:
+    from .distributed import DaskData
 
 Output = TypeVar("Output", bound=Floats)
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -353,6 +356,11 @@ class GaussianMixture(StepwiseMixture):
         self, X: RowsLike, sample_weight: ArrayLike | None
     ) -> tuple[Data, Names | None]:
         """The rows to fit, checked and all finite, and the names of their columns."""
+        if _is_dask(X):
+            dask_data, names = self._distributed_data(X, sample_weight)
+            shape = dask_data.n_samples, dask_data.n_features
+            _validation.check_shape_of_rows(shape, 2, type(self).__name__)
+            return dask_data, names
         source = None if type(X) is np.ndarray else sources.as_source(X)
         if source is not None:
             return self._streamed_data(source, sample_weight)
@@ -376,6 +384,23 @@ class GaussianMixture(StepwiseMixture):
         )
         _validation.check_shape_of_rows((rows.n_samples, rows.n_features), 2, name)
         return LocalData(rows), names
+
+    def _distributed_data(
+        self, X: Any, sample_weight: Any, n_features: int | None = None
+    ) -> tuple[DaskData, Names | None]:
+        """The rows of a dask collection to fit; with `n_features`, to learn from further."""
+        from . import distributed
+
+        return distributed.read(
+            X,
+            sample_weight,
+            estimator_name=type(self).__name__,
+            n_threads=self.n_threads,
+            sample_rows=sample_rows(self.n_components),
+            n_features=n_features,
+            fitted_names=getattr(self, "feature_names_in_", None),
+            piece=n_features is not None,
+        )
 
     def _continues(self) -> bool:
         """Whether a fit goes on from the result of the last."""
@@ -456,9 +481,9 @@ class GaussianMixture(StepwiseMixture):
         True
         """
         parameters = self._parameters()
-        rows = self._read_piece(X, parameters.n_features, sample_weight)
+        data = self._read_piece(X, parameters.n_features, sample_weight)
         with np.errstate(all="ignore"):
-            return _passes.accumulate(parameters, rows, self.reg_covar)
+            return data.accumulate(parameters, self.reg_covar)
 
     # -- scoring ---------------------------------------------------------------------------------
 
@@ -518,6 +543,8 @@ class GaussianMixture(StepwiseMixture):
 
     def _scored(self, X: RowsLike, field: str, out: AnyArray | None) -> AnyArray:
         """What `Scorer.evaluate` calls `field`, for each row."""
+        if _is_dask(X):
+            return self._scored_lazily(X, field, out)
         scorer = self._scorer()
         if type(X) is not np.ndarray and (source := sources.as_source(X)) is not None:
             return self._scored_source(source, scorer, field, out)
@@ -544,6 +571,28 @@ class GaussianMixture(StepwiseMixture):
             self._check_scored(X, scorer.evaluate(rows, **{field: part}, spare=False), first)
             parts.append(part)
         return parts.array()
+
+    def _scored_lazily(self, X: Any, field: str, out: AnyArray | None) -> AnyArray:
+        """`_scored` for a dask collection: a dask array, computed when it is asked for."""
+        from . import distributed
+
+        if out is not None:
+            raise ValueError(
+                "out= takes no result for a dask collection, which is a dask array that is "
+                "computed later. Leave it out, and store the array, for example with .store() or "
+                ".to_zarr()."
+            )
+        settings = self._dask_settings()
+        result: AnyArray = distributed.scored(self._parameters(), X, field, **settings)
+        return result
+
+    def _dask_settings(self) -> dict[str, Any]:
+        """What the scoring of dask collections needs beside parameters."""
+        return {
+            "estimator_name": type(self).__name__,
+            "n_threads": self.n_threads,
+            "fitted_names": getattr(self, "feature_names_in_", None),
+        }
 
     def score(self, X: RowsLike, y: object = None) -> float:
         """Mean log-density of the rows, in nats.
@@ -601,6 +650,11 @@ class GaussianMixture(StepwiseMixture):
 
         With `completed`, that of the rows and their most probable labels together.
         """
+        if _is_dask(X):
+            from . import distributed
+
+            settings = self._dask_settings()
+            return distributed.log_likelihood(self._parameters(), X, completed, **settings)
         scorer = self._scorer()
         size = max(1, _BLOCK_VALUES // scorer.n_components if completed else _BLOCK_VALUES)
         sums: list[float] = []
@@ -785,14 +839,16 @@ class GaussianMixture(StepwiseMixture):
         if first == 0:
             raise _streamed.no_rows(source)
 
-    def _read_piece(self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None) -> Rows:
+    def _read_piece(self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None) -> Data:
         """New rows to learn from, checked against the fitted model and all finite."""
+        if _is_dask(X):
+            return self._distributed_data(X, sample_weight, n_features)[0]
         source = None if type(X) is np.ndarray else sources.as_source(X)
         if source is not None:
-            return self._read_source(source, n_features, sample_weight, piece=True)
+            return LocalData(self._read_source(source, n_features, sample_weight, piece=True))
         X, rows = self._read(X, n_features, sample_weight, piece=True)
         self._check_scored(X, rows.first_nonfinite())
-        return rows
+        return LocalData(rows)
 
     def _read_source(
         self, source: RowSource, n_features: int, sample_weight: ArrayLike | None = None,
@@ -873,6 +929,13 @@ def load(path: StrPath) -> GaussianMixture:
     model = GaussianMixture(**contents["parameters"])
     model._restore(contents, path)
     return model
+
+
+def _is_dask(X: object) -> bool:
+    """Whether X is a dask collection; dask is not imported to find out."""
+    if type(X) is np.ndarray:
+        return False
+    return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
 
 
 def _form(field: str, rows: Rows, scorer: _passes.Scorer) -> tuple[tuple[int, ...], np.dtype[Any]]:

@@ -1,0 +1,747 @@
+"""Dask collections: a fit runs one task a partition, and only parameters and statistics travel.
+
+`DaskData` is what a fit asks of rows, see `_data`, for rows in the partitions of a dask Array or
+DataFrame. Every pass is one graph: a task for each partition, in which the kernels run as they do
+on rows of this process, and a tree of tasks that merge what those return. A task's outcome is a
+function of its partition and of what is in the graph, so that whatever a lost worker held can be
+computed again elsewhere.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import sys
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import dask
+import dask.array as da
+import numpy as np
+from dask.base import get_scheduler
+from dask.sizeof import sizeof
+
+from . import _passes, _runtime, _validation
+from ._layouts import CovarianceType
+from ._parameters import MixtureParameters
+from ._passes import Way
+from ._rows import CENTRE_ROWS, DOUBLE, SINGLE, Rows, Scan, ordinary
+from ._statistics import SufficientStatistics
+from ._thinning import thinned
+from ._typing import AnyArray, Doubles, FloatDType, Generator, Indices, Names
+
+# Statistics that one task merges: few enough to be no bottleneck, enough for a flat tree.
+FAN_IN = 8
+
+# With a distributed scheduler a graph travels in every pass. One that carries more bytes than
+# this holds rows, and these are sent to the workers once.
+CARRIED_BYTES = 1 << 20
+
+# Values per block where a result for each row is only summed up.
+BLOCK_VALUES = 1 << 18
+
+
+# --- What the collections are ------------------------------------------------------------------
+
+
+def as_array(
+    X: Any,
+    *,
+    estimator_name: str,
+    n_features: int | None = None,
+    fitted_names: Names | None = None,
+) -> tuple[Any, Names | None]:
+    """A dask collection as a dask array of rows, whole in each chunk, and its column names.
+
+    Nothing is computed: kinds and columns are checked as far as the collection tells.
+
+    Parameters
+    ----------
+    X : dask Array or DataFrame
+    estimator_name : str
+        The class that messages speak of.
+    n_features, fitted_names
+        Of the fitted model, as in `_validation.as_rows`.
+    """
+    table = _is_frame(X)
+    if not table and not isinstance(X, da.Array):
+        raise TypeError(
+            f"X is a dask {type(X).__name__}. Pass a dask Array of two dimensions or a dask "
+            "DataFrame."
+        )
+    if not table and X.ndim != 2:
+        raise ValueError(
+            f"Expected 2D array, got a dask array of {X.ndim} dimension(s) instead. Reshape it, "
+            "for example with X.reshape(-1, 1) if it has a single feature."
+        )
+    if not table and np.isnan(X.shape[1]):
+        raise ValueError(
+            "The number of columns of X is unknown. Call X.compute_chunk_sizes() first."
+        )
+    sample = X._meta.iloc[:0] if table else np.empty((0, int(X.shape[1])), X.dtype)
+    checked, names = _validation.as_rows(
+        sample,
+        estimator_name=estimator_name,
+        n_features=n_features,
+        fitted_names=fitted_names,
+        min_rows=0,
+    )
+    if table:
+        meta = np.empty((0, checked.shape[1]), checked.dtype)
+        return X.map_partitions(_values_of_frame, estimator_name, meta=meta), names
+    return (X.rechunk({1: -1}) if X.numblocks[1] > 1 else X), None
+
+
+def _is_frame(X: Any) -> bool:
+    """Whether X is a dask DataFrame or Series. A Delayed has every attribute it is asked for."""
+    return "dataframe" in type(X).__module__ or "dask_expr" in type(X).__module__
+
+
+def _values(X: Any, estimator_name: str) -> AnyArray:
+    """A partition as an array of numbers."""
+    return _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)[0]
+
+
+def _values_of_frame(table: Any, estimator_name: str) -> AnyArray:
+    try:
+        return _values(table, estimator_name)
+    except (TypeError, ValueError) as error:
+        where = "A partition of X, rows counted from its start"
+        raise type(error)(f"{where}: {error}") from error
+
+
+def _lengths(X: Any) -> tuple[int, ...] | None:
+    """Rows of each partition; None where they are not known."""
+    lengths = X.chunks[0]
+    return None if any(np.isnan(n) for n in lengths) else tuple(map(int, lengths))
+
+
+def _weights(sample_weight: Any, X: Any, piece: bool) -> Any:
+    """Sample weights as a number, a dask array with a chunk for each of X, or None."""
+    if sample_weight is None:
+        return None
+    if _is_frame(sample_weight):
+        sample_weight = sample_weight.to_dask_array()
+    if isinstance(sample_weight, da.Array):
+        return _aligned(sample_weight, X)
+    if np.ndim(sample_weight) == 0:
+        one = _validation.check_sample_weight(sample_weight, 1, allow_zero=piece)
+        return None if one is None else float(one[0])
+    lengths = _lengths(X)
+    if lengths is None:
+        lengths = tuple(_Partitions(X, None).map(_length, None))
+    weights = _validation.check_sample_weight(sample_weight, sum(lengths), allow_zero=piece)
+    return da.from_array(weights, chunks=(lengths,))
+
+
+def _aligned(weights: Any, X: Any) -> Any:
+    """A dask array of weights in the chunks of X."""
+    if weights.ndim != 1:
+        raise ValueError(
+            f"Sample weights must be 1D array or scalar, got {weights.ndim}D array"
+            f" (shape={weights.shape}). Pass sample_weight as a number or as one weight a row."
+        )
+    lengths, given = _lengths(X), _lengths(weights)
+    if lengths is not None and given is not None:
+        if sum(given) != sum(lengths):
+            raise ValueError(
+                f"sample_weight.shape == {weights.shape}, expected {(sum(lengths),)}! Pass one "
+                "weight a row of X."
+            )
+        return weights if given == lengths else weights.rechunk((lengths,))
+    if weights.numblocks[0] != X.numblocks[0]:
+        raise ValueError(
+            f"sample_weight has {weights.numblocks[0]} chunks and X has {X.numblocks[0]}, and "
+            "their lengths are not known, so they cannot be laid beside each other. Give both the "
+            "same chunks, or call compute_chunk_sizes() on both."
+        )
+    return weights
+
+
+# --- Tasks --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, eq=False)
+class _Common:
+    """What all tasks of a pass need beside their partition; once in the graph."""
+
+    estimator_name: str
+    n_threads: int | None
+    exponent: int = 0  # weights are multiplied by this power of two
+    weight_range: tuple[float, float] = (1.0, 1.0)
+    way: Way | None = None
+    parameters: MixtureParameters | None = None
+    seed: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Look:
+    """What a first look finds in one partition."""
+
+    n_rows: int
+    n_used: int
+    dtype: FloatDType
+    bad: tuple[int, int, AnyArray] | None  # row, column, the row
+    total_weight: float
+    weight_range: tuple[float, float]
+    scan: Scan
+
+
+# Tasks that compute in this process now, where no worker of a cluster counts them. To add and to
+# discard are single steps of the interpreter.
+_running: set[object] = set()
+
+
+@contextmanager
+def _threads(n_threads: int | None) -> Iterator[int | None]:
+    """How many threads a task may use: its share of those that the worker has.
+
+    The scheduler runs one task on each of a worker's threads, and when there are fewer tasks those
+    that run divide the threads among themselves. Asked-for numbers come first.
+    """
+    task = object()
+    _running.add(task)
+    try:
+        if n_threads is None and not os.environ.get("GAUSSMIX_NUM_THREADS", "").strip():
+            n_threads = _share()
+        yield n_threads
+    finally:
+        _running.discard(task)
+
+
+def _share() -> int:
+    """Threads over tasks, of the worker or, with dask's own schedulers, of this process."""
+    tasks: int
+    threads: int
+    worker = _worker()
+    if worker is not None:
+        state = worker.state
+        tasks = min(state.nthreads, len(state.executing) + len(state.ready))
+        threads = min(state.nthreads, _runtime.available_cpus())
+    elif multiprocessing.parent_process() is not None:
+        return 1  # of a pool of processes, one for each CPU
+    else:
+        tasks, threads = len(_running), _runtime.thread_count()
+    return max(1, threads // max(1, tasks))
+
+
+def _worker() -> Any:
+    """The worker of a cluster that runs this task, if any."""
+    if "distributed" not in sys.modules:
+        return None
+    from distributed import get_worker
+
+    try:
+        return get_worker()
+    except ValueError:
+        return None
+
+
+def _rows(X: Any, weight: Any, common: _Common, n_threads: int | None) -> Rows:
+    """The rows of a partition, as the kernels read them."""
+    X = _values(X, common.estimator_name)
+    if weight is not None:
+        if np.ndim(weight) == 0:
+            weight = np.full(len(X), weight)
+        weight = np.ascontiguousarray(weight, dtype=np.float64)
+        weight = np.ldexp(weight, common.exponent) if common.exponent else weight
+    rows = Rows(X, weight, n_threads=n_threads)
+    rows.weight_range = common.weight_range
+    return rows
+
+
+def _length(X: AnyArray, weight: Any, common: None) -> int:
+    return len(X)
+
+
+def _look(X: Any, weight: Any, common: _Common, number: int) -> _Look:
+    """Count, check and measure the rows of a partition."""
+    try:
+        X = _values(X, common.estimator_name)
+        weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"Partition {number} of X: {error}") from error
+    given = Rows(X, weight)
+    exponent = _validation.moderate_exponent(given.weight_range[1])
+    with _threads(common.n_threads) as threads, np.errstate(all="ignore"):
+        rows = _rows(X, weight, replace(common, exponent=exponent), threads)
+        scan = rows.scan()
+    bad = None if scan.bad is None else (*scan.bad, X[scan.bad[0]][None])
+    return _Look(
+        len(X), given.n_used, rows.dtype, bad, given.total_weight, given.weight_range, scan
+    )
+
+
+def _taken(
+    X: Any, weight: Any, common: _Common, n_rows: int, indices: Indices, used: bool
+) -> tuple[AnyArray, Doubles | None]:
+    """Some of a partition's rows with their weights; `used` counts those of positive weight."""
+    rows = _rows(X, weight, common, 1)
+    numbers = np.arange(rows.n_samples)
+    if used and rows.sample_weight is not None:
+        numbers = np.flatnonzero(rows.sample_weight)
+    if len(numbers) != n_rows:
+        raise _changed("A partition of X", n_rows, len(numbers))
+    some = rows.take(numbers[indices])
+    return some.X, some.sample_weight
+
+
+def _changed(what: str, before: int, now: int) -> ValueError:
+    return ValueError(
+        f"{what} gave {before:,} rows when it was computed first and {now:,} now. Every "
+        "computation must give the same rows; X = X.persist() computes them once."
+    )
+
+
+def _followed(X: Any, weight: Any, common: _Common) -> SufficientStatistics:
+    """Statistics of a partition."""
+    assert common.way is not None
+    with _threads(common.n_threads) as threads, np.errstate(all="ignore"):
+        return _passes.follow(common.way, _rows(X, weight, common, threads))
+
+
+def _followed_at_random(X: Any, weight: Any, common: _Common, number: int) -> SufficientStatistics:
+    """Statistics of a partition under uniform random responsibilities."""
+    assert common.way is not None
+    generator = np.random.default_rng([*common.seed, number])
+    n_components = len(common.way.means)
+
+    def block(start: int, stop: int) -> Doubles:
+        responsibilities = generator.uniform(size=(stop - start, n_components))
+        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+        return responsibilities
+
+    with _threads(common.n_threads) as threads:
+        return _passes.follow(common.way, _rows(X, weight, common, threads), block)
+
+
+def _merged(parts: list[SufficientStatistics]) -> SufficientStatistics:
+    return SufficientStatistics.merge(parts)
+
+
+def _scored(
+    X: AnyArray, common: _Common, field: str, block_id: tuple[int, ...] | None = None
+) -> AnyArray:
+    """What `Scorer.evaluate` calls `field`, for the rows of a chunk."""
+    assert common.parameters is not None
+    with _threads(common.n_threads) as threads:
+        rows = _rows(X, None, common, threads)
+        shape: tuple[int, ...] = (rows.n_samples,)
+        if field == "responsibilities":
+            shape = rows.n_samples, common.parameters.n_components
+        out: AnyArray = np.empty(shape, np.intp if field == "labels" else rows.dtype)
+        arrays: dict[str, Any] = {field: out}
+        bad = _passes.evaluate(common.parameters, rows, **arrays, spare=False)
+    if bad is not None:
+        raise _bad_value(rows.X[bad[0]][None], bad, (block_id or (0,))[0], common)
+    return out
+
+
+def _log_likelihood(
+    X: Any, weight: Any, common: _Common, number: int, completed: bool
+) -> tuple[float, int]:
+    """Log-likelihood of a partition, or that of its rows and their most probable labels."""
+    assert common.parameters is not None
+    X = _values(X, common.estimator_name)
+    scorer = _passes.Scorer(common.parameters)
+    size = max(1, BLOCK_VALUES // scorer.n_components) if completed else BLOCK_VALUES
+    sums = []
+    with _threads(common.n_threads) as threads:
+        for start in range(0, len(X), size):
+            rows = Rows(X[start : start + size], n_threads=threads)
+            density = np.empty(rows.n_samples, rows.dtype)
+            proba = None
+            if completed:
+                proba = np.empty((rows.n_samples, scorer.n_components), rows.dtype)
+            bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
+            if bad is not None:
+                bad = start + bad[0], bad[1]
+                raise _bad_value(X[bad[0]][None], bad, number, common)
+            sums.append(float(density.sum(dtype=np.float64)))
+            if proba is not None:
+                sums.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
+    return math.fsum(sums), len(X)
+
+
+def _bad_value(
+    row: AnyArray,
+    place: tuple[int, int],
+    number: int,
+    common: _Common,
+    names: Names | None = None,
+    first_row: int | None = None,
+) -> ValueError:
+    """The exception for a value that is not finite, at this place in the partition.
+
+    `row` is the row that it is in, (1, d); `first_row` the number of the partition's first row,
+    where that is known.
+    """
+    error = _validation.nonfinite_error(
+        row, 0, place[1], names, common.estimator_name, first_row=(first_row or 0) + place[0]
+    )
+    where = ", rows counted from its start" if first_row is None else ""
+    return ValueError(f"Partition {number} of X{where}: {error}")
+
+
+# --- Passes over partitions ---------------------------------------------------------------------
+
+
+class _Partitions:
+    """The partitions of an array of rows, with their weights, and what computes with them.
+
+    Parameters
+    ----------
+    X : dask Array of shape (n, d)
+        With one chunk along the columns.
+    weights : dask Array of shape (n,), float or None
+    """
+
+    def __init__(self, X: Any, weights: Any) -> None:
+        self._get = get_scheduler(collections=[X])
+        collections = [X] if weights is None or isinstance(weights, float) else [X, weights]
+        client = getattr(self._get, "__self__", None)
+        if client is not None and _carries_rows(collections):
+            collections = list(client.persist(collections))
+        self._graph: dict[Any, Any] = {}
+        for given, optimised in zip(collections, dask.optimize(*collections)):
+            self._graph |= _futures(given) | dict(optimised.__dask_graph__())
+        keys = [key for (key,) in collections[0].__dask_keys__()]
+        beside = collections[1].__dask_keys__() if len(collections) > 1 else [weights] * len(keys)
+        self._parts = list(zip(keys, beside))
+        # Partitions that are in a cluster's memory stay there as long as their collection exists.
+        self._collections = collections
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    def map(
+        self,
+        function: Callable[..., Any],
+        common: Any,
+        each: Sequence[tuple[Any, ...] | None] | None = None,
+    ) -> list[Any]:
+        """``function(X, weight, common, *each[i])`` of all partitions i but those with None."""
+        tasks, keys = self._tasks(function, common, each)
+        asked = [key for key in keys if key is not None]
+        results = iter(self._computed(tasks, asked))
+        return [None if key is None else next(results) for key in keys]
+
+    def sum(
+        self,
+        function: Callable[..., SufficientStatistics],
+        common: _Common,
+        each: Sequence[tuple[Any, ...]] | None = None,
+    ) -> SufficientStatistics:
+        """The statistics of all partitions, merged in a tree that is always the same."""
+        tasks, keys = self._tasks(function, common, each)
+        token = uuid.uuid4().hex
+        level = 0
+        while len(keys) > 1:
+            merged = []
+            for start in range(0, len(keys), FAN_IN):
+                key = (f"gaussmix-merge-{token}", level, start)
+                tasks[key] = (_merged, keys[start : start + FAN_IN])
+                merged.append(key)
+            keys = merged
+            level += 1
+        statistics: SufficientStatistics = self._computed(tasks, keys)[0]
+        return statistics
+
+    def _tasks(
+        self,
+        function: Callable[..., Any],
+        common: Any,
+        each: Sequence[tuple[Any, ...] | None] | None,
+    ) -> tuple[dict[Any, Any], list[Any]]:
+        """A graph of one task a partition, and their keys. No key is used in two passes."""
+        token = uuid.uuid4().hex
+        prefix = f"gaussmix-{function.__name__.strip('_')}-{token}"
+        shared = f"gaussmix-common-{token}"
+        tasks: dict[Any, Any] = {shared: common}
+        keys: list[Any] = []
+        for i, (rows, weight) in enumerate(self._parts):
+            own = () if each is None else each[i]
+            keys.append(None if own is None else (prefix, i))
+            if own is not None:
+                tasks[keys[-1]] = (function, rows, weight, shared, *own)
+        return tasks, keys
+
+    def _computed(self, tasks: dict[Any, Any], keys: list[Any]) -> list[Any]:
+        if not keys:
+            return []
+        return list(self._get(self._graph | tasks, keys))
+
+
+def _futures(collection: Any) -> dict[Any, Any]:
+    """Partitions in a cluster's memory, which optimised graphs refer to without an entry."""
+    if "distributed" not in sys.modules:
+        return {}
+    from distributed import Future
+
+    graph = dict(collection.__dask_graph__())
+    return {key: task for key, task in graph.items() if isinstance(task, Future)}
+
+
+def _carries_rows(collections: list[Any]) -> bool:
+    """Whether graphs hold more than the recipe, as that of an array made of a NumPy array does."""
+    total = 0
+    for collection in collections:
+        for task in dict(collection.__dask_graph__()).values():
+            total += sizeof(task)
+            if total > CARRIED_BYTES:
+                return True
+    return False
+
+
+# --- The data of a fit --------------------------------------------------------------------------
+
+
+def read(
+    X: Any,
+    sample_weight: Any = None,
+    *,
+    estimator_name: str,
+    n_threads: int | None = None,
+    sample_rows: int = CENTRE_ROWS,
+    n_features: int | None = None,
+    fitted_names: Names | None = None,
+    piece: bool = False,
+) -> tuple[DaskData, Names | None]:
+    """The rows of a dask collection after a first look at them, and the names of their columns.
+
+    Parameters
+    ----------
+    X : dask Array or DataFrame
+    sample_weight : None, number, array-like or dask Array of shape (n,)
+    estimator_name : str
+        The class that messages speak of.
+    n_threads : int or None
+        Threads of each task; None for its share of the worker's.
+    sample_rows : int
+        How many rows are kept here as a sample, see `_thinning`.
+    n_features, fitted_names
+        Of the fitted model, if there is one.
+    piece : bool, default=False
+        Whether there may be no rows, or none of weight.
+    """
+    array, names = as_array(
+        X, estimator_name=estimator_name, n_features=n_features, fitted_names=fitted_names
+    )
+    partitions = _Partitions(array, _weights(sample_weight, array, piece))
+    common = _Common(estimator_name, n_threads)
+    looks = partitions.map(_look, common, [(i,) for i in range(len(partitions))])
+    first_row = 0
+    for number, look in enumerate(looks):
+        if look.bad is not None:
+            row, column, values = look.bad
+            raise _bad_value(values, (row, column), number, common, names, first_row)
+        first_row += look.n_rows
+    weighted = sample_weight is not None
+    if weighted:
+        largest = max((look.weight_range[1] for look in looks if look.total_weight > 0), default=0)
+        total = sum(look.total_weight for look in looks)
+        _validation.check_total_weight(total, largest, allow_zero=piece)
+        if not piece:  # as `Rows.moderate`
+            common = replace(common, exponent=_validation.moderate_exponent(largest))
+    return DaskData(partitions, looks, common, array.shape[1], weighted, sample_rows), names
+
+
+class DaskData:
+    """Rows in the partitions of a dask array; see `_data.Data`.
+
+    Parameters
+    ----------
+    partitions : _Partitions
+    looks : list of _Look
+        What a first look found in each.
+    common : _Common
+    n_features : int
+    weighted : bool
+    sample_rows : int
+    """
+
+    on_rows: Callable[[int, int], None] | None = None
+
+    def __init__(
+        self,
+        partitions: _Partitions,
+        looks: list[_Look],
+        common: _Common,
+        n_features: int,
+        weighted: bool,
+        sample_rows: int,
+    ) -> None:
+        used = [look for look in looks if look.total_weight > 0]
+        least = min((look.weight_range[0] for look in used), default=1.0)
+        most = max((look.weight_range[1] for look in used), default=1.0)
+        exponent = common.exponent
+        weight_range = math.ldexp(least, exponent), math.ldexp(most, exponent)
+        self._partitions = partitions
+        self._common = replace(common, weight_range=weight_range)
+        self._ends = np.cumsum([look.n_rows for look in looks])
+        self._used_ends = np.cumsum([look.n_used for look in looks])
+        self.n_samples = int(self._ends[-1])
+        self.n_used = int(self._used_ends[-1])
+        self.n_features = n_features
+        single = all(look.dtype == SINGLE for look in looks)
+        self.dtype: FloatDType = SINGLE if single else DOUBLE
+        self.weighted = weighted
+        total_weight = sum(look.total_weight for look in used)
+        self.total_weight = math.ldexp(total_weight, exponent)
+        self.n_samples_seen: float = total_weight if weighted else self.n_samples
+        self._scan = _joint_scan(used, n_features)
+        self._scatter: Doubles | None = None
+        self._kept = thinned(self.n_used, max(sample_rows, CENTRE_ROWS))
+        self._sample = self._rows_at(self._kept, self._used_ends, used=True)
+        self.centre = self.thinned(CENTRE_ROWS).centre
+        self.ordinary = ordinary(self._scan, self.centre, weight_range, self.total_weight)
+
+    def scan(self) -> Scan:
+        return self._scan
+
+    def in_memory(self) -> Rows:
+        return self.take(np.arange(self.n_samples))
+
+    def take(self, indices: Indices) -> Rows:
+        return self._rows_at(np.asarray(indices), self._ends, used=False)
+
+    def thinned(self, most: int) -> Rows:
+        # A smaller sample is a part of a larger one.
+        wanted = thinned(self.n_used, most)
+        return self._sample.take(np.searchsorted(self._kept, wanted))
+
+    def rows_to_draw(self, most: int) -> Rows:
+        return self.thinned(most)
+
+    def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
+        for way in _passes.ways(parameters, self, reg_covar):
+            statistics = way.completed(self._sum(way), self._scattered)
+            if way.holds(statistics, reg_covar):
+                break
+        return statistics
+
+    def accumulate_nearest(
+        self, centres: Doubles, covariance_type: CovarianceType
+    ) -> SufficientStatistics:
+        return self._sum(_passes.nearest_way(centres, self.centre, covariance_type))
+
+    def accumulate_random(
+        self, random_state: Generator, n_components: int, covariance_type: CovarianceType
+    ) -> SufficientStatistics:
+        way = _passes.given_way(n_components, self.centre, covariance_type)
+        seed = tuple((random_state.uniform(size=4) * 2**32).astype(np.int64).tolist())
+        common = replace(self._common, way=way, seed=seed)
+        numbers = [(i,) for i in range(len(self._partitions))]
+        return self._checked(self._partitions.sum(_followed_at_random, common, numbers))
+
+    def _scattered(self) -> Doubles:
+        """Second moment of all rows about the centre, (d, d): the same in every iteration."""
+        if self._scatter is None:
+            self._scatter = self._sum(_passes.scatter_way(self.centre)).second[0]
+        return self._scatter
+
+    def _sum(self, way: Way) -> SufficientStatistics:
+        return self._checked(self._partitions.sum(_followed, replace(self._common, way=way)))
+
+    def _checked(self, statistics: SufficientStatistics) -> SufficientStatistics:
+        """Statistics of as many rows as there were at first."""
+        if statistics.n_rows != self.n_samples:
+            raise _changed("X", self.n_samples, statistics.n_rows)
+        if self.on_rows is not None:
+            self.on_rows(self.n_samples, self.n_samples)
+        return statistics
+
+    def _rows_at(self, indices: Indices, ends: Indices, *, used: bool) -> Rows:
+        """Rows by their number among all, or among those of positive weight."""
+        order = np.argsort(indices, kind="stable")
+        ordered = indices[order]
+        cuts = np.searchsorted(ordered, np.concatenate([[0], ends]))
+        lengths = np.diff(ends, prepend=0).tolist()
+        each = [
+            (n, ordered[start:stop] - (end - n), used) if stop > start else None
+            for start, stop, end, n in zip(cuts, cuts[1:], ends, lengths)
+        ]
+        X = np.empty((len(indices), self.n_features), self.dtype)
+        weights = np.empty(len(indices)) if self.weighted else None
+        for part, start in zip(self._partitions.map(_taken, self._common, each), cuts):
+            if part is not None:
+                places = order[start : start + len(part[0])]
+                X[places] = part[0]
+                if weights is not None:
+                    weights[places] = part[1]
+        return Rows(X, weights, n_threads=self._common.n_threads)
+
+
+def _joint_scan(looks: list[_Look], n_features: int) -> Scan:
+    """Column means and variances of all rows, from those of the partitions."""
+    if not looks:
+        return Scan(None, np.full(n_features, np.nan), np.full(n_features, np.nan))
+    with np.errstate(all="ignore"):
+        share = np.array([look.total_weight for look in looks])
+        share = share / share.max()
+        share /= share.sum()
+        means = np.array([look.scan.mean for look in looks])
+        variances = np.array([look.scan.variance for look in looks])
+        # About one of the means, so that a column of equal values keeps a variance of zero.
+        mean = means[0] + share @ (means - means[0])
+        moved = means - mean
+        return Scan(None, mean, share @ (variances + moved * moved))
+
+
+# --- Scores -------------------------------------------------------------------------------------
+
+
+def scored(
+    parameters: MixtureParameters,
+    X: Any,
+    field: str,
+    *,
+    estimator_name: str,
+    n_threads: int | None,
+    fitted_names: Names | None,
+) -> Any:
+    """What `Scorer.evaluate` calls `field`, for each row, as a dask array that is not computed."""
+    K, d = parameters.means.shape
+    array, _names = as_array(
+        X, estimator_name=estimator_name, n_features=d, fitted_names=fitted_names
+    )
+    common = _Common(estimator_name, n_threads, parameters=parameters)
+    dtype = np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
+    shape: tuple[int, ...] = (0, K) if field == "responsibilities" else (0,)
+    return array.map_blocks(
+        _scored,
+        dask.delayed(common, traverse=False),
+        field,
+        dtype=dtype,
+        drop_axis=() if len(shape) == 2 else 1,
+        chunks=(array.chunks[0], *((n,) for n in shape[1:])),
+        meta=np.empty(shape, dtype),
+        name=f"gaussmix-{field}-{uuid.uuid4().hex}",
+    )
+
+
+def log_likelihood(
+    parameters: MixtureParameters,
+    X: Any,
+    completed: bool,
+    *,
+    estimator_name: str,
+    n_threads: int | None,
+    fitted_names: Names | None,
+) -> tuple[float, int]:
+    """Log-likelihood of the rows and their number; `completed` as in `_log_likelihood`."""
+    array, _names = as_array(
+        X,
+        estimator_name=estimator_name,
+        n_features=parameters.n_features,
+        fitted_names=fitted_names,
+    )
+    partitions = _Partitions(array, None)
+    common = _Common(estimator_name, n_threads, parameters=parameters)
+    each = [(number, completed) for number in range(len(partitions))]
+    parts = partitions.map(_log_likelihood, common, each)
+    return math.fsum(part[0] for part in parts), sum(part[1] for part in parts)
