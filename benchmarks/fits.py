@@ -10,7 +10,7 @@ import numpy as np
 from datasets import STARTS, DataSet, digits
 from libraries import Library
 from measurements import steady, summary, timed
-from shapes import Shape, rows
+from shapes import Shape, rows, spherical_rows
 
 N_INIT = 10
 
@@ -141,16 +141,8 @@ def acceleration(settings: Settings) -> dict:
     }
 
 
-def overlapping_rows(shape: Shape) -> np.ndarray:
-    """Rows of components N(mean, I), means N(0, DISTANCE^2 / 2d I)."""
-    rng = np.random.default_rng(0)
-    means = DISTANCE / np.sqrt(2 * shape.d) * rng.standard_normal((shape.K, shape.d))
-    noise = rng.standard_normal((shape.n, shape.d))
-    return means[rng.integers(shape.K, size=shape.n)] + noise
-
-
 def accelerated(settings: Settings, shape: Shape) -> dict:
-    X = overlapping_rows(shape)
+    X = spherical_rows(shape, DISTANCE)[0]
 
     def to_convergence(seed: int, arguments: dict) -> object:
         common = {"tol": 1e-6, "max_iter": 10_000, "random_state": seed}

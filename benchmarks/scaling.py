@@ -16,7 +16,6 @@ import argparse
 import math
 import multiprocessing
 import pickle
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -34,12 +33,11 @@ from cost_model import (
     straggling,
     tree_seconds,
 )
-from tables import table_lines
+from tables import table_lines, with_tables
 
 from gaussmix import GaussianMixture, SufficientStatistics
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "scale.md"
-PLACE = "<!-- {} of benchmarks/scaling.py -->\n{}<!-- end -->"  # of a table on the page
 
 SIZES = (Mixture(16, 8), Mixture(64, 64), Mixture(256, 128))
 FAMILIES = tuple(Mixture(16, 8, family) for family in ("full", "tied", "diag", "spherical"))
@@ -302,17 +300,6 @@ def tables(n: int, counts: list[int], repeats: int) -> dict[str, list[str]]:
     }
 
 
-def with_tables(page: str, made: dict[str, list[str]]) -> str:
-    """The page with each table in its place."""
-    for name, lines in made.items():
-        place = re.escape(PLACE.format(name, "\0")).replace("\0", ".*?")
-        table = PLACE.format(name, "\n" + "\n".join(lines) + "\n")
-        page, found = re.subn(place, lambda _, table=table: table, page, flags=re.DOTALL)
-        if found != 1:
-            raise SystemExit(f"{PAGE}: {found} places for the table {name!r}")
-    return page
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--quick", action="store_true", help="few rows, few repeats")
@@ -326,7 +313,8 @@ def main() -> None:
     made = tables(n - n % math.lcm(*counts), counts, repeats)
     print("\n".join(line for lines in made.values() for line in lines))
     if options.write:
-        PAGE.write_text(with_tables(PAGE.read_text(encoding="utf-8"), made), encoding="utf-8")
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(with_tables(page, "scaling.py", made), encoding="utf-8")
 
 
 if __name__ == "__main__":

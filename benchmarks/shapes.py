@@ -89,6 +89,18 @@ def labelled_rows(
     return X, labels
 
 
+def spherical_rows(shape: Shape, apart: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of components N(mean, I), (n, d), and the component of each, (n,).
+
+    Means N(0, apart^2 / 2d I), so that two are ``apart`` deviations apart, root mean square.
+    """
+    rng = np.random.default_rng(0)
+    means = apart / np.sqrt(2 * shape.d) * rng.standard_normal((shape.K, shape.d))
+    noise = rng.standard_normal((shape.n, shape.d))
+    labels = rng.integers(shape.K, size=shape.n)
+    return means[labels] + noise, labels
+
+
 def common_start(shape: Shape, X: np.ndarray, seed: int = 1) -> Start:
     """Equal weights, K rows as means, the covariance of all rows for every component.
 

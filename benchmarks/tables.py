@@ -1,9 +1,12 @@
-"""The Markdown tables of a record that run.py wrote."""
+"""Markdown tables: of a record that run.py wrote, and in their places on a page."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from statistics import median
+
+PLACE = "<!-- {} of benchmarks/{} -->\n{}<!-- end -->"  # of a table on a page
 
 METHODS = ("score_samples", "predict", "predict_proba")
 
@@ -21,6 +24,17 @@ def table_lines(title: str, header: list[str], body: list[list[str]]) -> list[st
 
     rule = ["-" * w if i == 0 else "-" * (w - 1) + ":" for i, w in enumerate(widths)]
     return [f"**{title}**", "", line(header), line(rule), *(line(row) for row in body), ""]
+
+
+def with_tables(page: str, program: str, made: dict[str, list[str]]) -> str:
+    """The text of a page with each table of a program in its place."""
+    for name, lines in made.items():
+        place = re.escape(PLACE.format(name, program, "\0")).replace("\0", ".*?")
+        table = PLACE.format(name, program, "\n" + "\n".join(lines) + "\n")
+        page, found = re.subn(place, lambda _, table=table: table, page, flags=re.DOTALL)
+        if found != 1:
+            raise SystemExit(f"{found} places on the page for the table {name!r} of {program}")
+    return page
 
 
 def milliseconds(value: float) -> str:

@@ -17,13 +17,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaussmix import _passes, _rows, _scores
+from gaussmix import GaussianMixture, _passes, _rows, _scores
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
 NAMES = (
-    "checkouts", "compare", "cost_model", "growth", "page", "plots", "scaling", "sections",
-    "shapes", "targets",
+    "checkouts", "compare", "cost_model", "growth", "online", "page", "plots", "scaling",
+    "sections", "shapes", "tables", "targets",
 )  # fmt: skip
 
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
@@ -227,16 +227,18 @@ def test_stragglers_cost_what_order_statistics_say(benchmarks):
     assert 1.0 < several < one
 
 
-def test_the_page_has_a_place_for_every_table(benchmarks):
-    scaling = benchmarks.scaling
-    page = scaling.PAGE.read_text(encoding="utf-8")
-    names = re.findall(r"^<!-- (.+) of benchmarks/scaling.py -->$", page, re.MULTILINE)
+@pytest.mark.parametrize("program", ["online", "scaling"])
+def test_the_page_has_a_place_for_every_table(benchmarks, program):
+    page = getattr(benchmarks, program).PAGE.read_text(encoding="utf-8")
+    with_tables, file = benchmarks.tables.with_tables, f"{program}.py"
+    names = re.findall(rf"^<!-- (.+) of benchmarks/{file} -->$", page, re.MULTILINE)
+    assert names
     made = {name: [f"the table of {name}"] for name in names}
-    written = scaling.with_tables(page, made)
+    written = with_tables(page, file, made)
     assert all(written.count(lines[0]) == 1 for lines in made.values())
-    assert scaling.with_tables(written, made) == written
-    with pytest.raises(SystemExit, match="0 places for the table 'another'"):
-        scaling.with_tables(page, {"another": []})
+    assert with_tables(written, file, made) == written
+    with pytest.raises(SystemExit, match=f"0 places .* for the table 'another' of {file}"):
+        with_tables(page, file, {"another": []})
 
 
 @pytest.mark.slow
@@ -247,6 +249,57 @@ def test_scaling_prints_a_table_for_every_place(benchmarks):
     assert re.findall(r"^\*\*.*\*\*$", done.stdout, re.MULTILINE) == re.findall(
         r"^\*\*.*\*\*$", page, re.MULTILINE
     )
+
+
+# --- data that keep coming -----------------------------------------------------------------------
+
+
+def test_gaps_are_percent_of_what_batch_em_reaches(benchmarks, monkeypatch):
+    online = benchmarks.online
+    monkeypatch.setattr(online, "EXPONENTS", (0.6, 1.0))
+    monkeypatch.setattr(online, "BATCHES", (100, 2000))
+    data = online.Data(3, 2, 6.0, "overlapping")
+    found = online.gaps(data, 2000)
+    X, labels = data.rows(2000)
+    begin = online.start(X, 3)
+    best = online.batch_em(X, begin).score(X)
+    one_step = GaussianMixture(3, **begin).partial_fit(X).score(X)  # all rows are one batch
+    np.testing.assert_allclose(found.shuffled[1], 100 * (best - one_step) / -best, rtol=1e-9)
+    np.testing.assert_allclose(found.ordered[1], found.shuffled[1], rtol=1e-6)
+    assert (found.ordered[0] > found.shuffled[0]).all()
+    assert found.shuffled.shape == (2, 2)
+    assert set(labels) == {0, 1, 2}
+
+    lines = online.table({data: found}, 2000)
+    assert lines[0] == "**Percent below batch EM after one pass over 2,000 shuffled rows**"
+    cells = [cell.strip() for cell in lines[4].split("|")[1:-1]]
+    assert cells[:2] == ["K=3, d=2, overlapping (6)", "100"]
+    assert [float(cell) for cell in cells[2:]] == pytest.approx(found.shuffled[0], abs=0.0051)
+    assert f"{found.ordered.max():.2f} percent below." in lines[-2]
+
+
+def test_no_gap_has_no_sign(benchmarks):
+    assert [benchmarks.online.figure(gap) for gap in (-0.004, -0.006)] == ["0.00", "-0.01"]
+
+
+def test_components_are_as_far_apart_as_their_name_says(benchmarks):
+    shape = benchmarks.shapes.Shape(30_000, 4, 1000, "full", 1)
+    X, labels = benchmarks.shapes.spherical_rows(shape, 6.0)
+    centres = np.array([X[labels == k].mean(axis=0) for k in range(shape.K)])
+    squares = ((centres[:500] - centres[500:]) ** 2).sum(axis=1) - 2 * 4 / 30  # less their errors
+    assert np.sqrt(squares.mean()) == pytest.approx(6.0, rel=0.05)
+
+
+def test_the_table_of_the_page_has_all_mixtures_batches_and_exponents(benchmarks):
+    online = benchmarks.online
+    page = online.PAGE.read_text(encoding="utf-8")
+    table = page.partition("<!-- gaps")[2].partition("<!-- end -->")[0]
+    rows = [line.split("|")[1:-1] for line in table.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    assert cells[0][2:] == [str(exponent) for exponent in online.EXPONENTS]
+    assert [row[0] for row in cells[2:] if row[0]] == [data.name for data in online.MIXTURES]
+    batches = [f"{size:,}" for size in online.BATCHES]
+    assert [row[1] for row in cells[2:]] == batches * len(online.MIXTURES)
 
 
 # --- two commits ---------------------------------------------------------------------------------
@@ -350,6 +403,7 @@ def test_exports_hold_what_git_tracks_and_new_files(benchmarks, monkeypatch, tmp
         ("compare.py", ["HEAD", "--fail-below", ".5", "--repeats", "5"], "--repeats 6 or more"),
         ("growth.py", ["--factor", "1"], "--factor 1: a cliff is a factor above 1"),
         ("growth.py", ["--threads", "0"], "must be at least 1"),
+        ("online.py", ["--rows", "999"], "--rows must be at least 1000"),
         ("scaling.py", ["--workers", "0"], "--workers must be at least 1"),
         ("page.py", [], "give a record of run.py"),
         ("page.py", ["nowhere.json"], "nowhere.json: no record"),
