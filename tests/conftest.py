@@ -36,6 +36,22 @@ def symlink(tmp_path) -> Callable[[str, str], None]:
     return os.symlink
 
 
+@pytest.fixture
+def run_command(capfd):
+    """Run a command in this process; return its status, standard output and standard error."""
+    from gaussmix import cli
+
+    def run(*arguments):
+        capfd.readouterr()
+        try:
+            status = cli.main([str(argument) for argument in arguments])
+        except SystemExit as exc:
+            status = exc.code
+        return status, *capfd.readouterr()
+
+    return run
+
+
 def parameters_of(mixture):
     """A reference mixture as the library's parameters, with the factors the library computes."""
     from gaussmix._parameters import MixtureParameters

@@ -33,18 +33,9 @@ def in_tmp(tmp_path, monkeypatch, old_faithful):
 
 
 @pytest.fixture
-def run(in_tmp, capfd):
-    """Run a command in this process; return its status, standard output and standard error."""
-
-    def run(*arguments):
-        capfd.readouterr()
-        try:
-            status = cli.main([str(argument) for argument in arguments])
-        except SystemExit as exc:
-            status = exc.code
-        return status, *capfd.readouterr()
-
-    return run
+def run(in_tmp, run_command):
+    """`run_command` in that directory."""
+    return run_command
 
 
 def write_csv(path, rows, header=None):

@@ -55,20 +55,11 @@ def read(path):
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
-    """Run a command in this process, in a directory with a model; return status, out and err."""
+def run(tmp_path, monkeypatch, run_command):
+    """`run_command` in a directory with a model."""
     monkeypatch.chdir(tmp_path)
     GaussianMixture(2, random_state=0).fit(rows_of(500)).save("model.npz")
-
-    def run(*arguments):
-        capfd.readouterr()
-        try:
-            status = cli.main([str(argument) for argument in arguments])
-        except SystemExit as exc:
-            status = exc.code
-        return status, *capfd.readouterr()
-
-    return run
+    return run_command
 
 
 def error_of(result) -> str:
@@ -388,6 +379,13 @@ def test_outputs_never_replace_inputs(run, parts):
     message = error_of(run("score", "model.npz", "in", "-o", "in/out/"))
     assert message == ("in/out/: lies in the input directory in; give another output directory")
     assert {path: path.read_bytes() for path in Path("in").iterdir()} == before
+
+
+def test_standard_input_has_no_name_in_a_directory(run):
+    os.mkdir("out")
+    assert error_of(run("score", "model.npz", "-", "-o", "out")) == (
+        "-: has no name for an output in a directory; give the name of an output file"
+    )
 
 
 def test_directories_that_cannot_be_written(run, parts, monkeypatch):

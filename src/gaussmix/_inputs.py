@@ -48,7 +48,7 @@ def files_of(data: Sequence[str]) -> list[str]:
     for path in data:
         files += _files_of(path)
     for path in files:
-        if len(files) > 1 and _is_read_once(path):
+        if len(files) > 1 and is_read_once(path):
             raise TableError(
                 f"{path}: can be read only once, as a pipe; give it alone, or write it to a file"
             )
@@ -77,7 +77,8 @@ def _is_table(directory: str, file: Path) -> bool:
     return not hidden and file.suffix.lower() in ENDINGS and Path(directory, file).is_file()
 
 
-def _is_read_once(path: str) -> bool:
+def is_read_once(path: str) -> bool:
+    """Whether this is standard input or a pipe."""
     return path == "-" or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode))
 
 
@@ -109,7 +110,7 @@ class Tables(RowSource):
         super().__init__(memory=memory)
         self._paths = paths
         self._header, self._delimiter = header, delimiter
-        self._once = _is_read_once(paths[0])
+        self._once = is_read_once(paths[0])
         # A thread that waits for a pipe could not be ended.
         self.fresh_chunks = not self._once
         self.first = self.table = self._open(paths[0])

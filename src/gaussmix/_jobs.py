@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from . import _persistence, _streamed, _tables
-from ._inputs import Tables
+from ._inputs import Tables, is_read_once
 from ._rows import Rows
 from ._tables import Field, Table, TableError, counted
 from ._typing import AnyArray, FloatDType
@@ -194,6 +194,11 @@ def parts_of(
     parts: dict[str, Part] = {}
     inputs = {os.path.realpath(path) for path in [*files, *others]}
     for path in files:
+        if is_read_once(path):
+            raise TableError(
+                f"{path}: has no name for an output in a directory; give the name of an output "
+                "file"
+            )
         ending = ENDINGS[kind or _tables.file_format(path)]
         output = os.path.join(directory, Path(path).stem + ending)
         earlier = parts.get(os.path.normcase(output))
