@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from . import _online, _persistence, _sklearn, _validation
 from ._build_config import VERSION
 from ._covariance import CollapsedComponent
-from ._layouts import LAYOUTS, CovarianceType, covariance_shape
+from ._fitting import Settings
+from ._layouts import LAYOUTS, covariance_shape
 from ._parameters import MixtureParameters
 from ._rows import DOUBLE
 from ._typing import (
-    Acceleration,
     Collapse,
     Doubles,
     FloatDType,
     Floats,
-    InitParams,
     Names,
-    OnCollapse,
-    RandomState,
     StrPath,
 )
 
@@ -53,26 +50,11 @@ _STEPPED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 _OF_RUNNING = frozenset({"_running", "effective_rows_"})
 
 
-class FittedMixture(_sklearn.EstimatorMixin):
+class FittedMixture(Settings, _sklearn.EstimatorMixin):
     """What all that a fitted mixture does has in common."""
 
-    if TYPE_CHECKING:  # what the constructor sets
-        n_components: int
-        covariance_type: CovarianceType
-        tol: float
-        reg_covar: float
-        max_iter: int
-        n_init: int
-        init_params: InitParams
-        random_state: RandomState
-        verbose: int
-        verbose_interval: int
-        n_threads: int | None
-        acceleration: Acceleration | None
-        variance_floor: float
-        on_collapse: OnCollapse
-        learning_decay: float
-        forgetting: float | None
+    learning_decay: float
+    forgetting: float | None
 
     weights_: Floats
     means_: Floats

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
 
 import numpy as np
 
@@ -20,7 +19,7 @@ from ._statistics import SufficientStatistics
 from ._typing import Acceleration, Doubles, InitParams, OnCollapse, RandomState
 
 
-class Settings(Protocol):
+class Settings:
     """The constructor parameters that a fit follows."""
 
     n_components: int

@@ -28,7 +28,7 @@ import numpy as np
 
 from gaussmix import __version__, _demo, _inputs, _jobs, _runtime, _streamed, _tables
 from gaussmix._inputs import Tables
-from gaussmix._layouts import COVARIANCE_TYPES, LAYOUTS, Layout
+from gaussmix._layouts import COVARIANCE_TYPES
 from gaussmix._tables import Field, Table, TableError, counted
 from gaussmix._typing import Collapse, Doubles, Floats
 from gaussmix.mixture import GaussianMixture, load
@@ -461,15 +461,9 @@ def _width(cells: Sequence[str]) -> int:
 
 def _standard_deviations(model: GaussianMixture) -> Floats:
     """Standard deviation of every component in every column, (K, d)."""
-    covariances = model.covariances_
-    variances: dict[Layout, Callable[[], Floats]] = {
-        "full": lambda: np.diagonal(covariances, axis1=1, axis2=2),
-        "tied": lambda: np.diagonal(covariances)[np.newaxis, :],
-        "diag": lambda: covariances,
-        "spherical": lambda: covariances[:, np.newaxis],
-    }
-    own = variances[LAYOUTS[model.covariance_type]]()
-    deviations: Floats = np.sqrt(np.broadcast_to(own, model.means_.shape))
+    deviations: Floats = np.sqrt(
+        np.broadcast_to(model._parameters().variances, model.means_.shape)
+    )
     return deviations
 
 
