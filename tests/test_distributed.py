@@ -226,8 +226,9 @@ def test_accumulate_and_update(rows):
 def test_partial_fit(rows):
     one, other = mixture(), mixture()
     for start in range(0, len(X), 8000):
-        one.partial_fit(rows[start : start + 8000], WEIGHTS[start : start + 8000])
-        other.partial_fit(X[start : start + 8000], WEIGHTS[start : start + 8000])
+        weights = WEIGHTS[start : start + 8000]
+        one.partial_fit(rows[start : start + 8000], sample_weight=weights)
+        other.partial_fit(X[start : start + 8000], sample_weight=weights)
     np.testing.assert_allclose(one.covariances_, other.covariances_, rtol=1e-9)
     assert one.n_samples_seen_ == other.n_samples_seen_ == WEIGHTS.sum()
 
