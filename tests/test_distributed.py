@@ -59,11 +59,15 @@ def assert_same(one: GaussianMixture, other: GaussianMixture, rtol: float = 1e-1
 @pytest.fixture(scope="module")
 def cluster():
     """Two worker processes of two threads each, and this process as their client."""
+    settings = {
+        "distributed.admin.large-graph-warning-threshold": "100MB",
+        "distributed.scheduler.work-stealing": False,  # which would move partitions
+    }
     with (
-        dask.config.set({"distributed.admin.large-graph-warning-threshold": "100MB"}),
+        dask.config.set(settings),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1",
-            dashboard_address=None, silence_logs=60,
+            dashboard_address="127.0.0.1:0", silence_logs=60,
         ) as cluster,
     ):  # fmt: skip
         yield cluster
