@@ -1,11 +1,12 @@
 """What a fit on a Dask cluster moves in an iteration, and that it does not depend on the rows.
 
-    python benchmarks/dask_bytes.py [--workers 3] [--components 8] [--features 16]
+    python benchmarks/dask_bytes.py [--workers 3] [--components 8] [--features 16] [--stealing]
 
 Every message that a process of the cluster writes to a socket is counted: of the client and the
 scheduler, which share a process here, and of each worker. A fit of 2 + m iterations less one of 2
 leaves those of m iterations, without the first passes and the start; what the idle cluster says
-in the meantime (heartbeats) is in the count. Prints a Markdown table.
+in the meantime (heartbeats) is in the count. Work stealing, by which Dask moves a persisted
+partition to an idle worker when it sees fit, is off unless asked for. Prints a Markdown table.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ import time
 import warnings
 from typing import NamedTuple
 
+import dask
 import dask.array as da
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, wait
 from distributed.comm import tcp
 
 from gaussmix import GaussianMixture
@@ -86,10 +88,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--components", type=int, default=8)
     parser.add_argument("--features", type=int, default=16)
+    parser.add_argument("--stealing", action="store_true", help="let partitions move")
     options = parser.parse_args()
+    if not options.stealing:
+        dask.config.set({"distributed.scheduler.work-stealing": False})
     cluster = LocalCluster(
         n_workers=options.workers, threads_per_worker=1, processes=True,
-        host="127.0.0.1", dashboard_address=None,
+        host="127.0.0.1", dashboard_address="127.0.0.1:0",
     )  # fmt: skip
     with cluster, Client(cluster) as client:
         count_messages()
@@ -99,6 +104,7 @@ def main() -> None:
         print("|---:|---:|---:|---:|---:|---:|---:|")
         for n, n_partitions in CASES:
             X = rows(n, options.features, n_partitions).persist()
+            wait(X)
             moved = measure(client, X, options.components)
             total = moved.by_client_and_scheduler + moved.by_workers
             print(

@@ -59,11 +59,15 @@ def assert_same(one: GaussianMixture, other: GaussianMixture, rtol: float = 1e-1
 @pytest.fixture(scope="module")
 def cluster():
     """Two worker processes of two threads each, and this process as their client."""
+    settings = {
+        "distributed.admin.large-graph-warning-threshold": "100MB",
+        "distributed.scheduler.work-stealing": False,  # which would move partitions
+    }
     with (
-        dask.config.set({"distributed.admin.large-graph-warning-threshold": "100MB"}),
+        dask.config.set(settings),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1",
-            dashboard_address=None, silence_logs=60,
+            dashboard_address="127.0.0.1:0", silence_logs=60,
         ) as cluster,
     ):  # fmt: skip
         yield cluster
@@ -226,8 +230,9 @@ def test_accumulate_and_update(rows):
 def test_partial_fit(rows):
     one, other = mixture(), mixture()
     for start in range(0, len(X), 8000):
-        one.partial_fit(rows[start : start + 8000], sample_weight=WEIGHTS[start : start + 8000])
-        other.partial_fit(X[start : start + 8000], sample_weight=WEIGHTS[start : start + 8000])
+        weights = WEIGHTS[start : start + 8000]
+        one.partial_fit(rows[start : start + 8000], sample_weight=weights)
+        other.partial_fit(X[start : start + 8000], sample_weight=weights)
     np.testing.assert_allclose(one.covariances_, other.covariances_, rtol=1e-9)
     assert one.n_samples_seen_ == other.n_samples_seen_ == WEIGHTS.sum()
 

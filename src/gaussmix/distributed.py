@@ -191,6 +191,13 @@ class _Look:
     scan: Scan
 
 
+@sizeof.register(SufficientStatistics)
+def _statistics_bytes(statistics: SufficientStatistics) -> int:
+    """What the scheduler reckons with when it decides where to merge."""
+    arrays = statistics.weight, statistics.first, statistics.second, statistics.shift
+    return sum(array.nbytes for array in arrays)
+
+
 # Tasks that compute in this process now, where no worker of a cluster counts them. To add and to
 # discard are single steps of the interpreter.
 _running: set[object] = set()

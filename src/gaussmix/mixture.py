@@ -253,12 +253,13 @@ class GaussianMixture(StepwiseMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
-            At least 2 and at least K rows.
+        X : array-like of shape (n, d), source of rows, or dask Array or DataFrame
+            At least 2 and at least K rows. Sources are what `gaussmix.sources.as_source` knows.
         y : ignored
             Present for pipelines.
         sample_weight : number or array-like of shape (n,), optional
-            Weight of each row, at least 0: 2 means the same as the row twice, 0 as no row.
+            Weight of each row, at least 0: 2 means the same as the row twice, 0 as no row. For a
+            dask collection also a dask Array or Series.
 
         Returns
         -------
@@ -503,6 +504,7 @@ class GaussianMixture(StepwiseMixture):
         Returns
         -------
         ndarray of shape (n,)
+            Of a dask collection a dask array, which is computed when it is asked for.
         """
         return self._scored(X, "log_density", out)
 
@@ -518,6 +520,7 @@ class GaussianMixture(StepwiseMixture):
         Returns
         -------
         ndarray of int, shape (n,)
+            Of a dask collection a dask array, which is computed when it is asked for.
         """
         return self._scored(X, "labels", out)
 
@@ -537,7 +540,8 @@ class GaussianMixture(StepwiseMixture):
         Returns
         -------
         ndarray of shape (n, K)
-            Rows sum to one.
+            Rows sum to one. Of a dask collection a dask array, which is computed when it is
+            asked for.
         """
         return self._scored(X, "responsibilities", out)
 
