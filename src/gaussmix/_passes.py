@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ from ._scores import (
     suits_single,
 )
 from ._statistics import SufficientStatistics
-from ._typing import Doubles, Floats, Indices
+from ._typing import AnyArray, Doubles, Floats, Indices
 
 if TYPE_CHECKING:
     from ._runtime import Kernels, ScoringJob
@@ -55,6 +55,12 @@ CHUNK_ROWS = 4096
 # few threads share few of them evenly.
 PARTIALS = 64
 PARTIALS_BYTES = 36 * 1024 * 1024
+
+# Values per block where a result for each row is only summed up: a megabyte or two of workspace
+# however many rows there are, and enough work a block to share among threads.
+BLOCK_VALUES = 1 << 18
+
+LABEL = np.dtype(np.intp)
 
 # Work between two looks for Ctrl-C, about a tenth of a second on one core.
 ROUND_WORK = 1_000_000_000  # multiply-adds
@@ -552,6 +558,14 @@ class Scorer:
             )  # fmt: skip
         return job
 
+    def form(self, field: str, rows: Rows) -> tuple[tuple[int, ...], np.dtype[Any]]:
+        """Shape and dtype of the array that `evaluate` fills under this name."""
+        if field == "labels":
+            return (rows.n_samples,), LABEL
+        if field == "responsibilities":
+            return (rows.n_samples, self.n_components), rows.dtype
+        return (rows.n_samples,), rows.dtype
+
     def evaluate(
         self,
         rows: Rows,
@@ -641,6 +655,41 @@ def evaluate(
         labels=labels,
         spare=spare,
     )
+
+
+def log_likelihood_terms(
+    scorer: Scorer, X: AnyArray, *, completed: bool, n_threads: int | None
+) -> tuple[list[float], tuple[int, int] | None]:
+    """Terms whose sum is the log-likelihood of an array of rows, in blocks of bounded size.
+
+    Parameters
+    ----------
+    scorer : Scorer
+    X : ndarray of shape (n, d)
+    completed : bool
+        Whether it is that of the rows and their most probable labels together.
+    n_threads : int or None
+
+    Returns
+    -------
+    terms : list of float
+    bad : tuple of int or None
+        Row and column of the first NaN or infinity; the terms mean nothing then.
+    """
+    size = max(1, BLOCK_VALUES // scorer.n_components if completed else BLOCK_VALUES)
+    terms: list[float] = []
+    for start in range(0, len(X), size):
+        rows = Rows(X[start : start + size], n_threads=n_threads)
+        density = np.empty(*scorer.form("log_density", rows))
+        proba = np.empty(*scorer.form("responsibilities", rows)) if completed else None
+        bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
+        if bad is not None:
+            return terms, (start + bad[0], bad[1])
+        with np.errstate(over="ignore"):
+            terms.append(float(density.sum(dtype=np.float64)))
+        if proba is not None:
+            terms.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
+    return terms, None
 
 
 # --- k-means ------------------------------------------------------------------------------------

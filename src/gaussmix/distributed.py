@@ -41,9 +41,6 @@ FAN_IN = 8
 # this holds rows, and these are sent to the workers once.
 CARRIED_BYTES = 1 << 20
 
-# Values per block where a result for each row is only summed up.
-BLOCK_VALUES = 1 << 18
-
 
 # --- What the collections are ------------------------------------------------------------------
 
@@ -191,11 +188,13 @@ class _Look:
     scan: Scan
 
 
-@sizeof.register(SufficientStatistics)
 def _statistics_bytes(statistics: SufficientStatistics) -> int:
     """What the scheduler reckons with when it decides where to merge."""
     arrays = statistics.weight, statistics.first, statistics.second, statistics.shift
     return sum(array.nbytes for array in arrays)
+
+
+sizeof.register(SufficientStatistics, _statistics_bytes)
 
 
 # Tasks that compute in this process now, where no worker of a cluster counts them. To add and to
@@ -337,12 +336,10 @@ def _scored(
     assert common.parameters is not None
     with _threads(common.n_threads) as threads:
         rows = _rows(X, None, common, threads)
-        shape: tuple[int, ...] = (rows.n_samples,)
-        if field == "responsibilities":
-            shape = rows.n_samples, common.parameters.n_components
-        out: AnyArray = np.empty(shape, np.intp if field == "labels" else rows.dtype)
+        scorer = _passes.Scorer(common.parameters)
+        out: AnyArray = np.empty(*scorer.form(field, rows))
         arrays: dict[str, Any] = {field: out}
-        bad = _passes.evaluate(common.parameters, rows, **arrays, spare=False)
+        bad = scorer.evaluate(rows, **arrays, spare=False)
     if bad is not None:
         raise _bad_value(rows.X[bad[0]][None], bad, (block_id or (0,))[0], common)
     return out
@@ -355,23 +352,13 @@ def _log_likelihood(
     assert common.parameters is not None
     X = _values(X, common.estimator_name)
     scorer = _passes.Scorer(common.parameters)
-    size = max(1, BLOCK_VALUES // scorer.n_components) if completed else BLOCK_VALUES
-    sums = []
     with _threads(common.n_threads) as threads:
-        for start in range(0, len(X), size):
-            rows = Rows(X[start : start + size], n_threads=threads)
-            density = np.empty(rows.n_samples, rows.dtype)
-            proba = None
-            if completed:
-                proba = np.empty((rows.n_samples, scorer.n_components), rows.dtype)
-            bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
-            if bad is not None:
-                bad = start + bad[0], bad[1]
-                raise _bad_value(X[bad[0]][None], bad, number, common)
-            sums.append(float(density.sum(dtype=np.float64)))
-            if proba is not None:
-                sums.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
-    return math.fsum(sums), len(X)
+        terms, bad = _passes.log_likelihood_terms(
+            scorer, X, completed=completed, n_threads=threads
+        )
+    if bad is not None:
+        raise _bad_value(X[bad[0]][None], bad, number, common)
+    return math.fsum(terms), len(X)
 
 
 def _bad_value(

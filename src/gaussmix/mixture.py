@@ -51,12 +51,6 @@ if TYPE_CHECKING:
 Output = TypeVar("Output", bound=Floats)
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-# Values per block where a result for each row is only summed up: a megabyte or two of workspace
-# however many rows there are, and enough work a block to share among threads.
-_BLOCK_VALUES = 1 << 18
-
-_LABEL = np.dtype(np.intp)
-
 _MOST_SAMPLES = np.iinfo(np.intp).max
 
 
@@ -554,7 +548,7 @@ class GaussianMixture(StepwiseMixture):
             return self._scored_source(source, scorer, field, out)
         X, rows = self._read(X, scorer.n_features)
         spare = out is not None
-        shape, dtype = _form(field, rows, scorer)
+        shape, dtype = scorer.form(field, rows)
         out = _output(out, shape, dtype, X)
         self._check_scored(X, scorer.evaluate(rows, **{field: out}, spare=spare))
         return out
@@ -565,13 +559,13 @@ class GaussianMixture(StepwiseMixture):
         """`_scored` for rows that are read a chunk at a time: once, or twice to fill `out`."""
         if out is not None:
             rows = self._read_source(source, scorer.n_features)
-            _validation.check_out(out, *_form(field, rows, scorer), rows.X)
+            _validation.check_out(out, *scorer.form(field, rows), rows.X)
             scorer.evaluate(rows, **{field: out}, spare=False)
             return out
         parts = _streamed.Joined(source.n_rows)
         for first, X in self._chunks(source, scorer.n_features):
             rows = self._rows(X)
-            part = np.empty(*_form(field, rows, scorer))
+            part = np.empty(*scorer.form(field, rows))
             self._check_scored(X, scorer.evaluate(rows, **{field: part}, spare=False), first)
             parts.append(part)
         return parts.array()
@@ -660,27 +654,17 @@ class GaussianMixture(StepwiseMixture):
             settings = self._dask_settings()
             return distributed.log_likelihood(self._parameters(), X, completed, **settings)
         scorer = self._scorer()
-        size = max(1, _BLOCK_VALUES // scorer.n_components if completed else _BLOCK_VALUES)
-        sums: list[float] = []
+        terms: list[float] = []
         n = 0
         for first, rows in self._chunks(X, scorer.n_features):
             n = first + len(rows)
-            for start in range(0, len(rows), size):
-                block = self._rows(rows[start : start + size])
-                density = np.empty(block.n_samples, dtype=block.dtype)
-                proba = None
-                if completed:
-                    proba = np.empty((block.n_samples, scorer.n_components), dtype=block.dtype)
-                bad = scorer.evaluate(
-                    block, log_density=density, responsibilities=proba, spare=False
-                )
-                self._check_scored(rows[start:], bad, first + start)
-                with np.errstate(over="ignore"):
-                    sums.append(float(density.sum(dtype=np.float64)))
-                if proba is not None:
-                    sums.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
+            more, bad = _passes.log_likelihood_terms(
+                scorer, rows, completed=completed, n_threads=self.n_threads
+            )
+            self._check_scored(rows, bad, first)
+            terms += more
         try:
-            return math.fsum(sums), n
+            return math.fsum(terms), n
         except OverflowError:  # of finite sums: the total is beyond the range of doubles
             return -math.inf, n
 
@@ -940,15 +924,6 @@ def _is_dask(X: object) -> bool:
     if type(X) is np.ndarray:
         return False
     return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
-
-
-def _form(field: str, rows: Rows, scorer: _passes.Scorer) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """Shape and dtype of what `Scorer.evaluate` calls `field`."""
-    if field == "labels":
-        return (rows.n_samples,), _LABEL
-    if field == "responsibilities":
-        return (rows.n_samples, scorer.n_components), rows.dtype
-    return (rows.n_samples,), rows.dtype
 
 
 def _output(
