@@ -279,6 +279,14 @@ def test_parameters_are_in_the_graph_once():
     assert sizes[1] - sizes[0] < model.covariances_.nbytes
 
 
+def test_the_scheduler_knows_the_size_of_statistics():
+    import gaussmix.distributed  # noqa: F401
+    from dask.sizeof import sizeof
+
+    model = GaussianMixture.from_parameters([1.0], np.zeros((1, 9)), np.eye(9)[None])
+    assert sizeof(model.accumulate(np.ones((2, 9)))) == 8 * (1 + 9 + 81 + 9)
+
+
 def test_fit_predict_is_lazy(rows):
     labels = mixture(max_iter=100).fit_predict(rows)
     assert isinstance(labels, da.Array)
