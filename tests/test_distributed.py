@@ -280,8 +280,9 @@ def test_parameters_are_in_the_graph_once():
 
 
 def test_the_scheduler_knows_the_size_of_statistics():
-    import gaussmix.distributed  # noqa: F401
     from dask.sizeof import sizeof
+
+    import gaussmix.distributed  # noqa: F401
 
     model = GaussianMixture.from_parameters([1.0], np.zeros((1, 9)), np.eye(9)[None])
     assert sizeof(model.accumulate(np.ones((2, 9)))) == 8 * (1 + 9 + 81 + 9)
