@@ -370,6 +370,8 @@ def test_scoring_checks_what_it_can_at_once(rows):
         model.predict(rows[:, :2])
     with pytest.raises(ValueError, match=r"out= takes no result .*\.to_zarr\(\)"):
         model.predict(rows, out=np.empty(len(X), dtype=np.intp))
+    with pytest.raises(ValueError, match="a minimum of 1 is required"):
+        model.score(rows[:0])
     with pytest.raises(gaussmix.NotFittedError):
         mixture().predict(rows)
 
