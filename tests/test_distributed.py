@@ -279,6 +279,15 @@ def test_parameters_are_in_the_graph_once():
     assert sizes[1] - sizes[0] < model.covariances_.nbytes
 
 
+def test_the_scheduler_knows_the_size_of_statistics():
+    from dask.sizeof import sizeof
+
+    import gaussmix.distributed  # noqa: F401
+
+    model = GaussianMixture.from_parameters([1.0], np.zeros((1, 9)), np.eye(9)[None])
+    assert sizeof(model.accumulate(np.ones((2, 9)))) == 8 * (1 + 9 + 81 + 9)
+
+
 def test_fit_predict_is_lazy(rows):
     labels = mixture(max_iter=100).fit_predict(rows)
     assert isinstance(labels, da.Array)
@@ -361,6 +370,8 @@ def test_scoring_checks_what_it_can_at_once(rows):
         model.predict(rows[:, :2])
     with pytest.raises(ValueError, match=r"out= takes no result .*\.to_zarr\(\)"):
         model.predict(rows, out=np.empty(len(X), dtype=np.intp))
+    with pytest.raises(ValueError, match="a minimum of 1 is required"):
+        model.score(rows[:0])
     with pytest.raises(gaussmix.NotFittedError):
         mixture().predict(rows)
 

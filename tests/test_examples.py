@@ -19,6 +19,7 @@ NEEDS_VIDEO = {"plot_track_video"}
 SLOW = {
     "plot_anomalies",
     "plot_customer_segments",
+    "plot_dask",
     "plot_larger_than_memory",
     "plot_track_video",
 }

@@ -14,7 +14,7 @@ import multiprocessing
 import os
 import sys
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -358,7 +358,15 @@ def _log_likelihood(
         )
     if bad is not None:
         raise _bad_value(X[bad[0]][None], bad, number, common)
-    return math.fsum(terms), len(X)
+    return _total(terms), len(X)
+
+
+def _total(sums: Iterable[float]) -> float:
+    """The sum of log-likelihoods, minus infinity where it is beyond the range of doubles."""
+    try:
+        return math.fsum(sums)
+    except OverflowError:
+        return -math.inf
 
 
 def _bad_value(
@@ -738,4 +746,6 @@ def log_likelihood(
     common = _Common(estimator_name, n_threads, parameters=parameters)
     each = [(number, completed) for number in range(len(partitions))]
     parts = partitions.map(_log_likelihood, common, each)
-    return math.fsum(part[0] for part in parts), sum(part[1] for part in parts)
+    n_rows = sum(part[1] for part in parts)
+    _validation.check_shape_of_rows((n_rows, array.shape[1]), 1, estimator_name)
+    return _total(part[0] for part in parts), n_rows
