@@ -566,6 +566,17 @@ class Scorer:
             return (rows.n_samples, self.n_components), rows.dtype
         return (rows.n_samples,), rows.dtype
 
+    def fill(
+        self, field: str, rows: Rows, out: AnyArray, *, spare: bool = True
+    ) -> tuple[int, int] | None:
+        """`evaluate` into one array; `field` says which it is."""
+        # A dictionary of arguments would take a tenth of the time of a row.
+        if field == "labels":
+            return self.evaluate(rows, labels=out, spare=spare)
+        if field == "responsibilities":
+            return self.evaluate(rows, responsibilities=out, spare=spare)
+        return self.evaluate(rows, log_density=out, spare=spare)
+
     def evaluate(
         self,
         rows: Rows,

@@ -338,8 +338,7 @@ def _scored(
         rows = _rows(X, None, common, threads)
         scorer = _passes.Scorer(common.parameters)
         out: AnyArray = np.empty(*scorer.form(field, rows))
-        arrays: dict[str, Any] = {field: out}
-        bad = scorer.evaluate(rows, **arrays, spare=False)
+        bad = scorer.fill(field, rows, out, spare=False)
     if bad is not None:
         raise _bad_value(rows.X[bad[0]][None], bad, (block_id or (0,))[0], common)
     return out

@@ -541,16 +541,19 @@ class GaussianMixture(StepwiseMixture):
 
     def _scored(self, X: RowsLike, field: str, out: AnyArray | None) -> AnyArray:
         """What `Scorer.evaluate` calls `field`, for each row."""
-        if _is_dask(X):
-            return self._scored_lazily(X, field, out)
         scorer = self._scorer()
-        if type(X) is not np.ndarray and (source := sources.as_source(X)) is not None:
-            return self._scored_source(source, scorer, field, out)
+        if type(X) is not np.ndarray:
+            if _is_dask(X):
+                return self._scored_lazily(X, field, out)
+            if (source := sources.as_source(X)) is not None:
+                return self._scored_source(source, scorer, field, out)
         X, rows = self._read(X, scorer.n_features)
         spare = out is not None
         shape, dtype = scorer.form(field, rows)
         out = _output(out, shape, dtype, X)
-        self._check_scored(X, scorer.evaluate(rows, **{field: out}, spare=spare))
+        bad = scorer.fill(field, rows, out, spare=spare)
+        if bad is not None:
+            self._check_scored(X, bad)
         return out
 
     def _scored_source(
@@ -560,13 +563,13 @@ class GaussianMixture(StepwiseMixture):
         if out is not None:
             rows = self._read_source(source, scorer.n_features)
             _validation.check_out(out, *scorer.form(field, rows), rows.X)
-            scorer.evaluate(rows, **{field: out}, spare=False)
+            scorer.fill(field, rows, out, spare=False)
             return out
         parts = _streamed.Joined(source.n_rows)
         for first, X in self._chunks(source, scorer.n_features):
             rows = self._rows(X)
             part = np.empty(*scorer.form(field, rows))
-            self._check_scored(X, scorer.evaluate(rows, **{field: part}, spare=False), first)
+            self._check_scored(X, scorer.fill(field, rows, part, spare=False), first)
             parts.append(part)
         return parts.array()
 
@@ -921,8 +924,6 @@ def load(path: StrPath) -> GaussianMixture:
 
 def _is_dask(X: object) -> bool:
     """Whether X is a dask collection; dask is not imported to find out."""
-    if type(X) is np.ndarray:
-        return False
     return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
 
 
