@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import os
 import re
 import stat
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -46,35 +44,13 @@ def files_of(data: Sequence[str]) -> list[str]:
     """
     files: list[str] = []
     for path in data:
-        files += _files_of(path)
+        files += _tables.files_of(path, ENDINGS)
     for path in files:
         if len(files) > 1 and is_read_once(path):
             raise TableError(
                 f"{path}: can be read only once, as a pipe; give it alone, or write it to a file"
             )
     return files
-
-
-def _files_of(path: str) -> list[str]:
-    if os.path.isdir(path):
-        below = (file.relative_to(path) for file in Path(path).rglob("*"))
-        found = sorted(str(Path(path, file)) for file in below if _is_table(path, file))
-        if not found:
-            raise TableError(
-                f"{path}: the directory holds no file that ends in {', '.join(ENDINGS)}"
-            )
-        return found
-    if os.path.exists(path) or not glob.has_magic(path):
-        return [path]
-    found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
-    if not found:
-        raise TableError(f"{path}: no file matches the pattern")
-    return found
-
-
-def _is_table(directory: str, file: Path) -> bool:
-    hidden = any(part.startswith((".", "_")) for part in file.parts)
-    return not hidden and file.suffix.lower() in ENDINGS and Path(directory, file).is_file()
 
 
 def is_read_once(path: str) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import csv
+import glob
 import io
 import math
 import os
@@ -55,6 +56,39 @@ class TableError(ValueError):
 
 
 # --- reading -------------------------------------------------------------------------------------
+
+
+def files_of(path: str, endings: Sequence[str]) -> list[str]:
+    """The files that a path stands for.
+
+    A directory stands for the files in it, at any depth, that end as tables do; a pattern for
+    those that match. Names in a directory that begin with "." or "_" are left out, as markers and
+    unfinished files have them.
+
+    Raises
+    ------
+    TableError
+        For a directory or a pattern without a file.
+    """
+    if os.path.isdir(path):
+        below = (file.relative_to(path) for file in Path(path).rglob("*"))
+        found = sorted(str(Path(path, file)) for file in below if _is_table(path, file, endings))
+        if not found:
+            raise TableError(
+                f"{path}: the directory holds no file that ends in {', '.join(endings)}"
+            )
+        return found
+    if os.path.exists(path) or not glob.has_magic(path):
+        return [path]
+    found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+    if not found:
+        raise TableError(f"{path}: no file matches the pattern")
+    return found
+
+
+def _is_table(directory: str, file: Path, endings: Sequence[str]) -> bool:
+    hidden = any(part.startswith((".", "_")) for part in file.parts)
+    return not hidden and file.suffix.lower() in endings and Path(directory, file).is_file()
 
 
 class Table:

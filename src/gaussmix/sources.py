@@ -11,13 +11,12 @@ import errno
 import glob
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import IO, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._tables import TableError, import_pyarrow
+from ._tables import TableError, files_of, import_pyarrow
 from ._typing import AnyArray, StrPath
 
 #: Bytes of rows held at a time, unless a source says otherwise.
@@ -259,11 +258,18 @@ class ArrowSource(RowSource):
             raise TypeError(
                 f"columns must be a list of names; got {columns!r}. Pass [{columns!r}]."
             )
+        if not hasattr(data, "select") and not hasattr(data, "to_batches"):
+            raise TypeError(
+                f"data is a {type(data).__name__}, and not a table, record batch or data set of "
+                "pyarrow. Of a reader, pass reader.read_all()."
+            )
         known = list(data.schema.names)
         if columns is None:
             columns = [name for name in known if name != weights]
         self._check_columns("columns", columns, known)
         self._check_columns("weights", [] if weights is None else [weights], known)
+        if weights in columns:
+            raise ValueError(f"columns: {weights!r} holds the weights of {self}. Leave it out.")
         if not columns:
             raise ValueError(f"columns: {self} has no column to read beside the weights.")
         self._data = data
@@ -301,7 +307,9 @@ class ArrowSource(RowSource):
                     for start in range(0, max(1, table.num_rows), BATCH_ROWS)
                 )
             else:
-                yield from table.to_batches(max_chunksize=BATCH_ROWS)
+                # A table of no rows may have no batch either, and still has its columns.
+                batches = table.to_batches(max_chunksize=BATCH_ROWS)
+                yield from batches or [table.slice(0, 0)]
         else:
             yield from self._data.to_batches(
                 columns=columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=1
@@ -323,8 +331,9 @@ class ParquetSource(ArrowSource):
     Parameters
     ----------
     paths : str, path-like, or sequence of those
-        Files, directories, whose files are read in the order of their names, and patterns such as
-        ``"data/*.parquet"``.
+        Files, directories, whose files at any depth are read in the order of their names, and
+        patterns such as ``"data/*.parquet"``. Of a directory, names that begin with "." or "_"
+        are left out, as markers and unfinished files have them.
     columns : sequence of str, optional
         Names of the columns to read, in this order; by default all but the weights.
     weights : str, optional
@@ -362,7 +371,7 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
     """One data set of files, directories and patterns, in their order."""
     files: list[str] = []
     for path in paths:
-        files += _files_of(path)
+        files += files_of(path, _PARQUET_ENDINGS)
     if not files:
         raise TableError("paths is empty; give at least one Parquet file")
     arrow, _parquet = import_pyarrow(paths[0])
@@ -376,31 +385,13 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
     parquet = ParquetFileFormat(default_fragment_scan_options=options)
     try:
         # Without a file system pyarrow takes some names for addresses of remote stores.
-        return dataset(files, format=parquet, filesystem=LocalFileSystem())
+        whole = [os.path.join(os.getcwd(), file) for file in files]
+        return dataset(whole, format=parquet, filesystem=LocalFileSystem())
     except (arrow.ArrowException, OSError) as error:
         if isinstance(error, FileNotFoundError):
             raise
         what = " ".join(str(error).split())
         raise TableError(f"{files[0]}: not a readable Parquet file: {what}") from error
-
-
-def _files_of(path: str) -> list[str]:
-    """The files that a path stands for."""
-    if os.path.isdir(path):
-        found = [
-            str(file)
-            for file in sorted(Path(path).rglob("*"))
-            if file.suffix in _PARQUET_ENDINGS and file.is_file()
-        ]
-        if not found:
-            raise TableError(f"{path}: the directory holds no file that ends in .parquet")
-        return found
-    if os.path.exists(path) or not glob.has_magic(path):
-        return [path]
-    found = sorted(glob.glob(path))
-    if not found:
-        raise TableError(f"{path}: no file matches the pattern")
-    return found
 
 
 def as_source(X: Any) -> RowSource | None:
@@ -416,7 +407,7 @@ def as_source(X: Any) -> RowSource | None:
         return _file_source(os.fspath(X))
     if isinstance(X, (list, tuple)):
         return _sequence_source(X)
-    if hasattr(X, "schema") and hasattr(X, "to_batches"):
+    if hasattr(X, "to_batches") and hasattr(X, "schema"):
         # A table that is small is laid side by side once and not in every pass.
         large = not hasattr(X, "num_rows") or X.nbytes > KEPT
         return ArrowSource(X) if large else None
@@ -457,7 +448,7 @@ def _is_chunk(item: Any) -> bool:
     """Whether an item of a list is a two-dimensional array or a table, maybe with weights."""
     if isinstance(item, tuple) and len(item) == 2:
         item = item[0]
-    return getattr(item, "ndim", None) == 2 or hasattr(item, "num_columns")
+    return len(getattr(item, "shape", ())) == 2
 
 
 def _is_iterable_of_chunks(X: Any) -> bool:
