@@ -140,6 +140,37 @@ def test_weights_of_any_size_and_fractions(scale):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-10)
 
 
+def test_statistics_of_pieces_with_weights_of_any_size():
+    # Rows that weigh little give the second component no more than the others' tails do.
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(5000, 1)), rng.normal(size=(5000, 1)) + 14])
+    weight = np.repeat([1e30, 1.0], 5000)
+    model = GaussianMixture.from_parameters([0.5, 0.5], [[0.0], [14.0]], np.ones((2, 1, 1)))
+    chunks = list(zip(cut(X, 7), cut(weight, 7)))
+    given = model.accumulate(ChunkSource(chunks, memory=1000))
+    np.testing.assert_allclose(given.weight, weight @ model.predict_proba(X), rtol=1e-10)
+
+
+def test_weights_that_vanish_beside_the_largest():
+    X = blobs()
+    weight = np.where(np.arange(len(X)) % 2, 1e290, 1e-290)
+    source = ChunkSource(list(zip(cut(X, 7), cut(weight, 7))), memory=TINY)
+    expected = mixture().fit(X, sample_weight=weight).lower_bound_
+    assert mixture().fit(source).lower_bound_ == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize("memory", [TINY, 1 << 28])
+def test_a_piece_without_weight_has_statistics(memory):
+    X = blobs()
+    model = mixture().fit(table_of(X))
+    for source, weight in [
+        (ChunkSource([(table_of(X), np.zeros(len(X)))], memory=memory), None),
+        (ArrowSource(table_of(X), memory=memory), np.zeros(len(X))),
+        (ArrowSource(table_of(X).slice(0, 0), memory=memory), None),
+    ]:
+        assert (model.accumulate(source, weight).weight == 0).all()
+
+
 def test_weighted_random_rows_are_drawn_from_the_sample():
     X = blobs(9000)
     w = np.zeros(9000)
@@ -221,6 +252,33 @@ def test_chunks_of_both_precisions():
     np.testing.assert_allclose(log_density, model.score_samples(joined), rtol=1e-5)
 
 
+@pytest.mark.parametrize("small", [np.int16, np.float16, np.bool_])
+def test_chunks_of_float32_and_small_numbers(small):
+    X = blobs(1000)
+    mixed = [X[:400].astype(small), X[400:].astype(np.float32)]
+    model = mixture().fit(ChunkSource(mixed))
+    assert model.means_.dtype == np.float64
+    assert_same(model, mixture().fit(ChunkSource(mixed, memory=1000)))
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.float16, ">f8", np.float32, np.float64])
+def test_scores_of_chunks_without_rows(dtype):
+    X = blobs(1000)
+    model = mixture().fit(X)
+    nothing = np.empty((0, 3), dtype)
+    for method in (model.score_samples, model.predict, model.predict_proba):
+        np.testing.assert_array_equal(method([nothing, X, nothing]), method(X))
+
+
+@pytest.mark.parametrize(("n_rows", "found"), [(990, "more"), (0, "more"), (1010, "1,000")])
+def test_scores_of_a_source_that_miscounts(n_rows, found):
+    X = blobs(1000)
+    source = ChunkSource([X[:500], X[500:]])
+    source.n_rows = n_rows
+    with pytest.raises(ValueError, match=f"n_rows = {n_rows:,} rows, and gave {found}"):
+        mixture().fit(X).score_samples(source)
+
+
 def test_columns_are_found_by_name(tmp_path):
     X = blobs()
     model = mixture().fit(table_of(X))
@@ -248,6 +306,24 @@ def test_paths_stand_for_files(tmp_path):
     assert_same(mixture().fit(np.load(tmp_path / "rows.npy", mmap_mode="r")), expected)
 
 
+def test_names_that_pyarrow_takes_for_an_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    X = blobs(2000)
+    pq.write_table(table_of(X), "rows")
+    Path("rows").rename("s3:rows.parquet")
+    assert_same(mixture().fit("s3:rows.parquet"), mixture().fit(X))
+
+
+def test_markers_and_unfinished_files_of_a_directory_are_left_out(tmp_path):
+    X = blobs(2000)
+    for name in ("a=1/0.parquet", "a=2/1.PARQUET", "_temporary/0.parquet", "a=1/.0.parquet"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pq.write_table(table_of(X), tmp_path / name)
+    expected = mixture().fit(np.concatenate([X, X]))
+    assert_same(mixture().fit(tmp_path), expected)
+    assert_same(mixture().fit(str(tmp_path / "**" / "[0-9].*")), mixture().fit(np.tile(X, (3, 1))))
+
+
 def test_iterables_stand_for_their_chunks():
     import pandas
 
@@ -265,6 +341,8 @@ def test_iterables_stand_for_their_chunks():
     model = mixture().fit(frames)
     assert_same(model, expected)
     assert list(model.feature_names_in_) == names
+    polars = pytest.importorskip("polars")
+    assert_same(mixture().fit([polars.DataFrame(piece) for piece in cut(X, 6)]), expected)
 
 
 def test_lists_of_rows_are_still_rows():
@@ -506,6 +584,7 @@ def bad_sources(folder: Path):
     yield [X[:10], X[10:, :2]], ValueError, "Chunk 1 of the list of chunks has 2 columns, but"
     yield [X[:10], np.array([["a"]])], ValueError, "Chunk 1 of the list of chunks: "
     yield [(X[:10], np.ones(10)), X[10:]], ValueError, "Chunk 1 .* has no weights, but chunk 0"
+    yield ChunkSource([(X, np.ones(3000), 1)]), ValueError, "Chunk 0 .* is a tuple of 3. A chunk"
     yield [(X[:10], np.ones(9))], ValueError, r"Chunk 0 .*expected \(10,\)"
     yield [(X, np.zeros(3000))], ValueError, "Sample weights must contain at least one non-zero"
     yield [X[:1000], nan_at(X[1000:], 234, 1)], ValueError, "NaN. First at row 1234, column 1"
@@ -560,6 +639,10 @@ def test_columns_that_do_not_exist(tmp_path):
         ArrowSource(table, weights="w")
     with pytest.raises(TypeError, match=r"Pass \['x0'\]"):
         ArrowSource(table, columns="x0")
+    with pytest.raises(ValueError, match=r"columns: 'x1' holds the weights"):
+        ArrowSource(table, columns=["x0", "x1"], weights="x1")
+    with pytest.raises(TypeError, match=r"RecordBatchReader, and not .* reader.read_all\(\)"):
+        ArrowSource(table.to_reader())
     with pytest.raises(ValueError, match="no column to read beside the weights"):
         ArrowSource(table.select(["x0"]), weights="x0")
 

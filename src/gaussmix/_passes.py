@@ -611,7 +611,12 @@ class Scorer:
         tile_scalars = 2 * self.n_features + self.n_components
         cut = _partition(rows.n_samples, tile_scalars, self._row_work, kernels)
         if rows.n_samples <= cut.chunk_rows:
-            block = rows.X if rows.in_place else next(rows.blocks(cut.chunk_rows))[1]
+            if rows.in_place:
+                block = rows.X
+            elif rows.n_samples:
+                block = next(rows.blocks(cut.chunk_rows))[1]
+            else:
+                return None
             position = kernels.evaluate_few(
                 block, job, cut.tile_rows, log_density, responsibilities, labels
             )

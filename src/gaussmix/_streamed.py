@@ -103,7 +103,7 @@ def read(
     if survey.kept is None:
         rows = StreamedRows(source, survey, weights, n_threads, estimator_name)
     else:
-        X = _joined([piece.X for piece in survey.kept], survey.n_features)
+        X = _joined([piece.X for piece in survey.kept], survey)
         if survey.weighted:
             given = [piece.weight for piece in survey.kept if piece.weight is not None]
             weights = np.concatenate(given)
@@ -116,11 +116,17 @@ def no_rows(source: RowSource) -> ValueError:
     return ValueError(f"{source} has no rows. At least one is needed.")
 
 
-def _joined(pieces: list[AnyArray], n_features: int) -> AnyArray:
+def _joined(pieces: list[AnyArray], survey: _Survey) -> AnyArray:
     """One array of all pieces; a single one as it is, whatever its layout."""
     if len(pieces) == 1:
         return pieces[0]
-    return np.concatenate(pieces) if pieces else np.empty((0, n_features))
+    if not pieces:
+        return np.empty((0, survey.n_features))
+    dtype = np.result_type(*pieces)
+    # NumPy makes float32 of float32 and small integers; small integers ask for float64.
+    if _validation.computing_dtype(dtype) != survey.dtype:
+        dtype = survey.dtype
+    return np.concatenate(pieces, dtype=dtype)
 
 
 class StreamedRows(Rows):
@@ -141,6 +147,8 @@ class StreamedRows(Rows):
         self.n_samples = survey.n_samples
         self.weighted = survey.weighted or sample_weight is not None
         self.in_place = False
+        if sample_weight is None:
+            self.weight_range = survey.weight_range
         self._source = source
         self._survey = survey
         self._estimator_name = estimator_name
@@ -150,7 +158,8 @@ class StreamedRows(Rows):
         if self.weighted and self.sample_weight is None:
             least, most = self._survey.weight_range
             self.weight_exponent = exponent = _validation.moderate_exponent(most)
-            self.weight_range = math.ldexp(least, exponent), math.ldexp(most, exponent)
+            least = max(math.ldexp(least, exponent), math.ulp(0.0))
+            self.weight_range = least, math.ldexp(most, exponent)
         return self
 
     @property
@@ -277,7 +286,14 @@ def _checked(source: RowSource, estimator_name: str) -> Iterator[Piece]:
     """The chunks of one reading, each checked against the first."""
     first: Piece | None = None
     for number, chunk in enumerate(source.chunks()):
-        X, weight = chunk if isinstance(chunk, tuple) else (chunk, None)
+        X, weight = chunk, None
+        if isinstance(chunk, tuple):
+            if len(chunk) != 2:
+                raise ValueError(
+                    f"Chunk {number} of {source} is a tuple of {len(chunk)}. A chunk is an array "
+                    "or a table, or a tuple of that and the weights of its rows."
+                )
+            X, weight = chunk
         try:
             X, names = _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)
             weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
@@ -424,15 +440,22 @@ class _ReadAhead(Generic[Item]):
 
 
 class Joined:
-    """An array put together part by part, in place where its length is known.
+    """An array put together part by part, in place where the source knows its length.
 
     Parameters
     ----------
-    n_rows : int or None
+    source : RowSource
+        Whose rows the parts belong to.
+
+    Raises
+    ------
+    ValueError
+        If the source gave another number of rows than it said.
     """
 
-    def __init__(self, n_rows: int | None) -> None:
-        self._n_rows = n_rows
+    def __init__(self, source: RowSource) -> None:
+        self._source = source
+        self._n_rows = source.n_rows
         self._parts: list[AnyArray] = []
         self._used = 0
 
@@ -446,9 +469,19 @@ class Joined:
         whole = self._parts[0]
         if whole.dtype != part.dtype:  # double precision from here on
             whole = self._parts[0] = whole.astype(np.result_type(whole, part))
+        if self._used + len(part) > self._n_rows:
+            raise self._miscounted("more")
         whole[self._used : self._used + len(part)] = part
         self._used += len(part)
 
     def array(self) -> AnyArray:
         """All rows."""
+        if self._n_rows is not None and self._used < self._n_rows:
+            raise self._miscounted(f"{self._used:,}")
         return self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
+
+    def _miscounted(self, found: str) -> ValueError:
+        return ValueError(
+            f"{self._source} says that it has n_rows = {self._n_rows:,} rows, and gave {found}. "
+            "Set n_rows to None where the number is not known."
+        )

@@ -57,7 +57,7 @@ class Reservoir:
         strata = np.arange(first // stride, -(-self._n_seen // stride))
         chosen = _chosen(strata, stride)
         chosen = chosen[(chosen >= first) & (chosen < self._n_seen)]
-        if chosen.size:
+        if chosen.size or not self._kept:  # without any there is still their type
             here = chosen - first
             self._kept.append((chosen, X[here], None if weight is None else weight[here]))
 

@@ -565,7 +565,7 @@ class GaussianMixture(StepwiseMixture):
             _validation.check_out(out, *scorer.form(field, rows), rows.X)
             scorer.fill(field, rows, out, spare=False)
             return out
-        parts = _streamed.Joined(source.n_rows)
+        parts = _streamed.Joined(source)
         for first, X in self._chunks(source, scorer.n_features):
             rows = self._rows(X)
             part = np.empty(*scorer.form(field, rows))
