@@ -769,13 +769,20 @@ def test_what_is_wrong_is_said_and_changes_nothing(call, error, words):
     assert pickle.dumps((after, model._running)) == before
 
 
-@pytest.mark.parametrize("value", [-1, np.nan, np.inf, "many"])
+@pytest.mark.parametrize("value", [-1, np.nan, np.inf, "many", True, 10**400])
 def test_rows_seen_must_be_a_number(value):
     X = blobs(300)
     model = started(X)
     model.n_samples_seen_ = value
     with pytest.raises(ValueError, match="n_samples_seen_ must be a finite number >= 0"):
         model.partial_fit(X)
+
+
+@pytest.mark.parametrize("value", [np.int32(2**31 - 1), np.float32(2**24)])
+def test_rows_seen_are_added_up_in_python(value):
+    model = started(blobs(300))
+    model.n_samples_seen_ = value
+    assert model.partial_fit(blobs(301)).n_samples_seen_ == int(value) + 301
 
 
 def test_weights_that_overflow_together_are_refused():

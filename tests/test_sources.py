@@ -471,6 +471,17 @@ def test_an_error_while_reading_ends_the_fit_and_leaves_the_model(reading):
     assert not readers()
 
 
+@pytest.mark.parametrize(
+    ("later", "found"),
+    [(lambda X: X[:, :1], "1 columns"), (lambda X: (X, np.ones(len(X))), "weights")],
+)
+def test_other_chunks_in_a_later_reading(later, found):
+    X = blobs()
+    readings = iter([[X], [X], [later(X)]])
+    with pytest.raises(ValueError, match=f"has {found}, but chunk 0 of the first reading"):
+        mixture().fit(ChunkSource(lambda: next(readings), memory=TINY))
+
+
 @pytest.mark.parametrize(("n", "found"), [(29_000, "29,000 now"), (30_011, "more now")])
 def test_another_number_of_rows_in_a_later_reading(n, found):
     source = Watched(blobs(), rows_in={1: 30_000, 3: n})

@@ -212,7 +212,7 @@ class StepwiseMixture(FittedMixture):
         state["converged_"] = False
         state["lower_bound_"] = batch.log_likelihood / batch.total_weight
         state["lower_bounds_"] = getattr(self, "lower_bounds_", [])
-        state["n_samples_seen_"] = self._seen() + (weight if rows.weighted else rows.n_samples)
+        state["n_samples_seen_"] = seen + (weight if rows.weighted else rows.n_samples)
         self._assign_with(state, running)
         return self
 

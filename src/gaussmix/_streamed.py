@@ -223,7 +223,9 @@ class StreamedRows(Rows):
         """Fill buffers with the rows of one pass, each but the last to its end."""
         buffer = None
         done = 0
-        for X, weight, _names in _checked(self._source, self._estimator_name):
+        weight = np.empty(0) if self._survey.weighted else None
+        first = Piece(np.empty((0, self.n_features)), weight, self._survey.names)
+        for X, weight, _names in _checked(self._source, self._estimator_name, first):
             if self.sample_weight is not None:
                 weight = self.sample_weight[done : done + len(X)]
             elif weight is not None and self.weight_exponent:
@@ -282,9 +284,10 @@ class _Buffer:
 # --- Reading -------------------------------------------------------------------------------------
 
 
-def _checked(source: RowSource, estimator_name: str) -> Iterator[Piece]:
-    """The chunks of one reading, each checked against the first."""
-    first: Piece | None = None
+def _checked(
+    source: RowSource, estimator_name: str, first: Piece | None = None
+) -> Iterator[Piece]:
+    """The chunks of one reading, each checked against the first, by default that of this one."""
     for number, chunk in enumerate(source.chunks()):
         X, weight = chunk, None
         if isinstance(chunk, tuple):
@@ -304,8 +307,8 @@ def _checked(source: RowSource, estimator_name: str) -> Iterator[Piece]:
             first = piece
         elif difference := _difference(piece, first):
             raise ValueError(
-                f"Chunk {number} of {source} has {difference[0]}, but chunk 0 has "
-                f"{difference[1]}. All chunks must be alike."
+                f"Chunk {number} of {source} has {difference[0]}, but chunk 0 of the "
+                f"first reading has {difference[1]}. All chunks must be alike."
             )
         yield piece
 

@@ -1206,14 +1206,19 @@ def check_weight_so_far(total: float) -> None:
 
 
 def check_seen(n_samples_seen: Any) -> float:
-    """The fitted attribute `n_samples_seen_`, which a user may have set."""
-    if not _is_float(n_samples_seen):
+    """The fitted attribute `n_samples_seen_`, which a user may have set, as Python's number.
+
+    Other rows are added to it, for which a NumPy integer may have no room, nor a float32 digits.
+    """
+    seen = n_samples_seen.item() if isinstance(n_samples_seen, np.generic) else n_samples_seen
+    if not _is_float(seen) or seen > sys.float_info.max:
         raise ValueError(
             "n_samples_seen_ must be a finite number >= 0, the weight of the rows that the"
             f" parameters come from; got {n_samples_seen!r}. Set it to 0 to let the next batch"
             " alone decide."
         )
-    return float(n_samples_seen)
+    number: float = seen
+    return number
 
 
 def check_mixture(
