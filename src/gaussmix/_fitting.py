@@ -132,6 +132,7 @@ def best_run(
         with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
             return _em.best_of(runs())
     finally:
+        data.on_rows = None
         if report is not None:
             report.close()
 
