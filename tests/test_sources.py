@@ -234,6 +234,17 @@ def test_scores_of_every_source(tmp_path, dtype):
         np.testing.assert_array_equal(model.accumulate(source).first, model.accumulate(X).first)
 
 
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag", "spherical"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_same_bits_where_partial_sums_get_chunks_of_several_blocks(covariance_type, dtype):
+    X = blobs(600_000, dtype=dtype)
+    model = mixture(covariance_type=covariance_type, max_iter=1).fit(X[:1000])
+    whole = model.accumulate(X)
+    parts = model.accumulate(ChunkSource([X], memory=2_000_000))
+    for name in ("weight", "first", "second", "log_likelihood"):
+        np.testing.assert_array_equal(getattr(parts, name), getattr(whole, name), err_msg=name)
+
+
 def test_fit_predict():
     X = blobs()
     source = ChunkSource(cut(X, 5), memory=TINY)

@@ -263,21 +263,22 @@ cdef void accumulate_chunks(
     cdef Sums sums
     lay_out_tile(job, scratch, &tile)
     lay_out_sums(job, partial, &sums)
-    if job.mstep == DOTS:
-        memset(tile.lanes, 0, job.K * job.f * VL * sizeof(double))
     if offset < 0:
         offset += step
     chunk = begin + (offset - begin % step + step) % step
     while chunk < end:
+        # Lanes are of one chunk: which chunks come in one call depends on where the rows lie.
+        if job.mstep == DOTS:
+            memset(tile.lanes, 0, job.K * job.f * VL * sizeof(double))
         first = chunk * chunk_rows
         last = min(first + chunk_rows, job.n)
         while first < last:
             load_tile(job, first, min(job.tile_rows, last - first), &tile)
             accumulate_tile(job, &tile, &sums)
             first += job.tile_rows
+        if job.mstep == DOTS:
+            add_lanes(job, &tile, &sums)
         chunk += step
-    if job.mstep == DOTS:
-        add_lanes(job, &tile, &sums)
 
 
 cdef void accumulate_tile(const Job *job, Tile *tile, Sums *sums) noexcept nogil:
