@@ -600,7 +600,11 @@ def bad_sources(folder: Path):
     yield folder / "flat.npy", ValueError, r"shape \(5,\).*two dimensions"
     yield folder / "short.npy", ValueError, "short.npy: ends before the last of its 3000 rows"
     yield folder / "bad.parquet", ValueError, "bad.parquet: not a readable Parquet file"
-    yield iter(cut(X, 3)), TypeError, "can be read only once.*Pass a list of chunks, or a function"
+    yield (
+        iter(cut(X, 3)),
+        TypeError,
+        "can be read only once.*Pass a list of chunks, or ChunkSource",
+    )
     yield ChunkSource([]), ValueError, "the list of chunks has no rows"
     yield ChunkSource([np.empty((0, 2))]), ValueError, "no rows"
     yield [X[:10], X[10:, :2]], ValueError, "Chunk 1 of the list of chunks has 2 columns, but"
@@ -667,6 +671,31 @@ def test_columns_that_do_not_exist(tmp_path):
         ArrowSource(table.to_reader())
     with pytest.raises(ValueError, match="no column to read beside the weights"):
         ArrowSource(table.select(["x0"]), weights="x0")
+
+    with pytest.raises(ValueError, match=r"columns: 'x0' is there twice"):
+        ArrowSource(table, columns=["x0", "x0"])
+
+
+def test_files_whose_columns_differ(tmp_path):
+    first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    both = str(tmp_path / "*.parquet")
+    pq.write_table(pa.table({"x": [1, 2, 4], "y": [1, 3, 2]}), first)
+    pq.write_table(pa.table({"x": [1.5, 2.0]}), second)
+    with pytest.raises(ValueError, match=r"b.parquet: no column named 'y', which .*a.parquet has"):
+        mixture(1).fit(both)
+    model = mixture(1).fit(ParquetSource(both, columns=["x"]))  # whole numbers, then fractions
+    np.testing.assert_allclose(model.means_, [[10.5 / 5]])
+    assert len(model.score_samples(both)) == 5  # reads the column it knows
+    with pytest.raises(ValueError, match=r"a.parquet: column 'y' is not in .*b.parquet; choose"):
+        mixture(1).fit([second, first])
+    pq.write_table(pa.table({"x": ["1", "2"], "y": [1, 2]}), second)
+    with pytest.raises(ValueError, match=r"b.parquet: column 'x' holds string, but int64"):
+        mixture(1).fit(both)
+    second.write_bytes(b"no Parquet")
+    with pytest.raises(ValueError, match=r"b.parquet.*not a parquet file"):
+        mixture(1).fit(both)
+    with pytest.raises(FileNotFoundError, match=r"No such file.*c.parquet"):
+        mixture(1).fit([first, tmp_path / "c.parquet"])
 
 
 def test_missing_values_in_a_file(tmp_path):

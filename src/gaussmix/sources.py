@@ -7,8 +7,10 @@ the memory used, make one.
 
 from __future__ import annotations
 
+import copy
 import errno
 import glob
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, TypeAlias
@@ -123,8 +125,8 @@ class ChunkSource(RowSource):
         if isinstance(chunks, Iterator):
             raise TypeError(
                 f"chunks is a {type(chunks).__name__}, which can be read only once, and a fit "
-                "reads its rows in every iteration. Pass a list of chunks, or a function that "
-                "starts anew whenever it is called."
+                "reads its rows in every iteration. Pass a list of chunks, or "
+                "ChunkSource(function) of a function that starts anew whenever it is called."
             )
         if not callable(chunks) and not isinstance(chunks, Iterable):
             raise TypeError(
@@ -134,7 +136,12 @@ class ChunkSource(RowSource):
         self._chunks = chunks
 
     def chunks(self) -> Iterator[Chunk]:
-        return iter(self._chunks() if callable(self._chunks) else self._chunks)
+        chunks = self._chunks() if callable(self._chunks) else self._chunks
+        if not isinstance(chunks, Iterable):
+            raise TypeError(
+                f"{self} must return an iterable of arrays; it returned {type(chunks).__name__}."
+            )
+        return iter(chunks)
 
     def __str__(self) -> str:
         return f"the {type(self._chunks).__name__} of chunks"
@@ -264,6 +271,7 @@ class ArrowSource(RowSource):
                 "pyarrow. Of a reader, pass reader.read_all()."
             )
         known = list(data.schema.names)
+        all_columns = columns is None
         if columns is None:
             columns = [name for name in known if name != weights]
         self._check_columns("columns", columns, known)
@@ -274,6 +282,7 @@ class ArrowSource(RowSource):
             raise ValueError(f"columns: {self} has no column to read beside the weights.")
         self._data = data
         self._columns = list(columns)
+        self._all_columns = all_columns
         self._weights = weights
         self._is_table = hasattr(data, "num_rows")
         self.n_rows = data.num_rows if self._is_table else _parquet_rows(data)
@@ -286,9 +295,14 @@ class ArrowSource(RowSource):
                 raise ValueError(
                     f"{argument}: {self} has {several} named {name!r}. Choose from {shown}."
                 )
+            if names.count(name) != 1:
+                raise ValueError(f"{argument}: {name!r} is there twice. Name each once.")
 
     def columns_named(self, names: Sequence[str]) -> ArrowSource:
-        return ArrowSource(self._data, columns=names, weights=self._weights, memory=self.memory)
+        self._check_columns("columns", names, list(self._data.schema.names))
+        named = copy.copy(self)
+        named._columns, named._all_columns = list(names), False
+        return named
 
     def chunks(self) -> Iterator[Chunk]:
         for batch in self._batches([*self._columns, *([self._weights] if self._weights else [])]):
@@ -345,7 +359,7 @@ class ParquetSource(ArrowSource):
     ------
     ValueError
         For a path that is no Parquet file, a pattern without a match, a column that does not
-        exist.
+        exist; when rows are read, for a file whose columns are others than those of the first.
     """
 
     def __init__(
@@ -361,6 +375,14 @@ class ParquetSource(ArrowSource):
         super().__init__(
             _parquet_dataset(self.paths), columns=columns, weights=weights, memory=memory
         )
+        self._agreed: list[str] | None = None  # the columns that all files are known to have
+
+    def _batches(self, columns: list[str]) -> Iterator[Any]:
+        # Not before: a model with named columns needs no others to agree.
+        if self._agreed != columns:
+            self._data = _agreeing(self._data, columns, and_no_other=self._all_columns)
+            self._agreed = columns
+        yield from super()._batches(columns)
 
     def __str__(self) -> str:
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
@@ -372,6 +394,8 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
     files: list[str] = []
     for path in paths:
         files += files_of(path, _PARQUET_ENDINGS)
+        if not os.path.exists(files[-1]):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     if not files:
         raise TableError("paths is empty; give at least one Parquet file")
     arrow, _parquet = import_pyarrow(paths[0])
@@ -388,10 +412,67 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
         whole = [os.path.join(os.getcwd(), file) for file in files]
         return dataset(whole, format=parquet, filesystem=LocalFileSystem())
     except (arrow.ArrowException, OSError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
         what = " ".join(str(error).split())
         raise TableError(f"{files[0]}: not a readable Parquet file: {what}") from error
+
+
+def _agreeing(data: Any, columns: list[str], *, and_no_other: bool) -> Any:
+    """The data set with types that hold the numbers of all its files; they must have the columns.
+
+    Left to itself pyarrow fills a column that a file lacks with nulls, leaves out what the first
+    file does not have, and refuses fractions where the first file has whole numbers.
+    """
+    first, common = "", data.schema
+    seen: list[Any] = []
+    for fragment in data.get_fragments():
+        path, schema = fragment.path, _schema_of(fragment)
+        first = first or path
+        if any(schema.equals(other) for other in seen):
+            continue
+        seen.append(schema)
+        for name in columns:
+            if name not in schema.names:
+                raise TableError(
+                    f"{path}: no column named {name!r}, which {first} has; all files need the "
+                    "same columns"
+                )
+            common = _widened(common, schema, name, path)
+        extra = [name for name in schema.names if name not in columns]
+        if and_no_other and extra:
+            raise TableError(
+                f"{path}: column {extra[0]!r} is not in {first}; choose those to read "
+                "with columns="
+            )
+    if common.equals(data.schema):
+        return data
+    from pyarrow.dataset import dataset
+
+    return dataset(data.files, schema=common, format=data.format, filesystem=data.filesystem)
+
+
+def _schema_of(fragment: Any) -> Any:
+    """The columns of one file of a data set."""
+    arrow, _parquet = import_pyarrow(fragment.path)
+    try:
+        return fragment.physical_schema
+    except (arrow.ArrowException, OSError) as error:
+        what = " ".join(str(error).split())
+        raise TableError(f"{fragment.path}: not a readable Parquet file: {what}") from error
+
+
+def _widened(common: Any, schema: Any, name: str, path: str) -> Any:
+    """The common schema, with a type for this column that holds the numbers of either."""
+    arrow, _parquet = import_pyarrow(path)
+    before, here = common.field(name), schema.field(name)
+    try:
+        both = arrow.unify_schemas(
+            [arrow.schema([before]), arrow.schema([here])], promote_options="permissive"
+        )
+    except arrow.ArrowException as error:
+        raise TableError(
+            f"{path}: column {name!r} holds {here.type}, but {before.type} in the files before it"
+        ) from error
+    return common.set(common.get_field_index(name), both.field(0))
 
 
 def as_source(X: Any) -> RowSource | None:
@@ -413,6 +494,11 @@ def as_source(X: Any) -> RowSource | None:
         return ArrowSource(X) if large else None
     if _is_iterable_of_chunks(X):
         return ChunkSource(X)
+    if inspect.isroutine(X):
+        raise TypeError(
+            "X is a function. If it returns an iterable of chunks, pass "
+            "gaussmix.sources.ChunkSource(X)."
+        )
     return None
 
 
