@@ -154,8 +154,7 @@ def test_columns_are_found_by_name_in_every_file(run):
     assert error_of(run(*fit)) == "other.csv: no column named 'c'; the columns are a, b"
     np.save("nameless.npy", X)
     assert error_of(run("fit", "a.csv", "nameless.npy", "-k", 2, "-o", "m.npz")) == (
-        "nameless.npy: nameless.npy has no column names, but a.csv has; all files need the same "
-        "columns"
+        "nameless.npy: has no column names, but a.csv has; all files need the same columns"
     )
     np.save("wide.npy", np.column_stack([X, X]))
     assert error_of(run("fit", "nameless.npy", "wide.npy", "-k", 2, "-o", "m.npz")) == (

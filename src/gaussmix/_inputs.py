@@ -196,10 +196,10 @@ class Tables(RowSource):
         if table is first or (table.names, table.n_columns) == (first.names, first.n_columns):
             return wanted
         if (table.names is None) != (first.names is None):
-            named, nameless = (first, table) if table.names is None else (table, first)
+            here, there = ("no ", "has") if table.names is None else ("", "has none")
             raise TableError(
-                f"{table.path}: {nameless.path} has no column names, but {named.path} has; "
-                "all files need the same columns"
+                f"{table.path}: has {here}column names, but {first.path} {there}; all files need "
+                "the same columns"
             )
         if table.names is None or first.names is None:
             raise TableError(

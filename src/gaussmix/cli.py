@@ -1,7 +1,8 @@
 """The command line: ``gaussmix fit``, ``score``, ``predict``, ``sample``, ``info`` and others.
 
 Each command is a function of its parsed arguments; `main` turns what it raises into one line on
-standard error and an exit status: 0 done, 2 an error, 130 interrupted, 141 the reader has gone.
+standard error and an exit status: 0 done, 2 an error, 130 interrupted, 141 the reader has gone,
+143 ended by SIGTERM.
 """
 
 from __future__ import annotations
@@ -186,7 +187,7 @@ def _announce_stream(tables: Tables, model: GaussianMixture) -> None:
         model.verbose = max(1, model.verbose)
     if tables.rereads_text:
         _say(
-            f"{tables}: the rows are more than half of --memory holds, so the text is parsed anew "
+            f"{tables}: the rows take more than half of --memory, so the text is parsed anew "
             "in every iteration; a larger --memory, or Parquet, is faster"
         )
 

@@ -456,7 +456,7 @@ class GaussianMixture(StepwiseMixture):
 
         Parameters
         ----------
-        X : array-like of shape (n, d)
+        X : array-like of shape (n, d), or rows from elsewhere as for `fit`
             One piece of the data; it may have no rows.
         sample_weight : number or array-like of shape (n,), optional
             May be zero for all rows of a piece.

@@ -394,6 +394,8 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
     files: list[str] = []
     for path in paths:
         files += files_of(path, _PARQUET_ENDINGS)
+        if not os.path.exists(files[-1]):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     if not files:
         raise TableError("paths is empty; give at least one Parquet file")
     for file in files:
