@@ -545,8 +545,11 @@ def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run
         ("score model.npz data.csv -o data.csv", "data.csv: is also the input; "),
         ("score model.npz data.csv -o .", f"{os.path.join('.', 'data.csv')}: is also an input; "),
         ("fit data.csv -k 2 -o m.pkl", "m.pkl: the name of a model file must end in .npz"),
-        ("fit data.csv -k 2 -o m.npz --memory 9", "argument --memory: must be at least 1MB, as "),
-        ("fit . -k 2 -o m.npz --memory 1XB", "argument --memory: must be at least 1MB, as in "),
+        (
+            "fit data.csv -k 2 -o m.npz --memory 9",
+            "argument --memory: must be a size of at least ",
+        ),
+        ("fit . -k 2 -o m.npz --memory 1XB", "argument --memory: must be a size of at least "),
         ("fit no*.csv -k 2 -o m.npz", "no*.csv: no file matches the pattern"),
         ("fit data.csv - -k 2 -o m.npz", "-: can be read only once, as a pipe; give it alone"),
         ("score model.npz data.csv data.npy", "2 files to score have an output each; give a "),

@@ -101,8 +101,8 @@ def _run(args: argparse.Namespace) -> int:
             args.run(args)
             if sys.stdout is not None:
                 sys.stdout.flush()
-    except KeyboardInterrupt:
-        _say("interrupted")
+    except KeyboardInterrupt as exc:
+        _say(f"interrupted; {exc}" if str(exc) else "interrupted")
         return 130
     except OSError as exc:
         if _reader_has_gone(exc):
@@ -301,8 +301,15 @@ def _score_into_directory(job: _jobs.Job, files: list[str], args: argparse.Names
             )
         for number, part in enumerate(left, 1):
             about = f"{number}/{len(left)} {os.path.basename(part.path)}"
-            with _progress_bar(args.quiet, about) as show_progress:
-                done = job.run(part.path, part.output, show_progress, may_be_empty=True)
+            try:
+                with _progress_bar(args.quiet, about) as show_progress:
+                    done = job.run(part.path, part.output, show_progress, may_be_empty=True)
+            except KeyboardInterrupt:
+                n_done = len(parts) - len(left) + number - 1
+                raise KeyboardInterrupt(
+                    f"{n_done} of {counted(len(parts), 'file')} are done; the same command goes "
+                    "on with the others"
+                ) from None
             record.add(part, done)
             n_rows += done
     if args.quiet:
@@ -780,7 +787,7 @@ def _memory(text: str) -> int:
         size = int(float(match[1]) * unit ** ("kmgt".index(match[2].lower()) + 1))
     if not LEAST_MEMORY <= size < 2**63:
         raise argparse.ArgumentTypeError(
-            f"must be at least 1MB, as in 256MB or 2GiB, not {text!r}"
+            f"must be a size of at least 1MB with its unit, as 256MB or 2GiB, not {text!r}"
         )
     return size
 
