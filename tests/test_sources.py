@@ -705,6 +705,23 @@ def test_missing_values_in_a_file(tmp_path):
         mixture(1).fit(tmp_path / "rows.parquet")
 
 
+@pytest.mark.parametrize("left", [100, -2000])
+def test_a_damaged_file_among_others(tmp_path, left):
+    for name in ("a", "b"):
+        pq.write_table(table_of(blobs(3000)), tmp_path / f"{name}.parquet")
+    whole = (tmp_path / "b.parquet").read_bytes()
+    # Cut off, or with its data overwritten and its index whole.
+    damaged = (
+        whole[:left] if left > 0 else b"PAR1" + b"\x5a" * (len(whole) + left - 4) + whole[left:]
+    )
+    (tmp_path / "b.parquet").write_bytes(damaged)
+    model = mixture().fit(blobs())
+    before = model.means_.copy()
+    with pytest.raises(ValueError, match=r"(?s)cannot be read: |not a readable Parquet"):
+        model.fit(tmp_path)
+    np.testing.assert_array_equal(model.means_, before)
+
+
 def test_a_column_of_text(tmp_path):
     pq.write_table(pa.table({"a": [1.0, 2.0], "b": ["x", "y"]}), tmp_path / "rows.parquet")
     with pytest.raises(ValueError, match=r"(?s)Chunk 0 of .*rows.parquet: .*'b'"):

@@ -7,6 +7,7 @@ the memory used, make one.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import errno
 import glob
@@ -285,7 +286,11 @@ class ArrowSource(RowSource):
         self._all_columns = all_columns
         self._weights = weights
         self._is_table = hasattr(data, "num_rows")
-        self.n_rows = data.num_rows if self._is_table else _parquet_rows(data)
+        if self._is_table:
+            self.n_rows = data.num_rows
+        else:
+            with self._readable():
+                self.n_rows = _parquet_rows(data)
 
     def _check_columns(self, argument: str, names: Sequence[str], known: list[str]) -> None:
         for name in names:
@@ -325,9 +330,23 @@ class ArrowSource(RowSource):
                 batches = table.to_batches(max_chunksize=BATCH_ROWS)
                 yield from batches or [table.slice(0, 0)]
         else:
-            yield from self._data.to_batches(
-                columns=columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=1
-            )
+            with self._readable():
+                yield from self._data.to_batches(
+                    columns=columns, batch_size=BATCH_ROWS, batch_readahead=4, fragment_readahead=1
+                )
+
+    @contextlib.contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Turn what pyarrow raises while it reads, with the file's name, into our exception."""
+        from pyarrow import ArrowException
+
+        try:
+            yield
+        except (ArrowException, OSError) as error:
+            if getattr(error, "errno", None) is not None:
+                raise  # the system's word, as that a file has gone
+            what = " ".join(str(error).split())
+            raise TableError(f"{self}: the data cannot be read: {what}") from error
 
     def __str__(self) -> str:
         return "the Arrow data"
@@ -398,9 +417,6 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     if not files:
         raise TableError("paths is empty; give at least one Parquet file")
-    for file in files:
-        if not os.path.exists(file):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), file)
     arrow, _parquet = import_pyarrow(paths[0])
     from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, dataset
     from pyarrow.fs import LocalFileSystem
