@@ -69,6 +69,7 @@ def main() -> None:
     table = pd.DataFrame(X, columns=["a", "b", "c", "d"]).assign(weight=weights)
     # Two worker processes on this machine, which nobody outside can reach.
     os.environ["SPARK_LOCAL_IP"] = "127.0.0.1"
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)  # which has gaussmix
     local = SparkSession.builder.master("local[2]").config("spark.ui.enabled", "false")
     spark = local.getOrCreate()
     with tempfile.TemporaryDirectory() as folder:
