@@ -133,10 +133,7 @@ class LocalData:
     def accumulate_random(
         self, random_state: Generator, n_components: int, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        def block(start: int, stop: int) -> Doubles:
-            """Responsibilities of these rows; they are asked for in order, each once."""
-            responsibilities = random_state.uniform(size=(stop - start, n_components))
-            responsibilities /= responsibilities.sum(axis=1, keepdims=True)
-            return responsibilities
-
-        return _passes.accumulate_responsibilities(self.rows, block, n_components, covariance_type)
+        blocks = _passes.random_responsibilities(random_state, n_components)
+        return _passes.accumulate_responsibilities(
+            self.rows, blocks, n_components, covariance_type
+        )

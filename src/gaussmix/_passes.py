@@ -35,7 +35,7 @@ from ._scores import (
     suits_single,
 )
 from ._statistics import SufficientStatistics
-from ._typing import AnyArray, Doubles, Floats, Indices
+from ._typing import AnyArray, Doubles, Floats, Generator, Indices
 
 if TYPE_CHECKING:
     from ._runtime import Kernels, ScoringJob
@@ -317,6 +317,19 @@ def given_way(n_components: int, origin: Doubles, covariance_type: CovarianceTyp
     """Responsibilities are given with the rows; no log-likelihood."""
     scores = Scores("given", NOTHING, 0, np.zeros(n_components), n_components)
     return Way(covariance_type, scores, origin, np.tile(origin, (n_components, 1)))
+
+
+def random_responsibilities(
+    random_state: Generator, n_components: int
+) -> Callable[[int, int], Doubles]:
+    """Uniform random responsibilities, drawn a block at a time as `follow` asks for them."""
+
+    def block(start: int, stop: int) -> Doubles:
+        responsibilities = random_state.uniform(size=(stop - start, n_components))
+        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
+        return responsibilities
+
+    return block
 
 
 def follow(

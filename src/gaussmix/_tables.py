@@ -356,7 +356,7 @@ class NpyTable(Table):
                 if array.flags.c_contiguous:
                     at = self._offset + start * row_bytes
                     piece = np.empty(piece.shape, array.dtype)
-                    read = _read_into(file, at, piece)
+                    read = read_into(file, at, piece)
                     if read < piece.nbytes:
                         raise TableError(f"{self.path}: the file became shorter while it was read")
                 yield start, piece
@@ -365,7 +365,7 @@ class NpyTable(Table):
         return rows if list(columns) == list(range(self.n_columns)) else rows[:, columns]
 
 
-def _read_into(file: io.RawIOBase, at: int, piece: AnyArray) -> int:
+def read_into(file: io.RawIOBase, at: int, piece: AnyArray) -> int:
     """Fill an array with the bytes from a place in a file; how many there were."""
     file.seek(at)
     view = memoryview(piece.data).cast("B")

@@ -314,15 +314,9 @@ def _followed_at_random(X: Any, weight: Any, common: _Common, number: int) -> Su
     """Statistics of a partition under uniform random responsibilities."""
     assert common.way is not None
     generator = np.random.default_rng([*common.seed, number])
-    n_components = len(common.way.means)
-
-    def block(start: int, stop: int) -> Doubles:
-        responsibilities = generator.uniform(size=(stop - start, n_components))
-        responsibilities /= responsibilities.sum(axis=1, keepdims=True)
-        return responsibilities
-
+    blocks = _passes.random_responsibilities(generator, len(common.way.means))
     with _threads(common.n_threads) as threads:
-        return _passes.follow(common.way, _rows(X, weight, common, threads), block)
+        return _passes.follow(common.way, _rows(X, weight, common, threads), blocks)
 
 
 def _merged(parts: list[SufficientStatistics]) -> SufficientStatistics:

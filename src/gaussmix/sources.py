@@ -12,6 +12,7 @@ import copy
 import errno
 import glob
 import inspect
+import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, TypeAlias
@@ -19,7 +20,7 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._tables import TableError, files_of, import_pyarrow
+from ._tables import TableError, files_of, import_pyarrow, read_into
 from ._typing import AnyArray, StrPath
 
 #: Bytes of rows held at a time, unless a source says otherwise.
@@ -179,7 +180,9 @@ class NpySource(RowSource):
             )
         self.n_rows = shape[0]
 
-    def _header(self, file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
+    def _header(
+        self, file: IO[bytes] | io.RawIOBase
+    ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
         """Shape, whether columns come first, dtype and where the numbers begin."""
         try:
             version = np.lib.format.read_magic(file)
@@ -202,30 +205,26 @@ class NpySource(RowSource):
                 if fortran:
                     yield self._across(file, (first, n), (n_rows, n_columns), dtype, offset)
                 else:
-                    file.seek(offset + first * row_bytes)
-                    yield self._numbers(file, n * n_columns, dtype).reshape(n, n_columns)
+                    at = offset + first * row_bytes
+                    yield self._numbers(file, at, n * n_columns, dtype).reshape(n, n_columns)
 
     def _across(
-        self, file: IO[bytes], rows: tuple[int, int], shape: tuple[int, int],
+        self, file: io.RawIOBase, rows: tuple[int, int], shape: tuple[int, int],
         dtype: np.dtype[Any], offset: int,
     ) -> AnyArray:  # fmt: skip
         """Some rows of a file that holds column after column."""
         first, n = rows
         X = np.empty((n, shape[1]), dtype)
         for column in range(shape[1]):
-            file.seek(offset + (column * shape[0] + first) * dtype.itemsize)
-            X[:, column] = self._numbers(file, n, dtype)
+            at = offset + (column * shape[0] + first) * dtype.itemsize
+            X[:, column] = self._numbers(file, at, n, dtype)
         return X
 
-    def _numbers(self, file: IO[bytes], count: int, dtype: np.dtype[Any]) -> AnyArray:
-        """The next numbers of the file."""
+    def _numbers(self, file: io.RawIOBase, at: int, count: int, dtype: np.dtype[Any]) -> AnyArray:
+        """So many numbers from a place in the file."""
         numbers = np.empty(count, dtype)
-        view = memoryview(numbers.data).cast("B")
-        while view:
-            n = file.readinto(view)  # type: ignore[attr-defined]
-            if not n:
-                raise TableError(f"{self.path}: ends before the last of its {self.n_rows} rows")
-            view = view[n:]
+        if read_into(file, at, numbers) < numbers.nbytes:
+            raise TableError(f"{self.path}: ends before the last of its {self.n_rows} rows")
         return numbers
 
     def __str__(self) -> str:
