@@ -248,7 +248,8 @@ def test_one_index_from_each_strip():
 def test_random_rows_of_very_many(monkeypatch):
     monkeypatch.setattr(_initialization, "PERMUTATION_ROWS", 50)
     X = np.random.default_rng(3).normal(size=(200, 2))
-    centres = _initialization._random_rows(LocalData(Rows(X)), 20, np.random.RandomState(0), None)
+    data = LocalData(Rows(X))
+    centres = _initialization._random_rows(data, 20, np.random.RandomState(0), data.scan())
     assert len(np.unique(centres, axis=0)) == 20
     assert all((centre == X).all(axis=1).any() for centre in centres)
 

@@ -51,6 +51,8 @@ DIGESTS = {
     "format_3_bare": "a36d614ee6cec6dc2a58536fc139c18b52e91408330bf27965c09bf98ef2de2d",
     "format_4": "571ba0c852d6925439bc14fb4b215a54125ce911d5ed3b5e9f33fc7e2ff681e1",
     "format_4_bare": "a670b7f1cef854f40bee3d0bf95753840f6e818e6df00a7f04acd555cdf2316d",
+    "format_5": "c9504ee67890c597386578e3c04a2461a523d72f497d7fb9d77943b8bdaf106d",
+    "format_5_bare": "9b3184ff321f1f3fd6216a92914c75f482c797bf82415a753887651a7aaa228d",
 }
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions, limits and signals of POSIX")
@@ -140,6 +142,7 @@ def test_a_model_of_any_format_version_can_be_saved_and_fitted_again(name, path)
         ("format_3", lambda metadata: metadata["parameters"].pop("on_collapse")),
         ("format_3", lambda metadata: metadata.update(n_samples_seen=5)),
         ("format_4", lambda metadata: metadata["parameters"].pop("forgetting")),
+        ("format_5", lambda metadata: metadata["parameters"].pop("allow_nan")),
     ],
 )
 def test_a_file_holds_what_its_format_version_has_and_nothing_else(name, change, path):

@@ -38,6 +38,7 @@ PARAMETERS = {
     "on_collapse": "raise",
     "learning_decay": 0.6,
     "forgetting": None,
+    "allow_nan": False,
 }
 COVARIANCES = {
     "full": [[[2.0, 0.5], [0.5, 1.0]], [[1.0, -0.25], [-0.25, 3.0]]],
@@ -305,6 +306,7 @@ BROKEN_PARAMETERS = [
     ("on_collapse", None),
     ("learning_decay", 0.5),
     ("forgetting", 1.0),
+    ("allow_nan", 1),
 ]
 
 
@@ -476,22 +478,22 @@ def test_a_file_of_a_later_format_is_recognised(path, other):
     rewrite_metadata(
         path,
         lambda text: json.dumps(
-            {"format_version": 5, "library_version": "7.5", **({"x": 1} if other else {})}
+            {"format_version": 6, "library_version": "7.5", **({"x": 1} if other else {})}
         ),
     )
     reason = refused(path, path.read_bytes())
-    assert "format version 5, written by gaussmix 7.5" in reason
-    assert "reads versions up to 4" in reason
+    assert "format version 6, written by gaussmix 7.5" in reason
+    assert "reads versions up to 5" in reason
     assert "Install a newer gaussmix" in reason
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda text: text.replace('"format_version":4', '"format_version":0'),
-        lambda text: text.replace('"format_version":4', '"format_version":true'),
-        lambda text: text.replace('"format_version":4', '"format_version":1.0'),
-        lambda text: text.replace('"format_version":4', '"format_version":"1"'),
+        lambda text: text.replace('"format_version":5', '"format_version":0'),
+        lambda text: text.replace('"format_version":5', '"format_version":true'),
+        lambda text: text.replace('"format_version":5', '"format_version":1.0'),
+        lambda text: text.replace('"format_version":5', '"format_version":"1"'),
         lambda text: text.replace('"n_iter":12', '"n_iter":12,"n_iter":12'),
         lambda text: text.replace('"n_iter":12', '"n_iter":NaN'),
         lambda text: text.replace('"n_iter":12', '"n_iter": 12'),

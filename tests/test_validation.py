@@ -374,8 +374,11 @@ def test_masked_arrays():
     masked[1, 1] = np.ma.masked
     masked[2, 0] = np.ma.masked
     for X in (masked, [masked[0], masked[1], masked[2]]):
-        with pytest.raises(ValueError, match="2 masked values, the first at row 1, column 1"):
-            validation.as_rows(X)
+        rows, _ = validation.as_rows(X)
+        np.testing.assert_array_equal(rows, [[0, 1], [2, np.nan], [np.nan, 5]])
+        assert not isinstance(rows, np.ma.MaskedArray)
+    whole = np.ma.array([[1, 2], [3, 4]], mask=[[0, 1], [0, 0]])
+    np.testing.assert_array_equal(validation.as_rows(whole)[0], [[1, np.nan], [3, 4]])
 
 
 @pytest.mark.parametrize("kind", ["csr_array", "csr_matrix", "coo_array", "dia_matrix"])

@@ -21,10 +21,15 @@ below it:
     _initialization    where EM starts: k-means, k-means++, random, given parameters
     _data              what a fit asks of rows, wherever they are
     _passes            one pass over the rows: cuts them up, calls the kernels
+    _incomplete        passes over rows with missing values, grouped by pattern
+    _available         starts where values are missing: of those that are available
+    _patterns          rows grouped by which of their values are missing
+    _digits            whether moments have the digits that an M-step needs
     _scores            how the kernels find scores: exact or expanded, double or single precision
     _streamed          rows that come in pieces and are read anew in every pass
     _inputs            the files and columns that a command reads, as one source
     sources            where such rows come from: files, Arrow data, anything re-iterable
+    _partition         how rows are cut into tiles, chunks and partial sums
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
     _thinning          a sample of rows that one pass takes without knowing how many come
     _parameters        MixtureParameters: weights, means, precision factors; the M-step

@@ -51,7 +51,7 @@ class Data(Protocol):
     def n_samples_seen(self) -> float: ...
 
     def scan(self) -> Scan:
-        """Where the columns lie, and the first value that is not finite."""
+        """Where the columns lie, and the first value that must not be."""
         ...
 
     def in_memory(self) -> Rows:

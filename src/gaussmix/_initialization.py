@@ -71,7 +71,7 @@ def initial_parameters(
     Parameters
     ----------
     data : Data
-        All rows, finite, with their weights.
+        All rows, none with an infinity, with their weights.
     n_components : int
     covariance_type : {"full", "tied", "diag", "spherical"}
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}
@@ -201,7 +201,7 @@ def _random_rows(data: Data, n_components: int, random_state: Generator, scan: S
         chosen = random_state.choice(n, size=n_components, replace=False)
     else:
         chosen = _one_per_strip(n, n_components, random_state)
-    return data.take(chosen).X.astype(np.float64)
+    return _filled(data.take(chosen).X.astype(np.float64), scan.mean)
 
 
 _SEARCHES: dict[InitParams, Callable[[Data, int, Generator, Scan], Doubles]] = {
@@ -212,8 +212,13 @@ _SEARCHES: dict[InitParams, Callable[[Data, int, Generator, Scan], Doubles]] = {
 
 
 def _values(rows: Rows, indices: Indices | list[int]) -> Doubles:
-    """The rows with these indices as a float64 array."""
-    return np.ascontiguousarray(rows.X[indices], dtype=np.float64)
+    """The rows with these indices as a float64 array, the centre where a value is missing."""
+    return _filled(np.ascontiguousarray(rows.X[indices], dtype=np.float64), rows.centre)
+
+
+def _filled(X: Doubles, point: Doubles) -> Doubles:
+    """Rows with the values of a point, (d,), in place of those missing."""
+    return np.where(np.isnan(X), point, X)
 
 
 def _one_per_strip(n: int, size: int, random_state: Generator) -> Indices:

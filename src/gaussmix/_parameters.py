@@ -213,3 +213,24 @@ def constrained(parameters: MixtureParameters, least: Doubles) -> MixtureParamet
     return MixtureParameters.from_covariances(
         parameters.covariance_type, parameters.weights, parameters.means, covariances
     )
+
+
+def without_knowledge(parameters: MixtureParameters, columns: Indices) -> MixtureParameters:
+    """The parameters with mean 0, variance 1 and no covariance in some columns.
+
+    For columns of which nothing was observed. The one variance of "spherical" stays as it is.
+    """
+    if columns.size == 0:
+        return parameters
+    means = parameters.means.copy()
+    means[:, columns] = 0.0
+    covariances = parameters.own_covariances().copy()
+    if parameters.layout in ("full", "tied"):
+        covariances[..., columns, :] = 0.0
+        covariances[..., :, columns] = 0.0
+        covariances[..., columns, columns] = 1.0
+    elif parameters.layout == "diag":
+        covariances[:, columns] = 1.0
+    return MixtureParameters.from_covariances(
+        parameters.covariance_type, parameters.weights, means, covariances
+    )

@@ -1,8 +1,6 @@
 """Passes over rows: what the kernels do, in the words of mixtures.
 
-Each function below is one pass over the rows. How rows are cut into tiles, chunks and partial sums
-is decided here, from the problem alone and never from the machine, so results have the same bits
-for any number of threads.
+Each function below is one pass over the rows.
 """
 
 from __future__ import annotations
@@ -11,23 +9,22 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from . import _runtime, _validation
+from ._available import AvailableWay, Indicated, available_distances, available_scores
 from ._caching import cached_property
-from ._covariance import FAMILIES, CollapsedComponent
+from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
+from ._incomplete import IncompleteScorer, IncompleteWay, incomplete_ways, units
 from ._layouts import LAYOUTS, CovarianceType
 from ._parameters import MixtureParameters
-from ._rows import BLOCK_BYTES, SINGLE, Rows, Seen
+from ._partition import Partition, most_partials, negligible_bits, partition
+from ._rows import BLOCK_BYTES, SINGLE, Rows, Seen, beside_indicators
 from ._scores import (
-    EXPANSION_LIMIT,
-    EXPANSION_LIMIT_SINGLE,
     NOTHING,
-    SINGLE_DIGITS_LOST,
     Scores,
-    digits_lost,
     exact_scores,
     nearest_scores,
     scores_for_sums,
@@ -42,78 +39,15 @@ if TYPE_CHECKING:
 
 LN2 = math.log(2.0)
 
-# A tile and all that is computed from it should stay in the second-level cache beside the
-# parameters; more rows share the cost of loading and storing the sums.
-TILE_BYTES = 640 * 1024
-TILE_ROWS = (384, 192, 96, 48, 24)
-
-# A chunk is what a thread takes at a time: some tens of microseconds of work.
-CHUNK_WORK = 2_000_000  # multiply-adds
-CHUNK_ROWS = 4096
-
-# Partial sums: enough that many threads find work, in bounded memory, and a power of two, so that
-# few threads share few of them evenly.
-PARTIALS = 64
-PARTIALS_BYTES = 36 * 1024 * 1024
-
 # Values per block where a result for each row is only summed up: a megabyte or two of workspace
 # however many rows there are, and enough work a block to share among threads.
 BLOCK_VALUES = 1 << 18
 
 LABEL = np.dtype(np.intp)
 
-# Work between two looks for Ctrl-C, about a tenth of a second on one core.
-ROUND_WORK = 1_000_000_000  # multiply-adds
-
-# A component this many bits below a row's best has no share in the row: 2^-86 of a row would
-# change no digit of a sum; in single precision 2^-50 would not.
-NEGLIGIBLE_BITS = -86.0
-NEGLIGIBLE_BITS_SINGLE = -50.0
-
 # Sums of products are kept lane by lane while they take at most this much; then the rows need not
 # be laid out a second time.
 LANES_BYTES = 256 * 1024
-
-# The ratio that EXPANSION_LIMIT bounds, after the step, where a component may have shrunk
-# meanwhile: a loss of 2e-8 of a variance, floor included, for one step, as the next will be taken
-# about the means. Of a full covariance that loss would be one of its smallest eigenvalue, and a
-# factor might be lost with it.
-CANCELLATION_LIMIT = 1e8
-CANCELLATION_LIMIT_FULL = 1e6
-CANCELLATION_LIMIT_SINGLE = 1e5
-
-
-class _Partition(NamedTuple):
-    """How rows are cut up; a function of the problem alone."""
-
-    tile_rows: int
-    chunk_rows: int
-    row_work: int  # multiply-adds a row costs
-
-    def round_chunks(self, least: int) -> int:
-        """Chunks between two looks for a signal; at least one for each that computes."""
-        return max(least, ROUND_WORK // (self.chunk_rows * self.row_work))
-
-    def threads(self, rows: Rows, n_rows: int) -> int:
-        """Threads for so many of the rows."""
-        chunks = -(-n_rows // self.chunk_rows)
-        return min(rows.threads(self.row_work * n_rows), chunks)
-
-
-@lru_cache(maxsize=256)
-def _partition(n_samples: int, tile_scalars: int, row_work: int, kernels: Kernels) -> _Partition:
-    """Tiles, chunks and rounds for rows that need `tile_scalars` numbers each while in a tile."""
-    strip = kernels.strip_rows()
-    # The kernels keep a bit for each strip of a tile.
-    possible = [rows for rows in TILE_ROWS if rows % strip == 0 and rows <= 64 * strip]
-    row_bytes = tile_scalars * kernels.scalar_bytes()
-    tile_rows = next((rows for rows in possible if rows * row_bytes <= TILE_BYTES), possible[-1])
-    while tile_rows > possible[-1] and tile_rows >= 2 * n_samples:
-        tile_rows //= 2
-    tiles = max(1, min(CHUNK_ROWS, CHUNK_WORK // row_work) // tile_rows)
-    chunk_rows = tiles * tile_rows
-    return _Partition(tile_rows, chunk_rows, row_work)
-
 
 # --- Passes that sum ----------------------------------------------------------------------------
 
@@ -151,7 +85,7 @@ def _moment_work(mstep: str, K: int, d: int, width: int) -> int:
 class _Plan(NamedTuple):
     """How a pass that sums is cut up, and what its sums look like."""
 
-    cut: _Partition
+    cut: Partition
     codes: tuple[int, int, int]  # of E-step, M-step and features
     width: int  # features
     size: int  # doubles in a partial sum
@@ -174,11 +108,10 @@ def _plan(
     codes = kernels.ESTEPS[estep], kernels.MSTEPS[mstep], kernels.FEATURE_SETS[features]
     sharers = 1 if estep == "nearest" else K  # components that a row is added to
     work = row_work + _moment_work(mstep, sharers, d, width)
-    cut = _partition(n_samples, _COPIES[mstep] * width + K, work, kernels)
+    cut = partition(n_samples, _COPIES[mstep] * width + K, work, kernels)
     size = kernels.partial_size(codes[1], codes[2], K, d)
     n_chunks = -(-n_samples // cut.chunk_rows)
-    most = max(2, min(PARTIALS, PARTIALS_BYTES // (8 * size)))
-    n_partials = max(1, min(n_chunks, 1 << (most.bit_length() - 1)))
+    n_partials = max(1, min(n_chunks, most_partials(size)))
     return _Plan(cut, codes, width, size, n_partials, _second_shape(mstep, K, d))
 
 
@@ -197,9 +130,7 @@ def _sum(
         rows.n_samples, scores.estep, scores.row_work, mstep, scores.features, K, d, kernels
     )
     cut, codes, n_partials = plan.cut, plan.codes, plan.n_partials
-    least, most = rows.weight_range
-    negligible = NEGLIGIBLE_BITS_SINGLE if scores.single else NEGLIGIBLE_BITS
-    negligible -= math.log2(most / least)
+    negligible = negligible_bits(rows, scores.single)
     partials = np.zeros((n_partials, plan.size))
     for first, block, weight in rows.blocks(cut.chunk_rows):
         for start, stop in _pieces(len(block), cut.chunk_rows, K if blocks else 0):
@@ -232,7 +163,7 @@ class Way(NamedTuple):
     """A way to form statistics, in one pass: the E-step, and the points that moments are about.
 
     Rows that lie apart, in files or on machines, go the same way, and what `follow` returns for
-    each part adds up.
+    each part adds up to what `completed` takes.
     """
 
     covariance_type: CovarianceType
@@ -241,6 +172,21 @@ class Way(NamedTuple):
     means: Doubles  # moments are about these, or, where `from_features`, about the centre
     from_features: bool = False
     factor: Doubles | None = None  # the scores lack -1/2 |factor' (x - centre)|^2
+
+    def follow(
+        self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
+    ) -> SufficientStatistics:
+        """Statistics of rows, formed in this way.
+
+        Parameters
+        ----------
+        rows : Rows
+            All rows, or a part of them. Of its own the part needs `weight_range`, that of all.
+        blocks : callable, optional
+            The responsibilities of `given_way`: ``blocks(start, stop)`` returns those of these
+            rows, (stop - start, K) float64. Called in order, once for each row.
+        """
+        return _from_features(self, rows) if self.from_features else _moments(self, rows, blocks)
 
     @property
     def lacks_scatter(self) -> bool:
@@ -267,15 +213,27 @@ class Way(NamedTuple):
         if single and not math.isfinite(statistics.log_likelihood):
             return False
         if self.from_features:
-            return not _has_cancelled(statistics, reg_covar, single)
-        return not single or _moments_keep_digits(statistics, self.centre, reg_covar)
+            return not has_cancelled(statistics, reg_covar, single)
+        return not single or moments_keep_digits(statistics, self.centre, reg_covar)
 
 
-def ways(parameters: MixtureParameters, rows: Seen, reg_covar: float) -> Iterator[Way]:
+AnyWay: TypeAlias = Way | IncompleteWay | AvailableWay
+
+
+def ways(
+    parameters: MixtureParameters, rows: Seen, reg_covar: float
+) -> Iterator[Way] | Iterator[IncompleteWay]:
     """Ways to take the E-step and its sums, the cheapest first; the last one always holds.
 
     The next is for when statistics formed in the ways before did not hold.
     """
+    if rows.incomplete:
+        return incomplete_ways(parameters, rows, reg_covar)
+    return _complete_ways(parameters, rows, reg_covar)
+
+
+def _complete_ways(parameters: MixtureParameters, rows: Seen, reg_covar: float) -> Iterator[Way]:
+    """`ways` for rows of which no value is missing."""
     if rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary:
         yield from _ways(parameters, rows, reg_covar, single=True)
     yield from _ways(parameters, rows, reg_covar, single=False)
@@ -287,7 +245,7 @@ def _ways(
     """`ways` in one precision."""
     family, centre, means = parameters.covariance_type, rows.centre, parameters.means
     scores = scores_for_sums(parameters, rows, single)
-    if _centred_moments_hold(parameters, centre, scores, reg_covar):
+    if centred_moments_hold(parameters, centre, scores, reg_covar):
         linear = parameters.layout == "tied" and scores.estep == "linear"
         factor = parameters.precisions_cholesky if linear else None
         features = scores._replace(features=_FEATURES[parameters.layout])
@@ -302,19 +260,41 @@ def _ways(
     yield Way(family, scores, centre, means)
 
 
-def nearest_way(centres: Doubles, origin: Doubles, covariance_type: CovarianceType) -> Way:
+def nearest_way(
+    rows: Seen, centres: Doubles, covariance_type: CovarianceType
+) -> Way | AvailableWay:
     """Every row belongs wholly to the nearest centre; no log-likelihood."""
+    if not rows.incomplete:
+        return _nearest_way(rows.centre, centres, covariance_type)
+    origin = beside_indicators(rows.centre)
+    scores = available_scores(centres, rows.centre)
+    moments = AvailableWay.moments_of(covariance_type)
+    way = Way(moments, scores, origin, np.tile(origin, (len(centres), 1)))
+    return AvailableWay(covariance_type, way, rows.centre)
+
+
+def _nearest_way(origin: Doubles, centres: Doubles, covariance_type: CovarianceType) -> Way:
     centres = np.ascontiguousarray(centres, dtype=np.float64)
     return Way(covariance_type, nearest_scores(centres, origin), origin, centres)
 
 
 def scatter_way(origin: Doubles) -> Way:
     """The second moment of all rows about the centre, as that of a single component."""
-    return nearest_way(origin[None, :], origin, "full")
+    return _nearest_way(origin, origin[None, :], "full")
 
 
-def given_way(n_components: int, origin: Doubles, covariance_type: CovarianceType) -> Way:
+def given_way(
+    rows: Seen, n_components: int, covariance_type: CovarianceType
+) -> Way | AvailableWay:
     """Responsibilities are given with the rows; no log-likelihood."""
+    if not rows.incomplete:
+        return _given_way(rows.centre, n_components, covariance_type)
+    origin = beside_indicators(rows.centre)
+    way = _given_way(origin, n_components, AvailableWay.moments_of(covariance_type))
+    return AvailableWay(covariance_type, way, rows.centre)
+
+
+def _given_way(origin: Doubles, n_components: int, covariance_type: CovarianceType) -> Way:
     scores = Scores("given", NOTHING, 0, np.zeros(n_components), n_components)
     return Way(covariance_type, scores, origin, np.tile(origin, (n_components, 1)))
 
@@ -322,7 +302,7 @@ def given_way(n_components: int, origin: Doubles, covariance_type: CovarianceTyp
 def random_responsibilities(
     random_state: Generator, n_components: int
 ) -> Callable[[int, int], Doubles]:
-    """Uniform random responsibilities, drawn a block at a time as `follow` asks for them."""
+    """Uniform random responsibilities, drawn a block at a time as `Way.follow` asks for them."""
 
     def block(start: int, stop: int) -> Doubles:
         responsibilities = random_state.uniform(size=(stop - start, n_components))
@@ -330,23 +310,6 @@ def random_responsibilities(
         return responsibilities
 
     return block
-
-
-def follow(
-    way: Way, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
-) -> SufficientStatistics:
-    """Statistics of rows, formed in this way.
-
-    Parameters
-    ----------
-    way : Way
-    rows : Rows
-        All rows, or a part of them. Of its own the part needs `weight_range`, that of all.
-    blocks : callable, optional
-        The responsibilities of `given_way`: ``blocks(start, stop)`` returns those of these rows,
-        (stop - start, K) float64. Called in order, once for each row.
-    """
-    return _from_features(way, rows) if way.from_features else _moments(way, rows, blocks)
 
 
 def accumulate(
@@ -358,29 +321,10 @@ def accumulate(
     second pass.
     """
     for way in ways(parameters, rows, reg_covar):
-        statistics = way.completed(follow(way, rows), lambda: _scatter(rows))
+        statistics = way.completed(way.follow(rows), lambda: _scatter(rows))
         if way.holds(statistics, reg_covar):
             break
     return statistics
-
-
-def _centred_moments_hold(
-    parameters: MixtureParameters, centre: Doubles, scores: Scores, reg_covar: float
-) -> bool:
-    """Whether variances may be formed from moments about the centre, as far as the parameters
-    before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
-    """
-    if parameters.layout == "full":
-        return scores.estep == "linear"
-    limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
-    if scores.single:
-        limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
-    variances = parameters.variances
-    squares = np.square(parameters.means - centre)
-    if parameters.layout == "spherical":
-        squares = squares.mean(axis=1, keepdims=True)
-    limits = np.where(variances <= 2 * reg_covar, floor_limit, limit)
-    return bool((squares <= limits * variances).all())
 
 
 _FEATURES = {"full": "with_products", "tied": "plain", "diag": "with_squares",
@@ -408,71 +352,6 @@ def _from_features(way: Way, rows: Rows) -> SufficientStatistics:
         second[:, q, p] = products
     sums = sums._replace(first=first, second=second)
     return _statistics(way.covariance_type, rows, sums, np.tile(way.centre, (K, 1)))
-
-
-def _has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bool) -> bool:
-    """Whether new variances would be small differences of large moments about the centre."""
-    if statistics.layout == "full":
-        return not _keeps_digits(statistics, reg_covar, CANCELLATION_LIMIT_FULL)
-    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
-    squares = statistics.first * statistics.first
-    second = statistics.second
-    if statistics.layout == "tied":
-        second = second.diagonal()
-        moved = (squares / weight[:, None]).sum(axis=0)
-        floor = reg_covar * weight.sum()
-    elif statistics.layout == "diag":
-        moved = squares / weight[:, None]
-        floor = reg_covar * weight[:, None]
-    else:
-        moved = squares.sum(axis=1) / weight
-        floor = reg_covar * weight * squares.shape[1]
-    limit = CANCELLATION_LIMIT_SINGLE if single else CANCELLATION_LIMIT
-    return bool((second > limit * (second - moved + floor)).any())
-
-
-def _keeps_digits(statistics: SufficientStatistics, reg_covar: float, limit: float) -> bool:
-    """Whether full covariances from the statistics have factors, and lose not more than `limit`
-    roundings of their moments in them.
-    """
-    family = FAMILIES[statistics.covariance_type]
-    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
-    means = statistics.shift + statistics.first / weight[:, None]
-    covariances = family.maximize(statistics.first, statistics.second, weight, means)
-    family.regularise(covariances, reg_covar)
-    try:
-        factors = family.factorise(covariances)
-    except CollapsedComponent:
-        return False
-    squares = np.diagonal(statistics.second, axis1=1, axis2=2) / weight[:, None]
-    return digits_lost(squares, factors) <= limit
-
-
-def _moments_keep_digits(
-    statistics: SufficientStatistics, centre: Doubles, reg_covar: float
-) -> bool:
-    """Whether moments about the means, formed in single precision, leave new variances digits.
-
-    They were sums of products with differences from the centre: of each variance as much is lost
-    as of (mean moved by) * (mean from the centre).
-    """
-    if statistics.layout == "full":
-        return _keeps_digits(statistics, reg_covar, SINGLE_DIGITS_LOST)
-    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
-    move = statistics.first / weight[:, None]
-    reach = np.abs(move) * np.abs(statistics.shift - centre)
-    squares = move * move
-    if statistics.layout == "diag":
-        second = statistics.second / weight[:, None]
-    elif statistics.layout == "spherical":
-        second = statistics.second / weight / move.shape[1]
-        squares, reach = squares.mean(axis=1), reach.mean(axis=1)
-    else:
-        share = weight / weight.sum()
-        second = statistics.second.diagonal() / weight.sum()
-        squares, reach = share @ squares, share @ reach
-    variances = second - squares + reg_covar
-    return bool((np.abs(second) + reach <= EXPANSION_LIMIT_SINGLE * variances).all())
 
 
 def _statistics(
@@ -507,13 +386,14 @@ def accumulate_nearest(
     rows: Rows, centres: Doubles, covariance_type: CovarianceType
 ) -> SufficientStatistics:
     """Statistics when every row belongs wholly to the nearest centre; no log-likelihood."""
-    return follow(nearest_way(centres, rows.centre, covariance_type), rows)
+    way = nearest_way(rows, centres, covariance_type)
+    return way.completed(way.follow(rows), lambda: _scatter(rows))
 
 
 def _scatter(rows: Rows) -> Doubles:
     """Second moment of all rows about the centre, (d, d)."""
     if rows.scatter is None:
-        rows.scatter = follow(scatter_way(rows.centre), rows).second[0]
+        rows.scatter = scatter_way(rows.centre).follow(rows).second[0]
     return rows.scatter
 
 
@@ -523,8 +403,9 @@ def accumulate_responsibilities(
     n_components: int,
     covariance_type: CovarianceType,
 ) -> SufficientStatistics:
-    """Statistics under given responsibilities, see `follow`; no log-likelihood."""
-    return follow(given_way(n_components, rows.centre, covariance_type), rows, blocks)
+    """Statistics under given responsibilities, see `Way.follow`; no log-likelihood."""
+    way = given_way(rows, n_components, covariance_type)
+    return way.completed(way.follow(rows, blocks), lambda: _scatter(rows))
 
 
 # --- Passes that write a value for each row -----------------------------------------------------
@@ -556,6 +437,10 @@ class Scorer:
         own = replace(self._parameters, covariances=None)
         return suits_single(own, self._centre)
 
+    @cached_property
+    def _incomplete(self) -> IncompleteScorer:
+        return IncompleteScorer(self._parameters)
+
     def _job(self, single: bool) -> ScoringJob:
         """The mixture prepared for the kernels of one precision."""
         job = self._jobs.get(single)
@@ -582,13 +467,38 @@ class Scorer:
     def fill(
         self, field: str, rows: Rows, out: AnyArray, *, spare: bool = True
     ) -> tuple[int, int] | None:
-        """`evaluate` into one array; `field` says which it is."""
+        """`evaluate` into one array, which `field` names; NaN may be a missing value here."""
         # A dictionary of arguments would take a tenth of the time of a row.
         if field == "labels":
-            return self.evaluate(rows, labels=out, spare=spare)
-        if field == "responsibilities":
-            return self.evaluate(rows, responsibilities=out, spare=spare)
-        return self.evaluate(rows, log_density=out, spare=spare)
+            bad = self.evaluate(rows, labels=out, spare=spare)
+        elif field == "responsibilities":
+            bad = self.evaluate(rows, responsibilities=out, spare=spare)
+        else:
+            bad = self.evaluate(rows, log_density=out, spare=spare)
+        if rows.allow_nan and (bad is not None or (rows.streamed and rows.incomplete)):
+            bad = rows.first_bad()
+            if bad is None:
+                self._fill_incomplete(field, rows, out)
+        return bad
+
+    @_validation.says_memory_error
+    def _fill_incomplete(self, field: str, rows: Rows, out: AnyArray) -> None:
+        """`fill` for rows with missing values: by the density of what each row has.
+
+        Rows that have all values are scored as everywhere, to the bit.
+        """
+        for unit in units(rows):
+            part = out[unit.first : unit.first + len(unit.X)]
+            complete, groups = unit.groups.split()
+            if complete.size:
+                alone = Rows(unit.X[complete], n_threads=rows.n_threads)
+                values = np.empty(*self.form(field, alone))
+                self.fill(field, alone, values, spare=False)
+                part[complete] = values
+            if groups.order.size:
+                values = np.empty((len(groups.order), *out.shape[1:]), out.dtype)
+                self._incomplete.fill(unit.X, groups, rows, **{field: values})
+                part[groups.order] = values
 
     def evaluate(
         self,
@@ -622,7 +532,7 @@ class Scorer:
         single = rows.dtype == SINGLE and self._suits_single
         kernels, job = _runtime.kernels(single), self._job(single)
         tile_scalars = 2 * self.n_features + self.n_components
-        cut = _partition(rows.n_samples, tile_scalars, self._row_work, kernels)
+        cut = partition(rows.n_samples, tile_scalars, self._row_work, kernels)
         if rows.n_samples <= cut.chunk_rows:
             if rows.in_place:
                 block = rows.X
@@ -643,7 +553,7 @@ class Scorer:
         rows: Rows,
         kernels: Kernels,
         job: ScoringJob,
-        cut: _Partition,
+        cut: Partition,
         outputs: tuple[Floats | None, Floats | None, Indices | None],
         spare: bool,
     ) -> tuple[int, int] | None:
@@ -687,7 +597,7 @@ def evaluate(
 
 
 def log_likelihood_terms(
-    scorer: Scorer, X: AnyArray, *, completed: bool, n_threads: int | None
+    scorer: Scorer, X: AnyArray, *, completed: bool, n_threads: int | None, allow_nan: bool = False
 ) -> tuple[list[float], tuple[int, int] | None]:
     """Terms whose sum is the log-likelihood of an array of rows, in blocks of bounded size.
 
@@ -698,20 +608,26 @@ def log_likelihood_terms(
     completed : bool
         Whether it is that of the rows and their most probable labels together.
     n_threads : int or None
+    allow_nan : bool, default=False
+        Whether NaN is a missing value.
 
     Returns
     -------
     terms : list of float
     bad : tuple of int or None
-        Row and column of the first NaN or infinity; the terms mean nothing then.
+        Row and column of the first value that must not be; the terms mean nothing then.
     """
     size = max(1, BLOCK_VALUES // scorer.n_components if completed else BLOCK_VALUES)
     terms: list[float] = []
     for start in range(0, len(X), size):
-        rows = Rows(X[start : start + size], n_threads=n_threads)
+        rows = Rows(X[start : start + size], n_threads=n_threads, allow_nan=allow_nan)
         density = np.empty(*scorer.form("log_density", rows))
         proba = np.empty(*scorer.form("responsibilities", rows)) if completed else None
         bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
+        if bad is not None and allow_nan:
+            bad = scorer.fill("log_density", rows, density, spare=False)
+            if bad is None and proba is not None:
+                scorer.fill("responsibilities", rows, proba, spare=False)
         if bad is not None:
             return terms, (start + bad[0], bad[1])
         with np.errstate(over="ignore"):
@@ -732,8 +648,11 @@ def lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
     weight : ndarray of shape (K,)
         Total weight of the rows nearest to each centre.
     means : ndarray of shape (K, d)
-        Their weighted means; a centre without rows stays where it is.
+        Their weighted means, of the values that are not missing; a centre without rows, or a
+        coordinate of one without values, stays where it is.
     """
+    if rows.incomplete:
+        return _available_lloyd(rows, centres)
     sums = _sum(rows, nearest_scores(centres, rows.centre), "sums", rows.centre, centres)
     means = centres.copy()
     filled = sums.weight > 0
@@ -741,12 +660,29 @@ def lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
     return sums.weight, means
 
 
+def _available_lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
+    """`lloyd` for rows with missing values."""
+    both = Indicated(rows)
+    scores = available_scores(centres, rows.centre)
+    origins = np.tile(both.centre, (len(centres), 1))
+    sums = _sum(both, scores, "sums", both.centre, origins)
+    first, counts = np.split(sums.first, 2, axis=1)
+    with np.errstate(all="ignore"):
+        means = np.where(counts > 0, rows.centre + first / counts, centres)
+    return sums.weight, np.ascontiguousarray(means)
+
+
 def squared_distances(rows: Rows, points: Doubles, out: Doubles | None = None) -> Doubles:
-    """``|x - point|^2`` for each of a few points and every row, shape (L, n), float64."""
+    """``|x - point|^2`` for each of a few points and every row, shape (L, n), float64.
+
+    Where values are missing, see `available_distances`.
+    """
     L, d = points.shape
     distances = np.empty((L, rows.n_samples)) if out is None else out
+    if rows.incomplete:
+        return available_distances(rows, points, distances)
     kernels = _runtime.kernels()
-    cut = _partition(rows.n_samples, 2 * d + L, 2 * L * d, kernels)
+    cut = partition(rows.n_samples, 2 * d + L, 2 * L * d, kernels)
     for first, block, _weight in rows.blocks(cut.chunk_rows):
         kernels.squared_distances(
             block, rows.centre, points, np.zeros(L),

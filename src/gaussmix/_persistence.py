@@ -53,7 +53,7 @@ from ._typing import Acceleration, AnyArray, Floats, InitParams, OnCollapse, Str
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
 # With a new version comes a file of it, written by tests/models/make.py.
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 
 # Constructor parameters and entries of the metadata that a format version brought, with what
 # earlier files mean.
@@ -61,6 +61,7 @@ _NEW_PARAMETERS: dict[int, dict[str, Any]] = {
     2: {"acceleration": None},
     3: {"variance_floor": 0.0, "on_collapse": "raise"},
     4: {"learning_decay": 0.6, "forgetting": None},
+    5: {"allow_nan": False},
 }
 _NEW_ENTRIES: dict[int, dict[str, Any]] = {3: {"collapses": []}, 4: {"n_samples_seen": 0}}
 _RUNNING_SINCE = 4
@@ -275,6 +276,7 @@ _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "on_collapse": lambda value: value in get_args(OnCollapse),
     "learning_decay": lambda value: _is_number(value) and 0.5 < value <= 1,
     "forgetting": lambda value: value is None or (_is_number(value) and 0 < value < 1),
+    "allow_nan": lambda value: type(value) is bool,
 }
 
 _COLLAPSE: dict[str, Callable[[Any], bool]] = {

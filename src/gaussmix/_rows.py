@@ -37,11 +37,16 @@ SINGLE_RANGE = 1e12
 
 
 class Scan(NamedTuple):
-    """What a first pass finds: the first non-finite value, and where the columns lie."""
+    """What a first pass finds: the first value that must not be, and where the columns lie.
+
+    A column of which nothing is observed has mean 0 and variance 1.
+    """
 
     bad: tuple[int, int] | None
     mean: Doubles
     variance: Doubles
+    observed: Doubles | None = None  # (d,) weight of the values that are not missing, if any are
+    n_empty: int = 0  # rows of positive weight of which all values are missing
 
 
 class Seen(Protocol):
@@ -59,6 +64,11 @@ class Seen(Protocol):
     @property
     def ordinary(self) -> bool:
         """Whether single precision can hold their squares, see `ordinary`."""
+        ...
+
+    @property
+    def incomplete(self) -> bool:
+        """Whether values are missing."""
         ...
 
 
@@ -87,6 +97,8 @@ class Rows:
     sample_weight : ndarray of shape (n,), float64, or None
     n_threads : int or None
         Most threads to use; None for `_runtime.thread_count`'s choice.
+    allow_nan : bool, default=False
+        Whether NaN is a missing value, and no bad one.
     """
 
     # Whether each look at the rows is a pass over what they are read from; then `on_rows(done,
@@ -98,9 +110,15 @@ class Rows:
     weight_exponent = 0
 
     def __init__(
-        self, X: AnyArray, sample_weight: Doubles | None = None, *, n_threads: int | None = None
+        self,
+        X: AnyArray,
+        sample_weight: Doubles | None = None,
+        *,
+        n_threads: int | None = None,
+        allow_nan: bool = False,
     ) -> None:
         self.X = X
+        self.allow_nan = allow_nan
         self.sample_weight = sample_weight
         self.weighted = sample_weight is not None
         self.n_samples, self.n_features = X.shape
@@ -152,10 +170,16 @@ class Rows:
             some = self.thinned(CENTRE_ROWS).X
             if not len(some):
                 return np.zeros(self.n_features)
-            centre = np.median(some.astype(np.float64), axis=0)
+            some = some.astype(np.float64)
+            centre = _observed_medians(some) if self.allow_nan else np.median(some, axis=0)
         centre[~np.isfinite(centre)] = 0.0
         # A number of the rows' own type, so that differences from it are formed without loss.
         return centre.astype(self.dtype).astype(np.float64)
+
+    @cached_property
+    def incomplete(self) -> bool:
+        """Whether values are missing; infinities, if any, were refused before this is asked."""
+        return self.allow_nan and self.first_nonfinite() is not None
 
     @cached_property
     def ordinary(self) -> bool:
@@ -174,7 +198,7 @@ class Rows:
         """A copy of some rows, with their weights."""
         weight = None if self.sample_weight is None else self.sample_weight[indices]
         X = np.ascontiguousarray(self.X[indices], dtype=self.dtype)
-        return Rows(X, weight, n_threads=self._n_threads)
+        return Rows(X, weight, n_threads=self._n_threads, allow_nan=self.allow_nan)
 
     def in_memory(self) -> Rows:
         """All rows, as an array; here they are one."""
@@ -211,31 +235,106 @@ class Rows:
                 return first + row, column
         return None
 
+    def first_bad(self) -> tuple[int, int] | None:
+        """Row and column of the first infinity, and of the first NaN unless that is allowed."""
+        bad = self.first_nonfinite()
+        if bad is None or not self.allow_nan:
+            return bad
+        for first, block, _weight in self.blocks(SCAN_ROWS):
+            infinite = np.isinf(block)
+            if infinite.any():
+                row, column = divmod(int(infinite.argmax()), self.n_features)
+                return first + row, column
+        return None
+
     def scan(self) -> Scan:
-        """Weighted column means and variances, and the first value that is not finite."""
+        """Weighted column means and variances, and the first value that must not be."""
         if self._scan is not None:
             return self._scan
-        d = self.n_features
-        shift = self.centre
+        sums = self._column_sums(self.n_features, self.centre)
+        # Rows of weight zero are not in the sums, yet must be finite.
+        complete = not self.weighted and np.isfinite(sums).all()
+        bad = None if complete else self.first_bad()
+        if bad is None and not complete and self.incomplete:
+            self._scan = self._scan_observed()
+        else:
+            with np.errstate(all="ignore"):
+                mean, variance = _about(self.centre, sums[0], *np.split(sums[1:], 2))
+            self._scan = Scan(bad, mean, variance)
+        return self._scan
+
+    def _scan_observed(self) -> Scan:
+        """`scan` of the values that are not missing."""
+        n_empty = 0
+        for _first, block, weight in self.blocks(SCAN_ROWS):
+            empty = np.isnan(block).all(axis=1)
+            n_empty += int(np.count_nonzero(empty if weight is None else empty & (weight > 0)))
+        sums = self._column_sums(2 * self.n_features, beside_indicators(self.centre))
+        first, observed, second, _ = np.split(sums[1:], 4)
+        with np.errstate(all="ignore"):
+            mean, variance = _about(self.centre, observed, first, second)
+        empty = observed == 0
+        mean[empty], variance[empty] = 0.0, 1.0
+        return Scan(None, mean, variance, observed, n_empty)
+
+    def _column_sums(self, n_columns: int, shift: Doubles) -> Doubles:
+        """Weight, and first and second moments of columns about the shift, (1 + 2 columns,).
+
+        For twice as many columns as there are, those of `with_indicators`.
+        """
         n_partials = min(SCAN_PARTIALS, -(-self.n_samples // SCAN_ROWS))
         # A row of its own cache lines for each partial sum.
-        partials = np.zeros((n_partials, -(-(1 + 2 * d) // 16) * 16))
+        partials = np.zeros((n_partials, -(-(1 + 2 * n_columns) // 16) * 16))
         for first, block, weight in self.blocks(SCAN_ROWS):
+            if n_columns > self.n_features:
+                block = with_indicators(block, self.centre)
             _runtime.kernels().column_moments(
                 block, weight, shift, SCAN_ROWS,
                 first // SCAN_ROWS, partials, self.threads(4 * block.size),
             )  # fmt: skip
-        sums = np.add.reduce(partials, axis=0)
-        # Rows of weight zero are not in the sums, yet must be finite.
-        complete = not self.weighted and np.isfinite(sums).all()
-        bad = None if complete else self.first_nonfinite()
-        with np.errstate(all="ignore"):
-            move = sums[1 : d + 1] / sums[0]
-            variance = sums[d + 1 : 2 * d + 1] / sums[0] - move * move
-        self._scan = Scan(bad, shift + move, np.maximum(variance, 0.0))
-        return self._scan
+        sums: Doubles = np.add.reduce(partials, axis=0)[: 1 + 2 * n_columns]
+        return sums
 
     def threads(self, work: int) -> int:
         """Threads for so many multiply-adds."""
         worth = work // THREAD_WORK
         return min(self.n_threads, worth) if worth > 1 else 1
+
+
+def with_indicators(X: Floats, centre: Doubles) -> Floats:
+    """Rows (n, d) with the centre where a value is missing, beside indicators of which are not.
+
+    Of these 2 d columns, all complete, moments tell those of the observed values: the weight of
+    the values is that of their indicators, and about the centre those missing add nothing.
+    """
+    n, d = X.shape
+    both = np.empty((n, 2 * d), X.dtype)
+    missing = np.isnan(X)
+    both[:, :d] = X
+    np.copyto(both[:, :d], centre.astype(X.dtype), where=missing)
+    np.logical_not(missing, out=both[:, d:], casting="unsafe")
+    return both
+
+
+def beside_indicators(centre: Doubles) -> Doubles:
+    """The centre of rows as `with_indicators` gives them, (2 d,): indicators are about zero."""
+    return np.concatenate([centre, np.zeros_like(centre)])
+
+
+def _about(
+    shift: Doubles, weight: Doubles, first: Doubles, second: Doubles
+) -> tuple[Doubles, Doubles]:
+    """Means and variances of columns from moments about the shift."""
+    move = first / weight
+    return shift + move, np.maximum(second / weight - move * move, 0.0)
+
+
+def _observed_medians(X: Doubles) -> Doubles:
+    """Medians of the columns' values that are not missing; NaN for a column without any."""
+    ordered = np.sort(X, axis=0)  # NaN comes last
+    observed = len(X) - np.isnan(X).sum(axis=0)
+    upper = np.minimum(observed // 2, len(X) - 1)
+    lower = np.maximum(observed - 1, 0) // 2
+    columns = np.arange(X.shape[1])
+    medians: Doubles = (ordered[lower, columns] + ordered[upper, columns]) / 2
+    return medians

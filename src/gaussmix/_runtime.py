@@ -26,6 +26,7 @@ from gaussmix import _build_config, _validation
 from gaussmix._kernels import _cpu, _threads
 
 if TYPE_CHECKING:
+    from gaussmix._kernels._em_baseline import IncompleteJob as IncompleteJob
     from gaussmix._kernels._em_baseline import Kernels as Kernels
     from gaussmix._kernels._em_baseline import ScoringJob as ScoringJob
     from gaussmix._kernels._em_baseline import Snapshot as Snapshot

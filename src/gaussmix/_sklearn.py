@@ -29,6 +29,7 @@ _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisio
 # Constructor parameters that scikit-learn's mixture does not have.
 _OWN_PARAMETERS = (
     "n_threads", "acceleration", "variance_floor", "on_collapse", "learning_decay", "forgetting",
+    "allow_nan",
 )  # fmt: skip
 
 
@@ -138,7 +139,7 @@ class EstimatorMixin:
             transformer_tags=None,
             classifier_tags=None,
             regressor_tags=None,
-            input_tags=InputTags(),
+            input_tags=InputTags(allow_nan=bool(self.get_params()["allow_nan"])),
         )
 
     def set_fit_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:

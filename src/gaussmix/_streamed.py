@@ -56,6 +56,8 @@ class _Survey(NamedTuple):
     weight_range: tuple[float, float]
     sample: Reservoir
     kept: list[Piece] | None  # all rows, if they are few
+    allow_nan: bool
+    incomplete: bool
 
 
 def read(
@@ -66,6 +68,7 @@ def read(
     n_threads: int | None = None,
     sample_rows: int = CENTRE_ROWS,
     piece: bool = False,
+    allow_nan: bool = False,
 ) -> tuple[Rows, Names | None]:
     """The rows of a source after the first pass over them, and the names of their columns.
 
@@ -82,8 +85,10 @@ def read(
     piece : bool, default=False
         Whether these are a part of the data: then the source may be without rows, or without
         weight, and weights are left as they are, however large.
+    allow_nan : bool, default=False
+        Whether NaN is a missing value.
     """
-    survey = _survey(source, estimator_name, max(sample_rows, CENTRE_ROWS))
+    survey = _survey(source, estimator_name, max(sample_rows, CENTRE_ROWS), allow_nan)
     if survey.n_samples == 0 and not piece:
         raise no_rows(source)
     weights = None
@@ -107,7 +112,7 @@ def read(
         if survey.weighted:
             given = [piece.weight for piece in survey.kept if piece.weight is not None]
             weights = np.concatenate(given)
-        rows = Rows(X, weights, n_threads=n_threads)
+        rows = Rows(X, weights, n_threads=n_threads, allow_nan=allow_nan)
     return rows if piece else rows.moderate(), survey.names
 
 
@@ -143,8 +148,9 @@ class StreamedRows(Rows):
         estimator_name: str,
     ) -> None:
         nothing = np.empty((0, survey.n_features), survey.dtype)
-        super().__init__(nothing, sample_weight, n_threads=n_threads)
+        super().__init__(nothing, sample_weight, n_threads=n_threads, allow_nan=survey.allow_nan)
         self.n_samples = survey.n_samples
+        self.incomplete = survey.incomplete
         self.weighted = survey.weighted or sample_weight is not None
         self.in_place = False
         if sample_weight is None:
@@ -175,6 +181,9 @@ class StreamedRows(Rows):
     def first_nonfinite(self) -> tuple[int, int] | None:
         return None  # the first pass would have ended with an error
 
+    def first_bad(self) -> tuple[int, int] | None:
+        return None
+
     def in_memory(self) -> Rows:
         return self.take(np.arange(self.n_samples))
 
@@ -188,7 +197,7 @@ class StreamedRows(Rows):
             X[order[start:stop]] = block[wanted[start:stop] - first]
             if weights is not None and weight is not None:
                 weights[order[start:stop]] = weight[wanted[start:stop] - first]
-        return Rows(X, weights, n_threads=self._n_threads)
+        return Rows(X, weights, n_threads=self._n_threads, allow_nan=self.allow_nan)
 
     def thinned(self, most: int) -> Rows:
         # A weight of zero in the array of weights was not known to the first pass.
@@ -200,7 +209,8 @@ class StreamedRows(Rows):
         X, weights = sample.rows(most)
         if weights is not None and self.sample_weight is None:
             weights = np.ldexp(weights, self.weight_exponent)
-        return Rows(np.ascontiguousarray(X, self.dtype), weights, n_threads=self._n_threads)
+        X = np.ascontiguousarray(X, self.dtype)
+        return Rows(X, weights, n_threads=self._n_threads, allow_nan=self.allow_nan)
 
     def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
         chunk_bytes = chunk_rows * (self.n_features * self.dtype.itemsize + 8 * self.weighted)
@@ -352,20 +362,22 @@ def _difference(piece: Piece, first: Piece) -> tuple[str, str] | None:
     return None
 
 
-def _survey(source: RowSource, estimator_name: str, sample_rows: int) -> _Survey:
+def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan: bool) -> _Survey:
     """Count, check and sample the rows; keep them while they are few."""
     sample = Reservoir(sample_rows)
     kept: list[Piece] | None = []
     room = KEPT_SHARE * source.memory
     n_samples = n_used = 0
-    single, total = True, 0.0
+    single, incomplete, total = True, False, 0.0
     least, most = np.inf, 0.0
     piece = None
     for piece in pieces(source, estimator_name):
         X, weight, names = piece
-        bad = Rows(X).first_nonfinite()
+        rows = Rows(X, allow_nan=allow_nan)
+        bad = rows.first_bad()
         if bad is not None:
             raise _validation.nonfinite_error(X, *bad, names, estimator_name, first_row=n_samples)
+        incomplete = incomplete or rows.incomplete
         sample.add(X, weight)
         n_samples += len(X)
         n_used += len(X)
@@ -389,7 +401,7 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int) -> _Survey
     return _Survey(
         n_samples, piece.X.shape[1], SINGLE if single else DOUBLE, piece.names, weighted, n_used,
         total if weighted else float(n_samples), (least, most) if most > 0 else (1.0, 1.0),
-        sample, kept,
+        sample, kept, allow_nan, incomplete,
     )  # fmt: skip
 
 

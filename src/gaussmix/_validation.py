@@ -303,6 +303,30 @@ def constant_columns_warning(
     )
 
 
+def empty_columns_warning(
+    columns: Sequence[int], feature_names: _ColumnNames | None
+) -> UserWarning:
+    """A warning about columns of X of which all values are missing."""
+    labels = ", ".join(_column_label(column, feature_names) for column in columns)
+    return UserWarning(
+        f"X has no value in {labels}, where the model has mean 0 and variance 1 for want of any."
+        " Drop the column: it tells nothing."
+    )
+
+
+def empty_rows_warning(n_empty: int, n_samples: int) -> UserWarning:
+    """A warning about rows of X of which all values are missing."""
+    return UserWarning(
+        f"{n_empty} of the {n_samples} rows of X have no value. Drop them: they tell nothing, and"
+        " slow the iterations down."
+    )
+
+
+def no_values() -> ValueError:
+    """The exception for rows of which all values are missing."""
+    return ValueError("X has no value that is not NaN. At least one row needs values.")
+
+
 def _column_label(column: int, names: _ColumnNames | None) -> str:
     """`column 1 ('waiting')`, or `column 1` for unnamed columns."""
     if names is None or column >= len(names):
@@ -451,6 +475,7 @@ _CONSTRAINTS: dict[str, _Constraint] = {
         lambda value: value is None or (_is_float(value) and 0 < value < 1),
         "a float in the range (0.0, 1.0) or None",
     ),
+    "allow_nan": (_is_bool, "an instance of 'bool' or an instance of 'numpy.bool'"),
 }
 
 
@@ -586,7 +611,7 @@ def nonfinite_error(
     if value != value:
         return ValueError(
             f"Input X contains NaN. {where}. {estimator_name} does not accept missing values"
-            " encoded as NaN: drop those rows, or fill them in first."
+            " encoded as NaN: drop those rows, fill them in first, or set allow_nan=True."
         )
     return ValueError(
         f"Input X contains infinity or a value too large for {computing_dtype(X.dtype)!r}. "
@@ -597,7 +622,7 @@ def nonfinite_error(
 def _as_array(X: Any, estimator_name: str) -> AnyArray:
     """X as a plain ndarray of any dtype and number of dimensions; tables column by column."""
     if isinstance(X, np.ma.MaskedArray):
-        return _unmasked(X, "X")
+        return _masked_as_nan(X)
     if isinstance(X, np.matrix):
         raise TypeError(
             "np.matrix is not supported. Please convert X to a numpy array with np.asarray(X)."
@@ -618,13 +643,23 @@ def _as_array(X: Any, estimator_name: str) -> AnyArray:
             " instead."
         )
     if isinstance(X, (list, tuple)) and any(isinstance(row, np.ma.MaskedArray) for row in X):
-        return _unmasked(np.ma.stack(X), "X")
+        return _masked_as_nan(np.ma.stack(X))
     try:
         return np.asarray(X)
     except ValueError as error:
         raise ValueError(
             f"X is not a table of numbers: {error} Give every row the same number of columns."
         ) from error
+
+
+def _masked_as_nan(values: np.ma.MaskedArray[Any, Any]) -> AnyArray:
+    """The data of a masked array; what is masked is missing, as NaN is."""
+    if not np.ma.getmaskarray(values).any() or values.dtype.kind not in "fiub":
+        return np.asarray(values.data)
+    dtype = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    filled = np.asarray(values.data).astype(dtype)
+    filled[np.ma.getmaskarray(values)] = np.nan
+    return filled
 
 
 def _unmasked(values: np.ma.MaskedArray[Any, Any], name: str) -> AnyArray:

@@ -28,7 +28,7 @@ from dask.sizeof import sizeof
 from . import _passes, _runtime, _validation
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
-from ._passes import Way
+from ._passes import AnyWay
 from ._rows import CENTRE_ROWS, DOUBLE, SINGLE, Rows, Scan, ordinary
 from ._statistics import SufficientStatistics
 from ._thinning import thinned
@@ -170,7 +170,8 @@ class _Common:
     n_threads: int | None
     exponent: int = 0  # weights are multiplied by this power of two
     weight_range: tuple[float, float] = (1.0, 1.0)
-    way: Way | None = None
+    way: AnyWay | None = None
+    allow_nan: bool = False
     parameters: MixtureParameters | None = None
     seed: tuple[int, ...] = ()
 
@@ -255,7 +256,7 @@ def _rows(X: Any, weight: Any, common: _Common, n_threads: int | None) -> Rows:
             weight = np.full(len(X), weight)
         weight = np.ascontiguousarray(weight, dtype=np.float64)
         weight = np.ldexp(weight, common.exponent) if common.exponent else weight
-    rows = Rows(X, weight, n_threads=n_threads)
+    rows = Rows(X, weight, n_threads=n_threads, allow_nan=common.allow_nan)
     rows.weight_range = common.weight_range
     return rows
 
@@ -271,11 +272,13 @@ def _look(X: Any, weight: Any, common: _Common, number: int) -> _Look:
         weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
     except (TypeError, ValueError) as error:
         raise type(error)(f"Partition {number} of X: {error}") from error
-    given = Rows(X, weight)
+    given = Rows(X, weight, allow_nan=common.allow_nan)
     exponent = _validation.moderate_exponent(given.weight_range[1])
     with _threads(common.n_threads) as threads, np.errstate(all="ignore"):
         rows = _rows(X, weight, replace(common, exponent=exponent), threads)
         scan = rows.scan()
+        if scan.observed is not None:
+            scan = scan._replace(observed=np.ldexp(scan.observed, -exponent))
     bad = None if scan.bad is None else (*scan.bad, X[scan.bad[0]][None])
     return _Look(
         len(X), given.n_used, rows.dtype, bad, given.total_weight, given.weight_range, scan
@@ -307,7 +310,7 @@ def _followed(X: Any, weight: Any, common: _Common) -> SufficientStatistics:
     """Statistics of a partition."""
     assert common.way is not None
     with _threads(common.n_threads) as threads, np.errstate(all="ignore"):
-        return _passes.follow(common.way, _rows(X, weight, common, threads))
+        return common.way.follow(_rows(X, weight, common, threads))
 
 
 def _followed_at_random(X: Any, weight: Any, common: _Common, number: int) -> SufficientStatistics:
@@ -316,7 +319,7 @@ def _followed_at_random(X: Any, weight: Any, common: _Common, number: int) -> Su
     generator = np.random.default_rng([*common.seed, number])
     blocks = _passes.random_responsibilities(generator, len(common.way.means))
     with _threads(common.n_threads) as threads:
-        return _passes.follow(common.way, _rows(X, weight, common, threads), blocks)
+        return common.way.follow(_rows(X, weight, common, threads), blocks)
 
 
 def _merged(parts: list[SufficientStatistics]) -> SufficientStatistics:
@@ -347,7 +350,7 @@ def _log_likelihood(
     scorer = _passes.Scorer(common.parameters)
     with _threads(common.n_threads) as threads:
         terms, bad = _passes.log_likelihood_terms(
-            scorer, X, completed=completed, n_threads=threads
+            scorer, X, completed=completed, n_threads=threads, allow_nan=common.allow_nan
         )
     if bad is not None:
         raise _bad_value(X[bad[0]][None], bad, number, common)
@@ -505,6 +508,7 @@ def read(
     n_features: int | None = None,
     fitted_names: Names | None = None,
     piece: bool = False,
+    allow_nan: bool = False,
 ) -> tuple[DaskData, Names | None]:
     """The rows of a dask collection after a first look at them, and the names of their columns.
 
@@ -522,12 +526,14 @@ def read(
         Of the fitted model, if there is one.
     piece : bool, default=False
         Whether there may be no rows, or none of weight.
+    allow_nan : bool, default=False
+        Whether NaN is a missing value.
     """
     array, names = as_array(
         X, estimator_name=estimator_name, n_features=n_features, fitted_names=fitted_names
     )
     partitions = _Partitions(array, _weights(sample_weight, array, piece))
-    common = _Common(estimator_name, n_threads)
+    common = _Common(estimator_name, n_threads, allow_nan=allow_nan)
     looks = partitions.map(_look, common, [(i,) for i in range(len(partitions))])
     first_row = 0
     for number, look in enumerate(looks):
@@ -589,6 +595,7 @@ class DaskData:
         self.total_weight = math.ldexp(total_weight, exponent)
         self.n_samples_seen: float = total_weight if weighted else self.n_samples
         self._scan = _joint_scan(used, n_features)
+        self.incomplete = self._scan.observed is not None
         self._scatter: Doubles | None = None
         self._kept = thinned(self.n_used, max(sample_rows, CENTRE_ROWS))
         self._sample = self._rows_at(self._kept, self._used_ends, used=True)
@@ -622,16 +629,18 @@ class DaskData:
     def accumulate_nearest(
         self, centres: Doubles, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        return self._sum(_passes.nearest_way(centres, self.centre, covariance_type))
+        way = _passes.nearest_way(self, centres, covariance_type)
+        return way.completed(self._sum(way), self._scattered)
 
     def accumulate_random(
         self, random_state: Generator, n_components: int, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        way = _passes.given_way(n_components, self.centre, covariance_type)
+        way = _passes.given_way(self, n_components, covariance_type)
         seed = tuple((random_state.uniform(size=4) * 2**32).astype(np.int64).tolist())
         common = replace(self._common, way=way, seed=seed)
         numbers = [(i,) for i in range(len(self._partitions))]
-        return self._checked(self._partitions.sum(_followed_at_random, common, numbers))
+        parts = self._checked(self._partitions.sum(_followed_at_random, common, numbers))
+        return way.completed(parts, self._scattered)
 
     def _scattered(self) -> Doubles:
         """Second moment of all rows about the centre, (d, d): the same in every iteration."""
@@ -639,7 +648,7 @@ class DaskData:
             self._scatter = self._sum(_passes.scatter_way(self.centre)).second[0]
         return self._scatter
 
-    def _sum(self, way: Way) -> SufficientStatistics:
+    def _sum(self, way: AnyWay) -> SufficientStatistics:
         return self._checked(self._partitions.sum(_followed, replace(self._common, way=way)))
 
     def _checked(self, statistics: SufficientStatistics) -> SufficientStatistics:
@@ -668,7 +677,7 @@ class DaskData:
                 X[places] = part[0]
                 if weights is not None:
                     weights[places] = part[1]
-        return Rows(X, weights, n_threads=self._common.n_threads)
+        return Rows(X, weights, n_threads=self._common.n_threads, allow_nan=self._common.allow_nan)
 
 
 def _joint_scan(looks: list[_Look], n_features: int) -> Scan:
@@ -676,15 +685,28 @@ def _joint_scan(looks: list[_Look], n_features: int) -> Scan:
     if not looks:
         return Scan(None, np.full(n_features, np.nan), np.full(n_features, np.nan))
     with np.errstate(all="ignore"):
-        share = np.array([look.total_weight for look in looks])
-        share = share / share.max()
-        share /= share.sum()
+        # Of each column, by the weight of what there is of it.
+        weights = np.array([_observed(look, n_features) for look in looks])
+        share = weights / weights.max()
+        total = share.sum(axis=0)
+        share = np.where(total > 0, share / total, 1 / len(looks))
         means = np.array([look.scan.mean for look in looks])
         variances = np.array([look.scan.variance for look in looks])
         # About one of the means, so that a column of equal values keeps a variance of zero.
-        mean = means[0] + share @ (means - means[0])
+        first = means[share.argmax(axis=0), np.arange(n_features)]
+        mean = first + (share * (means - first)).sum(axis=0)
         moved = means - mean
-        return Scan(None, mean, share @ (variances + moved * moved))
+        variance = (share * (variances + moved * moved)).sum(axis=0)
+    incomplete = any(look.scan.observed is not None for look in looks)
+    observed = weights.sum(axis=0) if incomplete else None
+    return Scan(None, mean, variance, observed, sum(look.scan.n_empty for look in looks))
+
+
+def _observed(look: _Look, n_features: int) -> Doubles:
+    """The weight of the values of each column of a partition that are not missing, (d,)."""
+    if look.scan.observed is None:
+        return np.full(n_features, look.total_weight)
+    return look.scan.observed
 
 
 # --- Scores -------------------------------------------------------------------------------------
@@ -698,13 +720,14 @@ def scored(
     estimator_name: str,
     n_threads: int | None,
     fitted_names: Names | None,
+    allow_nan: bool,
 ) -> Any:
     """What `Scorer.evaluate` calls `field`, for each row, as a dask array that is not computed."""
     K, d = parameters.means.shape
     array, _names = as_array(
         X, estimator_name=estimator_name, n_features=d, fitted_names=fitted_names
     )
-    common = _Common(estimator_name, n_threads, parameters=parameters)
+    common = _Common(estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
     dtype = np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
     shape: tuple[int, ...] = (0, K) if field == "responsibilities" else (0,)
     return array.map_blocks(
@@ -727,6 +750,7 @@ def log_likelihood(
     estimator_name: str,
     n_threads: int | None,
     fitted_names: Names | None,
+    allow_nan: bool,
 ) -> tuple[float, int]:
     """Log-likelihood of the rows and their number; `completed` as in `_log_likelihood`."""
     array, _names = as_array(
@@ -736,7 +760,7 @@ def log_likelihood(
         fitted_names=fitted_names,
     )
     partitions = _Partitions(array, None)
-    common = _Common(estimator_name, n_threads, parameters=parameters)
+    common = _Common(estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
     each = [(number, completed) for number in range(len(partitions))]
     parts = partitions.map(_log_likelihood, common, each)
     n_rows = sum(part[1] for part in parts)

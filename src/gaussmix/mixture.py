@@ -25,7 +25,7 @@ from ._fitted import fitted_state
 from ._initialization import sample_rows
 from ._kept import MOST_KEPT, KeptScorer
 from ._layouts import CovarianceType
-from ._parameters import MixtureParameters
+from ._parameters import MixtureParameters, without_knowledge
 from ._rows import DOUBLE, Rows, Scan
 from ._statistics import SufficientStatistics
 from ._stepwise import StepwiseMixture
@@ -118,6 +118,13 @@ class GaussianMixture(StepwiseMixture):
     forgetting : float, optional
         In (0, 1): `partial_fit` multiplies the weight of all earlier rows by this at each batch,
         and `learning_decay` has no say. For data that change.
+    allow_nan : bool, default=False
+        Whether NaN in X is a missing value instead of an error. A row then counts by the density
+        of the values it has, and `fit` is the EM algorithm of that likelihood, which is right
+        where values are missing at random: whether one is may depend on the values that are there
+        (Little & Rubin 2019). A row without any value has log-density 0 and the components'
+        weights as responsibilities. A column without any value is warned about, and described by
+        mean 0 and variance 1.
 
     Attributes
     ----------
@@ -218,6 +225,7 @@ class GaussianMixture(StepwiseMixture):
         on_collapse: OnCollapse = "raise",
         learning_decay: float = 0.6,
         forgetting: float | None = None,
+        allow_nan: bool = False,
     ) -> None:
         self.n_components = n_components
         self.covariance_type = covariance_type
@@ -239,6 +247,7 @@ class GaussianMixture(StepwiseMixture):
         self.on_collapse = on_collapse
         self.learning_decay = learning_decay
         self.forgetting = forgetting
+        self.allow_nan = allow_nan
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -293,7 +302,7 @@ class GaussianMixture(StepwiseMixture):
         if not isinstance(data, LocalData):
             return self.predict(X)
         labels = np.empty(data.n_samples, dtype=np.intp)
-        _passes.evaluate(self._parameters(), data.rows, labels=labels, spare=False)
+        self._scorer().fill("labels", data.rows, labels, spare=False)
         return labels
 
     @_validation.says_memory_error
@@ -306,8 +315,10 @@ class GaussianMixture(StepwiseMixture):
         """
         _validation.check_parameters(self.get_params(), type(self).__name__)
         data, names = self._training_data(X, sample_weight)
-        _validation.check_enough_rows(data.n_used, self.n_components)
         scan = data.scan()
+        if scan.observed is not None and not scan.observed.any():
+            raise _validation.no_values()
+        _validation.check_enough_rows(data.n_used - scan.n_empty, self.n_components)
         given = _validation.check_initial(
             self.weights_init,
             self.means_init,
@@ -334,8 +345,12 @@ class GaussianMixture(StepwiseMixture):
                 "The log-likelihood of every start became NaN or infinite. Scale the input data: "
                 "squares of its values overflow or vanish in double precision."
             )
-        self._warn(result, scan, names, unfinished=self.max_iter > 0 and not one_step)
-        state = fitted_state(result.parameters, data.dtype)
+        unfinished = self.max_iter > 0 and not one_step
+        self._warn(result, scan, names, data.n_samples, unfinished)
+        parameters = result.parameters
+        if not continues and scan.observed is not None:
+            parameters = without_knowledge(parameters, np.flatnonzero(scan.observed == 0))
+        state = fitted_state(parameters, data.dtype)
         state["converged_"] = result.converged
         state["n_iter_"] = result.n_iter
         state["lower_bound_"] = result.lower_bound
@@ -376,6 +391,7 @@ class GaussianMixture(StepwiseMixture):
             estimator_name=name,
             n_threads=self.n_threads,
             sample_rows=sample_rows(self.n_components),
+            allow_nan=self.allow_nan,
         )
         _validation.check_shape_of_rows((rows.n_samples, rows.n_features), 2, name)
         return LocalData(rows), names
@@ -395,6 +411,7 @@ class GaussianMixture(StepwiseMixture):
             n_features=n_features,
             fitted_names=getattr(self, "feature_names_in_", None),
             piece=n_features is not None,
+            allow_nan=self.allow_nan,
         )
 
     def _continues(self) -> bool:
@@ -424,9 +441,10 @@ class GaussianMixture(StepwiseMixture):
         result: _em.EMResult[MixtureParameters],
         scan: Scan,
         names: Names | None,
+        n_samples: int,
         unfinished: bool,
     ) -> None:
-        """Warn about a result that did not converge and about columns without information."""
+        """Warn about a result that did not converge, and about what in X tells nothing."""
         if unfinished and not result.converged:
             _validation.warn(
                 _validation.convergence_warning(
@@ -436,6 +454,12 @@ class GaussianMixture(StepwiseMixture):
             )
         if result.collapses:
             _validation.warn(_validation.collapse_warning(result.collapses, names))
+        if scan.observed is not None:
+            empty = np.flatnonzero(scan.observed == 0)
+            if empty.size:
+                _validation.warn(_validation.empty_columns_warning(empty.tolist(), names))
+            if scan.n_empty:
+                _validation.warn(_validation.empty_rows_warning(scan.n_empty, n_samples))
         # A column of equal values has, with its rounded mean, at most this variance.
         rounding = 4 * np.finfo(np.float64).eps * np.abs(scan.mean)
         constant = np.flatnonzero(np.sqrt(scan.variance) <= rounding)
@@ -593,6 +617,7 @@ class GaussianMixture(StepwiseMixture):
             "estimator_name": type(self).__name__,
             "n_threads": self.n_threads,
             "fitted_names": getattr(self, "feature_names_in_", None),
+            "allow_nan": self.allow_nan,
         }
 
     def score(self, X: RowsLike, y: object = None) -> float:
@@ -662,7 +687,11 @@ class GaussianMixture(StepwiseMixture):
         for first, rows in self._chunks(X, scorer.n_features):
             n = first + len(rows)
             more, bad = _passes.log_likelihood_terms(
-                scorer, rows, completed=completed, n_threads=self.n_threads
+                scorer,
+                rows,
+                completed=completed,
+                n_threads=self.n_threads,
+                allow_nan=self.allow_nan,
             )
             self._check_scored(rows, bad, first)
             terms += more
@@ -785,7 +814,7 @@ class GaussianMixture(StepwiseMixture):
 
     def _rows(self, X: AnyArray, sample_weight: Doubles | None = None) -> Rows:
         """Checked rows as the passes read them."""
-        return Rows(X, sample_weight, n_threads=self.n_threads)
+        return Rows(X, sample_weight, n_threads=self.n_threads, allow_nan=self.allow_nan)
 
     def _read(
         self,
@@ -838,7 +867,7 @@ class GaussianMixture(StepwiseMixture):
         if source is not None:
             return LocalData(self._read_source(source, n_features, sample_weight, piece=True))
         X, rows = self._read(X, n_features, sample_weight, piece=True)
-        self._check_scored(X, rows.first_nonfinite())
+        self._check_scored(X, rows.first_bad())
         return LocalData(rows)
 
     def _read_source(
@@ -855,6 +884,7 @@ class GaussianMixture(StepwiseMixture):
             estimator_name=type(self).__name__,
             n_threads=self.n_threads,
             piece=piece,
+            allow_nan=self.allow_nan,
         )
         self._check_columns(rows.n_features, n_features, given)
         return rows

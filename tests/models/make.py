@@ -43,7 +43,7 @@ def complete_model() -> GaussianMixture:
         means_init=[[2.0, 55.0], [4.0, 75.0], [4.5, 85.0], [90.0, 900.0]],
         precisions_init=[[[4.0, 0.25], [0.25, 0.0625]]] * 4,
         acceleration="squarem", variance_floor=1e-4, on_collapse="drop", learning_decay=0.8,
-        forgetting=0.9,
+        forgetting=0.9, allow_nan=True,
     )  # fmt: skip
     with warnings.catch_warnings(action="ignore"):
         model.fit(old_faithful()).partial_fit(old_faithful()[:50])

@@ -17,7 +17,7 @@ from cpython.buffer cimport (
     PyObject_GetBuffer,
 )
 from libc.stdlib cimport free, malloc
-from libc.string cimport memcmp, strcmp
+from libc.string cimport strcmp
 
 import numpy
 
@@ -29,6 +29,7 @@ include "_mstep.pxi"
 include "_kmeans.pxi"
 include "_scan.pxi"
 include "_factor.pxi"
+include "_incomplete.pxi"
 
 ESTEPS = {
     "triangular": <int> TRIANGULAR,
@@ -110,16 +111,16 @@ cdef object prepare(
     job.whitening = NULL
     job.floor = lowest_exponent()
     memory = numpy.empty(packed_size(job) + LINE)
-    pack(job, <scalar *> aligned(&memory[0]), constants)
+    pack(job, <scalar *> aligned(&memory[0]), &constants[0])
     return memory
 
 
-cdef bint whitens(const Job *job) noexcept:
+cdef bint whitens(const Job *job) noexcept nogil:
     """A factor shared by all components is applied to the rows once."""
     return job.estep == DIRECT and job.factors != NULL and job.factor_stride == 0
 
 
-cdef Py_ssize_t packed_size(const Job *job) noexcept:
+cdef Py_ssize_t packed_size(const Job *job) noexcept nogil:
     """Scalars, and so at most doubles, that hold the constants and the packed factors."""
     cdef Py_ssize_t size = round_up(job.K, 2 * LINE)
     if job.estep == TRIANGULAR:
@@ -131,9 +132,9 @@ cdef Py_ssize_t packed_size(const Job *job) noexcept:
     return size
 
 
-cdef void pack(Job *job, scalar *memory, const double[::1] constants) noexcept:
+cdef void pack(Job *job, scalar *memory, const double *constants) noexcept nogil:
     job.constants = memory
-    pack_constants(job, &constants[0])
+    pack_constants(job, constants)
     job.packed = memory + round_up(job.K, 2 * LINE)
     if job.estep == TRIANGULAR:
         job.bias = job.packed + job.K * triangle_size(job.d)
@@ -573,6 +574,256 @@ cdef bint same_array(const Py_buffer *kept, array) except -1:
     )
     PyBuffer_Release(&view)
     return same
+
+
+# --- Rows with missing values ---------------------------------------------------------------
+
+def group_patterns(
+    const real[:, ::1] X,                   # IN (n, d)
+    Py_ssize_t[::1] order,                  # OUT (n,) rows, those of a pattern beside each other
+    Py_ssize_t[::1] starts,                 # OUT (n + 1,) where in `order` each pattern starts
+    Py_ssize_t[::1] first,                  # OUT (n,) the first row of each pattern
+    uint64_t[::1] marks,                    # (n * words,) scratch, a word for each 64 features
+    Py_ssize_t[:, ::1] work,                # (3, n) scratch
+    Py_ssize_t chunk_rows,
+    int n_threads,
+):
+    """Group rows by which of their values are NaN; returns the number of patterns.
+
+    Patterns come in the order of their first rows, and the rows of each in theirs. The arrays may
+    be longer than said.
+    """
+    cdef Grouping g
+    cdef Py_ssize_t n_chunks, found, size = 2
+    cdef Py_ssize_t[:, ::1] tables
+    cdef Py_ssize_t[::1] table, counts
+    g.rows = &X[0, 0]
+    g.single = real is float
+    g.n = X.shape[0]
+    g.d = X.shape[1]
+    g.words = (g.d + 63) // 64
+    g.chunk_rows = chunk_rows
+    g.table_size = 2
+    while g.table_size < 2 * chunk_rows:
+        g.table_size *= 2
+    n_chunks = (g.n + chunk_rows - 1) // chunk_rows
+    tables = numpy.empty((n_threads, g.table_size), dtype=numpy.intp)
+    counts = numpy.empty(n_chunks, dtype=numpy.intp)
+    g.marks = &marks[0]
+    g.table = &tables[0, 0]
+    g.pattern = &work[0, 0]
+    g.count = &work[1, 0]
+    g.place = &work[2, 0]
+    # Overwritten from the front by what is brought together, which is never ahead of what is read.
+    g.first = &first[0]
+    g.found = &counts[0]
+    g.order = &order[0]
+    parallel_for(find_patterns, &g, n_chunks, n_threads)
+    while size < 2 * numpy.sum(counts):
+        size *= 2
+    table = numpy.full(size, -1, dtype=numpy.intp)
+    with nogil:
+        found = join_patterns(&g, &table[0], size, &first[0], &starts[0])
+    parallel_for(place_rows, &g, n_chunks, n_threads)
+    return found
+
+
+cdef class IncompleteJob:
+    """A mixture, and how rows are grouped by pattern, for the functions below."""
+    cdef Incomplete call
+    cdef object arrays                      # what the call points to
+
+    def __cinit__(
+        self,
+        const Py_ssize_t[::1] order,        # (n,) as of `group_patterns`
+        const Py_ssize_t[:, ::1] columns,   # (patterns, d): those observed, then those missing
+        const Py_ssize_t[::1] n_observed,   # (patterns,)
+        const Py_ssize_t[:, ::1] pieces,    # (pieces, 3): pattern, begin and end in `order`
+        Py_ssize_t piece_rows,              # most rows of a piece
+        int estep,
+        int mstep,
+        int features,
+        const double[::1] centre,           # (d,)
+        const double[:, ::1] means,         # (K, d)
+        const double[::1] covariances,      # (K, d, d) or (d, d), or variances (K, d)
+        Py_ssize_t covariance_stride,       # 0 if shared
+        bint diagonal,
+        const double[::1] log_weights,      # (K,) in bits
+        double floor,                       # bits below a row's best where shares count as zero
+        Py_ssize_t tile_rows,
+    ):
+        cdef Job *job = &self.call.job
+        memset(job, 0, sizeof(Job))
+        job.d = means.shape[1]
+        job.K = means.shape[0]
+        job.tile_rows = tile_rows
+        job.estep = estep
+        job.mstep = mstep
+        job.features = features
+        job.f = n_features(features, job.d)
+        job.f_padded = round_up(job.f, VL)
+        job.centre = &centre[0]
+        job.means = &means[0, 0]
+        job.floor = <scalar> max(floor, <double> lowest_exponent())
+        self.call.order = &order[0]
+        self.call.columns = &columns[0, 0]
+        self.call.n_observed = &n_observed[0]
+        self.call.pieces = &pieces[0, 0]
+        self.call.piece_rows = piece_rows
+        self.call.covariances = &covariances[0]
+        self.call.covariance_stride = covariance_stride
+        self.call.diagonal = diagonal
+        self.call.log_weights = &log_weights[0]
+        self.arrays = (
+            order, columns, n_observed, pieces, centre, means, covariances, log_weights
+        )
+
+    def thread_doubles(self):
+        """Doubles of scratch for one thread, with a page between two threads' parts."""
+        cdef Piece piece
+        return round_up(lay_out_piece(&self.call, NULL, &piece), 64) // 8 + 512
+
+
+cdef struct Completing:
+    Incomplete call
+    Py_ssize_t begin, end
+    double *scratch
+    Py_ssize_t scratch_stride
+    double *partials
+    Py_ssize_t n_partials
+    Py_ssize_t partial_stride
+
+
+def accumulate_incomplete(
+    const real[:, ::1] X,                   # IN (n, d)
+    const double[::1] sample_weight,        # IN (n,) or None
+    IncompleteJob prepared,                 # IN
+    Py_ssize_t begin,                       # pieces begin..end
+    Py_ssize_t end,
+    double[:, ::1] partials,                # INOUT (n_partials, partial_size)
+    double[:, ::1] scratch,                 # (n_threads, thread_doubles)
+):
+    """Add sums over the rows, completed in expectation, to the partial sums: log-likelihood in
+    bits, (K,) weights, and moments about the means, (K, d) and (K, d, d), (d, d) or (K, d).
+    """
+    cdef Completing completing
+    completing.call = prepared.call
+    completing.begin = begin
+    completing.end = end
+    attach(&completing.call.job, &X[0, 0], X.shape[0], real is float, sample_weight)
+    completing.scratch = &scratch[0, 0]
+    completing.scratch_stride = scratch.shape[1]
+    completing.partials = &partials[0, 0]
+    completing.n_partials = partials.shape[0]
+    completing.partial_stride = partials.shape[1]
+    parallel_for(add_pieces, &completing, completing.n_partials, <int> scratch.shape[0])
+
+
+cdef void add_pieces(const void *argument, Py_ssize_t p, int thread) noexcept nogil:
+    """Add to partial sum p the pieces that belong to it."""
+    cdef const Completing *completing = <const Completing *> argument
+    cdef Py_ssize_t step = completing.n_partials, begin = completing.begin
+    cdef Py_ssize_t number
+    for number from begin + (p - begin % step + step) % step <= number < completing.end by step:
+        add_piece(
+            &completing.call, number, completing.scratch + thread * completing.scratch_stride,
+            completing.partials + p * completing.partial_stride,
+        )
+
+
+cdef struct Judging:
+    Incomplete call
+    Py_ssize_t begin
+    double *scratch
+    Py_ssize_t scratch_stride
+    void *log_density
+    void *responsibilities
+    Py_ssize_t *labels
+
+
+def evaluate_incomplete(
+    const real[:, ::1] X,                   # IN (n, d)
+    IncompleteJob prepared,                 # IN
+    Py_ssize_t begin,                       # pieces begin..end
+    Py_ssize_t end,
+    real[::1] log_density,                  # OUT (n,) in nats, in the order of `order`, or None
+    real[:, ::1] responsibilities,          # OUT (n, K) or None
+    Py_ssize_t[::1] labels,                 # OUT (n,) or None
+    double[:, ::1] scratch,                 # (n_threads, thread_doubles)
+):
+    """Log-density, responsibilities and labels from the observed features of each row."""
+    cdef Judging judging
+    judging.call = prepared.call
+    judging.begin = begin
+    attach(&judging.call.job, &X[0, 0], X.shape[0], real is float, None)
+    judging.scratch = &scratch[0, 0]
+    judging.scratch_stride = scratch.shape[1]
+    judging.log_density = judging.responsibilities = judging.labels = NULL
+    if log_density is not None:
+        judging.log_density = &log_density[0]
+    if responsibilities is not None:
+        judging.responsibilities = &responsibilities[0, 0]
+    if labels is not None:
+        judging.labels = &labels[0]
+    parallel_for(judge_piece, &judging, end - begin, <int> scratch.shape[0])
+
+
+cdef void judge_piece(const void *argument, Py_ssize_t item, int thread) noexcept nogil:
+    cdef const Judging *judging = <const Judging *> argument
+    cdef Py_ssize_t number = judging.begin + item
+    cdef double *scratch = judging.scratch + thread * judging.scratch_stride
+    if judging.call.job.single_rows:
+        evaluate_piece[float](
+            &judging.call, number, scratch, <float *> judging.log_density,
+            <float *> judging.responsibilities, judging.labels,
+        )
+    else:
+        evaluate_piece[double](
+            &judging.call, number, scratch, <double *> judging.log_density,
+            <double *> judging.responsibilities, judging.labels,
+        )
+
+
+cdef void evaluate_piece(
+    const Incomplete *call, Py_ssize_t number, double *scratch,
+    real *log_density, real *responsibilities, Py_ssize_t *labels,
+) noexcept nogil:
+    """Score a piece; outputs are in the order of its rows."""
+    cdef Piece piece
+    cdef int spoilt = 0
+    cdef Py_ssize_t first = call.pieces[3 * number + 1]
+    lay_out_piece(call, scratch, &piece)
+    begin_piece(call, number, &piece)
+    if log_density != NULL:
+        log_density += first
+    if responsibilities != NULL:
+        responsibilities += first * call.job.K
+    if labels != NULL:
+        labels += first
+    if piece.g == 0:
+        evaluate_unobserved(call, piece.n, log_density, responsibilities, labels)
+    else:
+        evaluate_chunk(
+            &piece.job, 0, piece.n, piece.tile, log_density, responsibilities, labels, &spoilt
+        )
+
+
+cdef void evaluate_unobserved(
+    const Incomplete *call, Py_ssize_t n,
+    real *log_density, real *responsibilities, Py_ssize_t *labels,
+) noexcept nogil:
+    """Of a row without any value nothing is known but the weights of the components."""
+    cdef Py_ssize_t i, k, best = 0
+    for k in range(call.job.K):
+        if call.log_weights[k] > call.log_weights[best]:
+            best = k
+    for i in range(n):
+        if log_density != NULL:
+            log_density[i] = 0
+        if labels != NULL:
+            labels[i] = best
+        for k in range(call.job.K if responsibilities != NULL else 0):
+            responsibilities[i * call.job.K + k] = <real> exp2(call.log_weights[k])
 
 
 # --- k-means and a first look at the rows ---------------------------------------------------

@@ -3,6 +3,8 @@
 
 from typing import Final, Self, type_check_only
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
 from gaussmix._typing import AnyArray, Doubles, Floats, Indices
@@ -84,6 +86,59 @@ class Snapshot:
     def __new__(cls, *arrays: AnyArray) -> Self: ...
     def equals(self, arrays: tuple[object, ...]) -> bool: ...
 
+def group_patterns(
+    X: Floats,
+    order: Indices,
+    starts: Indices,
+    first: Indices,
+    marks: NDArray[np.uint64],
+    work: Indices,
+    chunk_rows: int,
+    n_threads: int,
+) -> int: ...
+
+@disjoint_base
+class IncompleteJob:
+    def __new__(
+        cls,
+        order: Indices,
+        columns: Indices,
+        n_observed: Indices,
+        pieces: Indices,
+        piece_rows: int,
+        estep: int,
+        mstep: int,
+        features: int,
+        centre: Doubles,
+        means: Doubles,
+        covariances: Doubles,
+        covariance_stride: int,
+        diagonal: bool,
+        log_weights: Doubles,
+        floor: float,
+        tile_rows: int,
+    ) -> Self: ...
+    def thread_doubles(self) -> int: ...
+
+def accumulate_incomplete(
+    X: Floats,
+    sample_weight: Doubles | None,
+    prepared: IncompleteJob,
+    begin: int,
+    end: int,
+    partials: Doubles,
+    scratch: Doubles,
+) -> None: ...
+def evaluate_incomplete(
+    X: Floats,
+    prepared: IncompleteJob,
+    begin: int,
+    end: int,
+    log_density: Floats | None,
+    responsibilities: Floats | None,
+    labels: Indices | None,
+    scratch: Doubles,
+) -> None: ...
 def squared_distances(
     X: Floats,
     centre: Doubles,
@@ -114,6 +169,7 @@ class Kernels:
     FEATURE_SETS = FEATURE_SETS
     ScoringJob = ScoringJob
     Snapshot = Snapshot
+    IncompleteJob = IncompleteJob
     compiler = staticmethod(compiler)
     vector_bytes = staticmethod(vector_bytes)
     scalar_bytes = staticmethod(scalar_bytes)
@@ -123,6 +179,9 @@ class Kernels:
     reduce_partials = staticmethod(reduce_partials)
     evaluate = staticmethod(evaluate)
     evaluate_few = staticmethod(evaluate_few)
+    group_patterns = staticmethod(group_patterns)
+    accumulate_incomplete = staticmethod(accumulate_incomplete)
+    evaluate_incomplete = staticmethod(evaluate_incomplete)
     squared_distances = staticmethod(squared_distances)
     first_nonfinite = staticmethod(first_nonfinite)
     column_moments = staticmethod(column_moments)

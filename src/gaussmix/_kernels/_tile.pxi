@@ -12,9 +12,9 @@
 # from the caller and what goes back, parameters and sums, is double in both.
 
 from libc.float cimport DBL_MAX, FLT_MAX
-from libc.math cimport INFINITY, fabs, isfinite, log, sqrt
+from libc.math cimport INFINITY, exp2, fabs, isfinite, log, sqrt
 from libc.stdint cimport uint64_t, uintptr_t
-from libc.string cimport memset
+from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from "simd.h" nogil:
     ctypedef double scalar

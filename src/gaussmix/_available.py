@@ -1,0 +1,167 @@
+"""What starts of a fit are made of where values are missing: the values that are available.
+
+A row with missing values is read as two: the values with the centre in place of those missing, and
+indicators of which there are. Of such rows, which are complete, the kernels' sums tell the weight,
+the mean and the products of the available values of each cluster. A k-means whose distances count
+available values only is k-means on these (k-POD; Chi, Chi & Baraniuk 2016, The American
+Statistician 70, 91-99).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from ._layouts import CovarianceType
+from ._rows import BLOCK_BYTES, Rows, beside_indicators, with_indicators
+from ._scores import Scores
+from ._statistics import SufficientStatistics
+from ._typing import Doubles, Floats
+
+
+class Indicated(Rows):
+    """Rows (n, d) with missing values as complete rows (n, 2 d), see `with_indicators`."""
+
+    def __init__(self, rows: Rows) -> None:
+        nothing = np.empty((0, 2 * rows.n_features), rows.dtype)
+        super().__init__(nothing, rows.sample_weight, n_threads=rows.n_threads)
+        self._rows = rows
+        self.n_samples = rows.n_samples
+        self.weight_range = rows.weight_range
+        self.in_place = False
+        self.origin = rows.centre
+        self.centre = beside_indicators(rows.centre)
+
+    @property
+    def total_weight(self) -> float:
+        return self._rows.total_weight
+
+    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+        row_bytes = self.n_features * self.dtype.itemsize
+        size = max(1, BLOCK_BYTES // (row_bytes * chunk_rows)) * chunk_rows
+        for first, block, weight in self._rows.blocks(chunk_rows):
+            for start in range(0, len(block), size):
+                piece = slice(start, start + size)
+                X = with_indicators(block[piece], self.origin)
+                yield first + start, X, None if weight is None else weight[piece]
+
+
+def available_scores(centres: Doubles, origin: Doubles) -> Scores:
+    """Scores of `Indicated` rows in the order of closeness, by the features that a row has."""
+    K, d = centres.shape
+    moved = centres - origin
+    factors = np.concatenate([2.0 * moved, -moved * moved], axis=1)
+    return Scores("nearest", factors.ravel(), 2 * d, np.zeros(K), 2 * K * d)
+
+
+def available_distances(rows: Rows, points: Doubles, out: Doubles) -> Doubles:
+    """Squared distances (L, n) by the features that a row has, times the number of all features
+    over theirs; zero from a row without any. `points` are complete.
+    """
+    L, d = points.shape
+    moved = points - rows.centre
+    size = max(1, BLOCK_BYTES // (8 * 2 * (d + L)))
+    for first, block, _weight in rows.blocks(size):
+        for start in range(0, len(block), size):
+            X = block[start : start + size].astype(np.float64) - rows.centre
+            observed = ~np.isnan(X)
+            X[~observed] = 0.0
+            squares = (moved * moved) @ observed.T - 2.0 * moved @ X.T
+            squares += np.einsum("ij,ij->i", X, X)
+            counts = observed.sum(axis=1)
+            squares *= d / np.maximum(counts, 1)
+            part = slice(first + start, first + start + len(X))
+            np.maximum(squares, 0.0, out=out[:, part])
+    return out
+
+
+class _CompleteWay(Protocol):
+    @property
+    def means(self) -> Doubles: ...
+    def follow(
+        self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
+    ) -> SufficientStatistics: ...
+
+
+class AvailableWay(NamedTuple):
+    """A way to form the statistics that a start is estimated from; see `_passes.Way`.
+
+    What is formed of parts of the rows, and adds up, is statistics of `Indicated` rows, with
+    covariances "full" or "diag"; `completed` makes of their sum what an M-step reads.
+    """
+
+    covariance_type: CovarianceType
+    way: _CompleteWay  # about the centre
+    centre: Doubles  # (d,)
+
+    @staticmethod
+    def moments_of(covariance_type: CovarianceType) -> CovarianceType:
+        """The family of the statistics of `Indicated` rows."""
+        return "full" if covariance_type in ("full", "tied") else "diag"
+
+    @property
+    def means(self) -> Doubles:
+        """The shift of the statistics of `Indicated` rows."""
+        return self.way.means
+
+    def follow(
+        self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
+    ) -> SufficientStatistics:
+        """Statistics of `Indicated` rows, all or a part of them."""
+        return self.way.follow(Indicated(rows), blocks)
+
+    def completed(
+        self, statistics: SufficientStatistics, scatter: Callable[[], Doubles]
+    ) -> SufficientStatistics:
+        """Statistics about the means of the available values.
+
+        To the products of available values are added, for those missing, variances of the
+        available ones: so second moments stay positive definite, and covariances are attenuated
+        as far as pairs are missing, which the first iterations mend.
+        """
+        origin = beside_indicators(self.centre)
+        statistics = statistics.shifted(np.tile(origin, (len(statistics.first), 1)))
+        first, counts = np.split(statistics.first, 2, axis=1)
+        with np.errstate(all="ignore"):
+            move = np.where(counts > 0, first / counts, 0.0)
+        if statistics.covariance_type == "full":
+            second = _products_about(statistics.second, move)
+            squares = second.reshape(len(second), -1)[:, :: second.shape[1] + 1]  # the diagonals
+        else:
+            second = squares = statistics.second[:, : len(self.centre)] - counts * move * move
+        # Beside the values of its own, a cluster borrows one row of what all have.
+        row_weight = statistics.total_weight / max(statistics.n_rows, 1)
+        total = counts.sum(axis=0)
+        common = np.where(total > 0, squares.sum(axis=0) / np.where(total > 0, total, 1.0), 1.0)
+        variances = (squares + row_weight * common) / (counts + row_weight)
+        squares += np.maximum(statistics.weight[:, None] - counts, 0.0) * variances
+        if self.covariance_type == "tied":
+            second = second.sum(axis=0)
+        elif self.covariance_type == "spherical":
+            second = second.sum(axis=1)
+        return SufficientStatistics(
+            covariance_type=self.covariance_type,
+            weight=statistics.weight,
+            first=np.zeros_like(move),
+            second=second,
+            shift=self.centre + move,
+            log_likelihood=math.nan,
+            total_weight=statistics.total_weight,
+            n_rows=statistics.n_rows,
+        )
+
+
+def _products_about(second: Doubles, move: Doubles) -> Doubles:
+    """Sums of products of available values about centre + move, (K, d, d).
+
+    ``sum (x_p - m_p) (x_q - m_q)`` over the rows that have both, from the moments (K, 2 d, 2 d) of
+    values about the centre and of indicators.
+    """
+    d = move.shape[1]
+    crossed = second[:, :d, d:] * move[:, None, :]  # sum x_p m_q over rows that have both
+    products = second[:, :d, :d] - crossed - crossed.transpose(0, 2, 1)
+    products += second[:, d:, d:] * move[:, :, None] * move[:, None, :]
+    return np.ascontiguousarray(products)

@@ -1,0 +1,113 @@
+"""Whether moments have the digits that an M-step needs of them.
+
+Moments about a point far from a component's mean make its variance a small difference of large
+numbers.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ._covariance import FAMILIES, CollapsedComponent
+from ._parameters import MixtureParameters
+from ._scores import (
+    EXPANSION_LIMIT,
+    EXPANSION_LIMIT_SINGLE,
+    SINGLE_DIGITS_LOST,
+    Scores,
+    digits_lost,
+)
+from ._statistics import SufficientStatistics
+from ._typing import Doubles
+
+# The ratio that EXPANSION_LIMIT bounds, after the step, where a component may have shrunk
+# meanwhile: a loss of 2e-8 of a variance, floor included, for one step, as the next will be taken
+# about the means. Of a full covariance that loss would be one of its smallest eigenvalue, and a
+# factor might be lost with it.
+CANCELLATION_LIMIT = 1e8
+CANCELLATION_LIMIT_FULL = 1e6
+CANCELLATION_LIMIT_SINGLE = 1e5
+
+
+def centred_moments_hold(
+    parameters: MixtureParameters, centre: Doubles, scores: Scores, reg_covar: float
+) -> bool:
+    """Whether variances may be formed from moments about the centre, as far as the parameters
+    before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
+    """
+    if parameters.layout == "full":
+        return scores.estep == "linear"
+    limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
+    if scores.single:
+        limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
+    variances = parameters.variances
+    squares = np.square(parameters.means - centre)
+    if parameters.layout == "spherical":
+        squares = squares.mean(axis=1, keepdims=True)
+    limits = np.where(variances <= 2 * reg_covar, floor_limit, limit)
+    return bool((squares <= limits * variances).all())
+
+
+def has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bool) -> bool:
+    """Whether new variances would be small differences of large moments about the centre."""
+    if statistics.layout == "full":
+        return not _keeps_digits(statistics, reg_covar, CANCELLATION_LIMIT_FULL)
+    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
+    squares = statistics.first * statistics.first
+    second = statistics.second
+    if statistics.layout == "tied":
+        second = second.diagonal()
+        moved = (squares / weight[:, None]).sum(axis=0)
+        floor = reg_covar * weight.sum()
+    elif statistics.layout == "diag":
+        moved = squares / weight[:, None]
+        floor = reg_covar * weight[:, None]
+    else:
+        moved = squares.sum(axis=1) / weight
+        floor = reg_covar * weight * squares.shape[1]
+    limit = CANCELLATION_LIMIT_SINGLE if single else CANCELLATION_LIMIT
+    return bool((second > limit * (second - moved + floor)).any())
+
+
+def _keeps_digits(statistics: SufficientStatistics, reg_covar: float, limit: float) -> bool:
+    """Whether full covariances from the statistics have factors, and lose not more than `limit`
+    roundings of their moments in them.
+    """
+    family = FAMILIES[statistics.covariance_type]
+    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
+    means = statistics.shift + statistics.first / weight[:, None]
+    covariances = family.maximize(statistics.first, statistics.second, weight, means)
+    family.regularise(covariances, reg_covar)
+    try:
+        factors = family.factorise(covariances)
+    except CollapsedComponent:
+        return False
+    squares = np.diagonal(statistics.second, axis1=1, axis2=2) / weight[:, None]
+    return digits_lost(squares, factors) <= limit
+
+
+def moments_keep_digits(
+    statistics: SufficientStatistics, centre: Doubles, reg_covar: float
+) -> bool:
+    """Whether moments about the means, formed in single precision, leave new variances digits.
+
+    They were sums of products with differences from the centre: of each variance as much is lost
+    as of (mean moved by) * (mean from the centre).
+    """
+    if statistics.layout == "full":
+        return _keeps_digits(statistics, reg_covar, SINGLE_DIGITS_LOST)
+    weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
+    move = statistics.first / weight[:, None]
+    reach = np.abs(move) * np.abs(statistics.shift - centre)
+    squares = move * move
+    if statistics.layout == "diag":
+        second = statistics.second / weight[:, None]
+    elif statistics.layout == "spherical":
+        second = statistics.second / weight / move.shape[1]
+        squares, reach = squares.mean(axis=1), reach.mean(axis=1)
+    else:
+        share = weight / weight.sum()
+        second = statistics.second.diagonal() / weight.sum()
+        squares, reach = share @ squares, share @ reach
+    variances = second - squares + reg_covar
+    return bool((np.abs(second) + reach <= EXPANSION_LIMIT_SINGLE * variances).all())

@@ -1,0 +1,315 @@
+"""Passes over rows with missing values: exact, under the assumption that they miss at random.
+
+Rows are grouped by pattern, a unit of rows at a time. Of their observed features the rows of a
+pattern are complete rows of the marginal mixture, whose density is the likelihood of what was
+observed (Little & Rubin 2019, Statistical Analysis with Missing Data, 3rd edition, sections 6.2
+and 11.2). The sums that an M-step needs are those of the rows completed in expectation: for each
+component with the regression of the missing features on the observed ones, and with their
+covariance given those added to the second moments (Ghahramani & Jordan 1994, Supervised learning
+from incomplete data via an EM approach).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from . import _runtime
+from ._caching import cached_property
+from ._digits import centred_moments_hold, has_cancelled
+from ._layouts import CovarianceType
+from ._parameters import MixtureParameters
+from ._partition import ROUND_WORK, Partition, most_partials, negligible_bits, partition
+from ._patterns import Grouper, Patterns
+from ._rows import Rows, Seen
+from ._scores import LOG2E, scores_for_sums, scoring_centre
+from ._statistics import SufficientStatistics
+from ._typing import Doubles, Floats, Indices
+
+if TYPE_CHECKING:
+    from ._runtime import Kernels
+
+# Rows are grouped in units of so many values: more rows share the cost of preparing a pattern, and
+# a unit, with a copy of it, still takes little memory.
+UNIT_VALUES = 1 << 21
+
+# Rows for each partial sum at least, so that few rows do not have many sums to add up.
+PARTIAL_ROWS = 64
+
+# Sums of products are kept lane by lane in this much at most.
+LANES_BYTES = 256 * 1024
+
+
+def unit_rows(n_features: int) -> int:
+    """Rows that are grouped by pattern together; a function of the problem alone."""
+    return max(64, UNIT_VALUES // n_features)
+
+
+class Unit(NamedTuple):
+    """Some rows, grouped by pattern."""
+
+    first: int  # number of the first
+    X: Floats
+    weight: Doubles | None
+    groups: Patterns
+
+
+def units(rows: Rows) -> Iterator[Unit]:
+    """All rows, a unit at a time; the patterns of one are in force until the next."""
+    size = unit_rows(rows.n_features)
+    group = Grouper(min(size, rows.n_samples), rows.n_features)
+    for first, block, weight in rows.blocks(size):
+        for start in range(0, len(block), size):
+            X = block[start : start + size]
+            w = None if weight is None else weight[start : start + size]
+            yield Unit(first + start, X, w, group(X, rows.threads(4 * X.size)))
+
+
+class _Steps(NamedTuple):
+    """What the kernels do with the rows of a pattern."""
+
+    estep: str
+    mstep: str
+    features: str
+    width: int
+    row_work: int
+    copies: int
+
+
+def _exact_steps(layout: str, K: int, d: int) -> _Steps:
+    """Distances and moments about the means."""
+    if layout in ("diag", "spherical"):
+        return _Steps("direct", "squares", "plain", d, 4 * K * d, 1)
+    mstep = "outer" if layout == "full" else "outer_pooled"
+    return _Steps("triangular", mstep, "plain", d, K * d * (d + 3), 3)
+
+
+def _expanded_steps(layout: str, K: int, d: int) -> _Steps:
+    """Distances and moments about the centre, as plain matrix products."""
+    if layout == "tied":
+        return _Steps("linear", "dots", "plain", d, 2 * K * d + d * d, 1)
+    width = d * (d + 3) // 2
+    return _Steps("linear", "dots", "with_products", width, 2 * K * width, 1)
+
+
+class _Model:
+    """A mixture as the kernels read it to take marginals of it."""
+
+    def __init__(self, parameters: MixtureParameters, steps: _Steps, centre: Doubles) -> None:
+        self.steps = steps
+        self.centre = centre
+        self.means = np.ascontiguousarray(parameters.means)
+        K, d = self.means.shape
+        self.n_components, self.n_features = K, d
+        self.diagonal = parameters.layout in ("diag", "spherical")
+        covariances = parameters.own_covariances()
+        if parameters.layout == "spherical":
+            covariances = np.repeat(covariances, d)
+        self.covariances = np.ascontiguousarray(covariances).ravel()
+        self.stride = 0 if parameters.layout == "tied" else self.covariances.size // K
+        with np.errstate(divide="ignore"):
+            self.log_weights = np.log(parameters.weights / parameters.weights.sum()) * LOG2E
+
+    def job(
+        self, kernels: Kernels, groups: Patterns, pieces: Indices, cut: Partition, floor: float
+    ) -> _runtime.IncompleteJob:
+        """The mixture beside the patterns of some rows."""
+        steps = self.steps
+        # The observed features in front, both kinds in their order.
+        columns = np.argsort(~groups.observed, axis=1, kind="stable")
+        mstep = kernels.MSTEPS[steps.mstep]
+        return kernels.IncompleteJob(
+            groups.order, columns, groups.observed.sum(axis=1), pieces, cut.chunk_rows,
+            kernels.ESTEPS[steps.estep], mstep, kernels.FEATURE_SETS[steps.features],
+            self.centre, self.means, self.covariances, self.stride, self.diagonal,
+            self.log_weights, floor, cut.tile_rows,
+        )  # fmt: skip
+
+    def cut(self, n_samples: int, kernels: Kernels) -> Partition:
+        scalars = self.steps.copies * self.steps.width + self.n_components
+        return partition(n_samples, scalars, self.steps.row_work, kernels)
+
+    def rounds(self, pieces: Indices, row_work: int) -> Iterator[tuple[int, int]]:
+        """Runs of pieces between two looks for a signal."""
+        K, d = self.n_components, self.n_features
+        marginal = K * d * (4 if self.diagonal else d * d)
+        work = np.cumsum((pieces[:, 2] - pieces[:, 1]) * row_work + marginal)
+        begin = 0
+        while begin < len(pieces):
+            done = work[begin - 1] if begin else 0
+            end = max(begin + 1, int(np.searchsorted(work, done + ROUND_WORK)))
+            yield begin, end
+            begin = end
+
+    def threads(self, rows: Rows, pieces: Indices) -> int:
+        work = int(pieces[-1, 2]) * self.steps.row_work
+        return min(rows.threads(work), len(pieces))
+
+
+def _pieces(groups: Patterns, most_rows: int) -> Indices:
+    """The rows of each pattern in pieces: its number, and where each begins and ends, (n, 3)."""
+    lengths = np.diff(groups.starts)
+    counts = -(-lengths // most_rows)
+    number = np.repeat(np.arange(len(lengths)), counts)
+    place = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
+    begin = groups.starts[number] + place * most_rows
+    end = np.minimum(begin + most_rows, groups.starts[number + 1])
+    return np.column_stack([number, begin, end]).astype(np.intp)
+
+
+# --- Sums ---------------------------------------------------------------------------------------
+
+
+class IncompleteWay(NamedTuple):
+    """A way to form statistics of rows with missing values; see `_passes.Way`."""
+
+    parameters: MixtureParameters
+    centre: Doubles  # rows are read less this point
+    expanded: bool  # distances and moments are formed about the centre
+
+    @property
+    def covariance_type(self) -> CovarianceType:
+        return self.parameters.covariance_type
+
+    @property
+    def means(self) -> Doubles:
+        return self.parameters.means
+
+    def follow(
+        self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
+    ) -> SufficientStatistics:
+        """Statistics of rows, all or a part of them, formed in this way."""
+        kernels = _runtime.kernels()
+        parameters = self.parameters
+        K, d = parameters.means.shape
+        steps = (_expanded_steps if self.expanded else _exact_steps)(parameters.layout, K, d)
+        model = _Model(parameters, steps, self.centre)
+        cut = model.cut(rows.n_samples, kernels)
+        size = 1 + K + K * d + (d * d if model.stride == 0 else model.covariances.size)
+        n_partials = min(most_partials(size), max(1, rows.n_samples // PARTIAL_ROWS))
+        partials = np.zeros((n_partials, size))
+        floor = negligible_bits(rows, single=False)
+        scratch = np.empty((0, 0))
+        for unit in units(rows):
+            pieces = _pieces(unit.groups, cut.chunk_rows)
+            job = model.job(kernels, unit.groups, pieces, cut, floor)
+            threads = model.threads(rows, pieces)
+            if len(scratch) < threads:
+                scratch = np.empty((threads, job.thread_doubles()))
+            for begin, end in model.rounds(pieces, steps.row_work):
+                kernels.accumulate_incomplete(
+                    unit.X, unit.weight, job, begin, end, partials, scratch[:threads]
+                )
+        return self._statistics(np.add.reduce(partials, axis=0), rows)
+
+    def _statistics(self, sums: Doubles, rows: Rows) -> SufficientStatistics:
+        parameters = self.parameters
+        K, d = parameters.means.shape
+        second = sums[1 + K + K * d :]
+        if parameters.layout == "full":
+            second = second.reshape(K, d, d)
+        elif parameters.layout == "tied":
+            second = second.reshape(d, d)
+        else:
+            second = second.reshape(K, d)
+            if parameters.layout == "spherical":
+                second = second.sum(axis=1)
+        return SufficientStatistics(
+            covariance_type=parameters.covariance_type,
+            weight=sums[1 : 1 + K].copy(),
+            first=sums[1 + K : 1 + K + K * d].reshape(K, d).copy(),
+            second=second.copy(),
+            shift=parameters.means,
+            log_likelihood=float(sums[0]) / LOG2E,
+            total_weight=rows.total_weight,
+            n_rows=rows.n_samples,
+        )
+
+    def completed(
+        self, statistics: SufficientStatistics, scatter: Callable[[], Doubles]
+    ) -> SufficientStatistics:
+        """The statistics of all rows: those of the parts lack nothing."""
+        return statistics
+
+    def holds(self, statistics: SufficientStatistics, reg_covar: float) -> bool:
+        """Whether the statistics of all rows have the digits that an M-step needs."""
+        if not self.expanded:
+            return True
+        about_centre = statistics.shifted(np.tile(self.centre, (len(statistics.first), 1)))
+        return not has_cancelled(about_centre, reg_covar, single=False)
+
+
+def incomplete_ways(
+    parameters: MixtureParameters, rows: Seen, reg_covar: float
+) -> Iterator[IncompleteWay]:
+    """`_passes.ways` for rows with missing values; what holds for all features holds for some."""
+    if parameters.layout in ("full", "tied"):
+        scores = scores_for_sums(parameters, rows, single=False)
+        lanes = scores.row_work * _runtime.kernels().vector_bytes()
+        if (
+            scores.estep == "linear"
+            and lanes <= LANES_BYTES
+            and centred_moments_hold(parameters, rows.centre, scores, reg_covar)
+        ):
+            yield IncompleteWay(parameters, rows.centre, expanded=True)
+    yield IncompleteWay(parameters, rows.centre, expanded=False)
+
+
+# --- Scores -------------------------------------------------------------------------------------
+
+
+class IncompleteScorer:
+    """A mixture made ready to score rows with missing values by what they have.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    """
+
+    def __init__(self, parameters: MixtureParameters) -> None:
+        # The covariances beside the factors may be what a user has set.
+        self._parameters = replace(parameters, covariances=None)
+
+    @cached_property
+    def _model(self) -> _Model:
+        parameters = self._parameters
+        K, d = parameters.means.shape
+        steps = _exact_steps(parameters.layout, K, d)._replace(mstep="none")
+        return _Model(parameters, steps, scoring_centre(parameters))
+
+    def fill(
+        self,
+        X: Floats,
+        groups: Patterns,
+        rows: Rows,
+        *,
+        log_density: Floats | None = None,
+        responsibilities: Floats | None = None,
+        labels: Indices | None = None,
+    ) -> None:
+        """Fill arrays as `Scorer.evaluate` does, for rows in the order of `groups.order`.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, d)
+            A block of rows.
+        groups : Patterns
+            Of all or some of the rows of the block.
+        rows : Rows
+            Those that the block is from.
+        log_density, responsibilities, labels : ndarray, optional
+        """
+        kernels = _runtime.kernels()
+        model = self._model
+        cut = model.cut(len(X), kernels)
+        pieces = _pieces(groups, cut.chunk_rows)
+        job = model.job(kernels, groups, pieces, cut, -math.inf)
+        scratch = np.empty((model.threads(rows, pieces), job.thread_doubles()))
+        for begin, end in model.rounds(pieces, model.steps.row_work):
+            kernels.evaluate_incomplete(
+                X, job, begin, end, log_density, responsibilities, labels, scratch
+            )

@@ -1,0 +1,82 @@
+"""Rows grouped by pattern: by which of their values are missing."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import _runtime
+from ._typing import Bools, Floats, Indices
+
+# Rows that one thread marks at a time.
+MARK_ROWS = 8192
+
+
+class Patterns(NamedTuple):
+    """The patterns of some rows, in the order of their first rows.
+
+    Attributes
+    ----------
+    observed : ndarray of bool, shape (P, d)
+        Which features the rows of each pattern have.
+    order : ndarray of int, shape (n,)
+        Row numbers, those of a pattern beside each other.
+    starts : ndarray of int, shape (P + 1,)
+        The rows of pattern p are ``order[starts[p]:starts[p + 1]]``.
+    """
+
+    observed: Bools
+    order: Indices
+    starts: Indices
+
+    def split(self) -> tuple[Indices, Patterns]:
+        """The rows that have all features, and the patterns of the others."""
+        complete = np.flatnonzero(self.observed.all(axis=1))
+        if complete.size == 0:
+            return np.empty(0, dtype=np.intp), self
+        (number,) = complete
+        start, stop = self.starts[number : number + 2]
+        starts = np.delete(self.starts, number)
+        starts[number:] -= stop - start
+        others = np.concatenate([self.order[:start], self.order[stop:]])
+        return self.order[start:stop], Patterns(
+            np.delete(self.observed, number, axis=0), others, starts
+        )
+
+
+class Grouper:
+    """Groups rows by which of their values are NaN, in memory that is used again and again.
+
+    Parameters
+    ----------
+    most_rows : int
+        Most rows at a time.
+    n_features : int
+    """
+
+    def __init__(self, most_rows: int, n_features: int) -> None:
+        words = -(-n_features // 64)
+        self._marks = np.empty(most_rows * words, dtype=np.uint64)
+        self._work = np.empty((6, most_rows + 1), dtype=np.intp)
+
+    def __call__(self, X: Floats, n_threads: int = 1) -> Patterns:
+        """The patterns of rows, (n, d) C-contiguous, in force until the next call."""
+        order, starts, first = self._work[:3]
+        found = _runtime.kernels().group_patterns(
+            X, order, starts, first, self._marks, self._work[3:], MARK_ROWS, n_threads
+        )
+        observed = ~np.isnan(X[first[:found]])
+        return Patterns(observed, order[: len(X)], starts[: found + 1])
+
+
+def patterns(X: Floats, n_threads: int = 1) -> Patterns:
+    """Group rows by which of their values are NaN.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        C-contiguous, with at least one row.
+    n_threads : int, default=1
+    """
+    return Grouper(*X.shape)(X, n_threads)
