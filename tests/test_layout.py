@@ -46,6 +46,7 @@ ORDER = [
     "sources",
     "_rows",
     "_thinning",
+    "_conditioning",
     "_parameters",
     "_statistics",
     "_covariance",

@@ -27,6 +27,7 @@ below it:
     sources            where such rows come from: files, Arrow data, anything re-iterable
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
     _thinning          a sample of rows that one pass takes without knowing how many come
+    _conditioning      marginals and conditionals of a mixture, from its parameters
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
     _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _covariance        the covariance families: estimates, regularisation, factorisation
