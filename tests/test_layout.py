@@ -29,6 +29,8 @@ ORDER = [
     "plotting",
     "mixture",
     "_stepwise",
+    "_conditionals",
+    "_explaining",
     "_fitted",
     "_online",
     "distributed",
@@ -63,6 +65,7 @@ BESIDE = {
     "_sklearn": {"_validation", "_parameters", "_typing"},
     "_tables": {"_persistence", "_typing"},
     "_persistence": {"_layouts", "_typing"},
+    "_univariate": {"_typing"},
     "_validation": {"_layouts", "_typing"},
     "_typing": set(),
 }

@@ -14,13 +14,15 @@ components for the given values.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.linalg.lapack import dtrtri
 
 from ._caching import cached_property
 from ._parameters import MixtureParameters
-from ._typing import Doubles, Indices
+from ._typing import AnyArray, Doubles, Indices
 
 
 def marginal(parameters: MixtureParameters, columns: ArrayLike) -> MixtureParameters:
@@ -152,6 +154,19 @@ class Conditional:
             self._covariances,
             self._factors,
         )
+
+
+def by_known_columns(X: AnyArray) -> Iterator[tuple[Indices, Indices]]:
+    """Rows grouped by the columns in which they are not NaN: (columns, numbers of the rows)."""
+    bits = np.packbits(np.isnan(X), axis=1)
+    if bits.shape[1] <= 8:  # as one number, which sorts faster than bytes do
+        bits = np.pad(bits, ((0, 0), (0, 8 - bits.shape[1])))
+    kind = "u8" if bits.shape[1] == 8 else f"V{bits.shape[1]}"
+    _, first, group = np.unique(bits.view(kind)[:, 0], return_index=True, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group))
+    for row, rows in zip(first, np.split(order, ends[:-1]), strict=True):
+        yield np.flatnonzero(~np.isnan(X[row])), rows
 
 
 def _block(parameters: MixtureParameters, columns: Indices) -> Doubles:

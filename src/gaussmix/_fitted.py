@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from . import _online, _persistence, _sklearn, _validation
 from ._build_config import VERSION
+from ._conditioning import by_known_columns
 from ._covariance import CollapsedComponent
 from ._fitting import Settings
 from ._layouts import LAYOUTS, covariance_shape
 from ._parameters import MixtureParameters
-from ._rows import DOUBLE
+from ._rows import DOUBLE, Rows
 from ._typing import (
+    AnyArray,
     Collapse,
     Doubles,
     FloatDType,
     Floats,
+    Indices,
     Names,
     StrPath,
 )
@@ -212,6 +216,26 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
             dtype=dtype,
         )
 
+    def _known(
+        self, X: AnyArray, names: Names | None, first: int = 0
+    ) -> Iterator[tuple[Indices, Indices]]:
+        """Rows by the columns they have values in, as (columns, rows); `first` numbers the first.
+
+        Raises for infinity, and for NaN unless it is allowed.
+        """
+        bad = Rows(X, n_threads=self.n_threads).first_nonfinite()
+        if bad is None:
+            yield np.arange(X.shape[1]), np.arange(len(X))
+            return
+        if getattr(self, "allow_nan", False):
+            infinite = np.isinf(X)
+            if not infinite.any():
+                yield from by_known_columns(X)
+                return
+            row, column = divmod(int(infinite.argmax()), X.shape[1])
+            bad = row, column
+        raise _validation.nonfinite_error(X, *bad, names, type(self).__name__, first_row=first)
+
     def _restore(self, contents: dict[str, Any], path: StrPath) -> None:
         """Take over what a model file holds, precisions and their factors computed anew."""
         arrays = [contents[name] for name in ("weights", "means", "covariances")]
@@ -238,6 +262,15 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
             state,
             None if arrays is None else _online.Running.from_arrays(self.covariance_type, arrays),
         )
+
+
+def given_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:
+    """The fitted attributes of a model whose parameters no fit has found."""
+    state = fitted_state(parameters, dtype)
+    state |= {"converged_": False, "n_iter_": 0, "lower_bound_": -np.inf, "lower_bounds_": []}
+    state["collapses_"] = []
+    state["n_samples_seen_"] = 0
+    return state
 
 
 def fitted_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:
