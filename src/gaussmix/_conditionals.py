@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
@@ -17,7 +18,8 @@ from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
 #: Columns of a model: indices, of which negative ones count from the end, names or a mask.
 Columns: TypeAlias = ArrayLike
 
-# Numbers that `predict_conditional` holds for a block of rows, beside its results.
+# Numbers that `predict_conditional` holds for a block of rows, beside its results, and
+# multiplications in a product with a matrix: more would wake the threads of BLAS.
 _BLOCK_VALUES = 1 << 18
 
 
@@ -126,7 +128,7 @@ class ConditionalMixture(FittedMixture):
         X = self._given_rows(values, given, "values")
         rest = np.setdiff1d(np.arange(parameters.n_features), given)
         models: list[Any] = [None] * len(X)
-        for conditional, rows, block in self._conditionals(parameters, X, given, rest):
+        for conditional, rows, block in self._conditionals(parameters, X, given, rest, "values"):
             shares, means = self._shares(conditional, block), conditional.means_given(block)
             for row, weights, centres in zip(rows, shares, means, strict=True):
                 models[row] = self._made(conditional.mixture(weights, centres), rest)
@@ -293,15 +295,21 @@ class ConditionalMixture(FittedMixture):
         return X
 
     def _conditionals(
-        self, parameters: MixtureParameters, X: AnyArray, given: Indices, rest: Indices
-    ) -> Any:
+        self,
+        parameters: MixtureParameters,
+        X: AnyArray,
+        given: Indices,
+        rest: Indices,
+        argument: str = "X",
+    ) -> Iterator[tuple[Conditional, Indices, Doubles]]:
         """Blocks of rows that have values in the same columns: (what is given there, numbers of
         the rows, values).
         """
         own: Names | None = getattr(self, "feature_names_in_", None)
+        own = None if own is None else own[given]
         K, m = parameters.n_components, rest.size
-        size = max(1, _BLOCK_VALUES // (K * (m + 1) + m * m + given.size))
-        for known, rows in self._known(X, None if own is None else own[given]):
+        size = max(1, _BLOCK_VALUES // max(K * (m + 1) * (m + 1), given.size * (m + 1)))
+        for known, rows in self._known(X, own, argument=argument):
             conditional = Conditional(parameters, given[known], rest)
             for start in range(0, len(rows), size):
                 some = rows[start : start + size]

@@ -17,7 +17,8 @@ from ._scores import HALF_LOG_2PI
 from ._typing import AnyArray, Doubles, Floats, Generator, Indices, RandomState
 from .sources import RowsLike
 
-# Numbers that are held for a block of rows, beside the results.
+# Numbers that are held for a block of rows, beside the results, and multiplications in a product
+# of it with a matrix: more would wake the threads of BLAS, which costs more than it brings.
 _BLOCK_VALUES = 1 << 18
 
 # Up to so many features all subsets of them are scored.
@@ -183,7 +184,7 @@ class _Distances:
 
     def __init__(self, parameters: MixtureParameters, known: Indices) -> None:
         self._parameters = parameters
-        self.row_values = max(1, 2 * known.size)
+        self.row_values = max(1, known.size) * max(2, known.size)
 
     def explain(self, values: Doubles) -> Doubles:
         K = self._parameters.n_components
@@ -215,7 +216,7 @@ class _Conditionals:
 
     def __init__(self, parameters: MixtureParameters, known: Indices) -> None:
         self._parameters = parameters
-        self.row_values = max(1, 3 * parameters.n_components * known.size)
+        self.row_values = max(1, known.size) * max(3 * parameters.n_components, known.size)
 
     def explain(self, values: Doubles) -> Doubles:
         parameters = self._parameters
@@ -330,7 +331,8 @@ class _SomeOrders:
         self._parameters = parameters
         self._orders = orders
         self._n_threads = n_threads
-        self.row_values = 3 * parameters.n_components * parameters.n_features
+        d = parameters.n_features
+        self.row_values = d * max(3 * parameters.n_components, d)
 
     def explain(self, values: Doubles) -> Doubles:
         parameters = self._parameters

@@ -217,11 +217,12 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
         )
 
     def _known(
-        self, X: AnyArray, names: Names | None, first: int = 0
+        self, X: AnyArray, names: Names | None, first: int = 0, argument: str = "X"
     ) -> Iterator[tuple[Indices, Indices]]:
-        """Rows by the columns they have values in, as (columns, rows); `first` numbers the first.
+        """Rows by the columns they have values in, as (columns, rows).
 
-        Raises for infinity, and for NaN unless it is allowed.
+        Raises for infinity, and for NaN unless it is allowed; there `first` is the number of the
+        first row, and `argument` the name of X.
         """
         bad = Rows(X, n_threads=self.n_threads).first_nonfinite()
         if bad is None:
@@ -234,7 +235,8 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
                 return
             row, column = divmod(int(infinite.argmax()), X.shape[1])
             bad = row, column
-        raise _validation.nonfinite_error(X, *bad, names, type(self).__name__, first_row=first)
+        name = type(self).__name__
+        raise _validation.nonfinite_error(X, *bad, names, name, first_row=first, argument=argument)
 
     def _restore(self, contents: dict[str, Any], path: StrPath) -> None:
         """Take over what a model file holds, precisions and their factors computed anew."""

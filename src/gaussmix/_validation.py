@@ -583,22 +583,25 @@ def nonfinite_error(
     estimator_name: str = _ESTIMATOR,
     *,
     first_row: int = 0,
+    argument: str = "X",
 ) -> ValueError:
     """The exception for a NaN, an infinity or a number too large for the computing precision.
 
     `X` is what `as_rows` returned, and `row`, `column` the place of the first such value in it.
-    `first_row` is the number of its first row where it is a piece of the data.
+    `first_row` is the number of its first row where it is a piece of the data; `argument` what the
+    user knows it as.
     """
     value = X[row, column]
     where = f"First at row {first_row + row}, {_column_label(column, feature_names)}"
     if value != value:
         return ValueError(
-            f"Input X contains NaN. {where}. {estimator_name} does not accept missing values"
-            " encoded as NaN: drop those rows, or fill them in first."
+            f"Input {argument} contains NaN. {where}. {estimator_name} does not accept missing"
+            " values encoded as NaN: drop those rows, or fill them in first."
         )
     return ValueError(
-        f"Input X contains infinity or a value too large for {computing_dtype(X.dtype)!r}. "
-        f"{where}: {value!s}. Drop those rows, or rescale the column."
+        f"Input {argument} contains infinity or a value too large for "
+        f"{computing_dtype(X.dtype)!r}. {where}: {value!s}. Drop those rows, or rescale the"
+        " column."
     )
 
 
