@@ -467,6 +467,19 @@ def test_distances_over_the_known_features(incomplete):
     np.testing.assert_array_equal(found[6], np.zeros(3))
 
 
+def test_patterns_of_many_columns():
+    """More of them than bits in a number."""
+    model, _ = made("diag", d=70)
+    model.allow_nan = True
+    X = rows_of(70, n=8)
+    X[1::2, 3] = X[2, 69] = X[4, :69] = np.nan
+    found = model.mahalanobis(X)
+    for row, distances in zip(X, found, strict=True):
+        known = np.flatnonzero(~np.isnan(row))
+        expected = model.marginal(known).mahalanobis(row[None, known])[0]
+        np.testing.assert_allclose(distances, expected)
+
+
 def test_infinity_is_refused_beside_missing_values(incomplete):
     model, _, holes = incomplete
     holes[7, 1] = -np.inf
@@ -504,6 +517,28 @@ def test_a_model_of_float32_rows_gives_models_of_float32():
     for derived in (model.marginal([0, 1]), model.condition([2], [0.5])):
         assert derived.means_.dtype == np.float32
         assert derived.sample(3)[0].dtype == np.float32
+
+
+@pytest.mark.filterwarnings("error")
+def test_numpy_may_be_told_to_raise():
+    model, _ = made(d=4)
+    X = np.vstack([rows_of(4), [[1e200, 0, 1e5, 0]]])
+
+    def results():
+        one = model.condition([0], [1e9]).marginal(0)
+        return [
+            *model.predict_conditional(X[:, :2], [0, 1], quantiles=[0, 1e-300, 0.7]),
+            one.quantile([0, 0.1]),
+            one.cdf([0.0, -1e9, np.inf]),
+            model.feature_contributions(X),
+            model.feature_contributions(X, "shapley"),
+            model.mahalanobis(X, squared=True),
+        ]
+
+    expected = results()
+    with np.errstate(all="raise"):
+        for now, before in zip(results(), expected, strict=True):
+            np.testing.assert_array_equal(now, before)
 
 
 @pytest.mark.parametrize(

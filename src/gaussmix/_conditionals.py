@@ -75,7 +75,8 @@ class ConditionalMixture(FittedMixture):
         """
         parameters = self._parameters()
         chosen = self._columns(columns, parameters.n_features)
-        return self._made(marginal(parameters, chosen), chosen)
+        with np.errstate(all="ignore"):
+            return self._made(marginal(parameters, chosen), chosen)
 
     @_validation.says_memory_error
     def condition(self, columns: Columns, values: ArrayLike) -> Self | list[Self]:
@@ -128,10 +129,12 @@ class ConditionalMixture(FittedMixture):
         X = self._given_rows(values, given, "values")
         rest = np.setdiff1d(np.arange(parameters.n_features), given)
         models: list[Any] = [None] * len(X)
-        for conditional, rows, block in self._conditionals(parameters, X, given, rest, "values"):
-            shares, means = self._shares(conditional, block), conditional.means_given(block)
-            for row, weights, centres in zip(rows, shares, means, strict=True):
-                models[row] = self._made(conditional.mixture(weights, centres), rest)
+        with np.errstate(all="ignore"):
+            blocks = self._conditionals(parameters, X, given, rest, "values")
+            for conditional, rows, block in blocks:
+                shares, means = self._shares(conditional, block), conditional.means_given(block)
+                for row, weights, centres in zip(rows, shares, means, strict=True):
+                    models[row] = self._made(conditional.mixture(weights, centres), rest)
         return models[0] if one else models
 
     @_validation.says_memory_error
@@ -204,9 +207,10 @@ class ConditionalMixture(FittedMixture):
         result = _empty_prediction(
             len(X), targets.size, n_quantiles, _validation.computing_dtype(X.dtype)
         )
-        for conditional, rows, block in self._conditionals(parameters, X, given, targets):
-            shares = self._shares(conditional, block)
-            _predict(result, rows, conditional, block, shares, probabilities)
+        with np.errstate(all="ignore"):
+            for conditional, rows, block in self._conditionals(parameters, X, given, targets):
+                shares = self._shares(conditional, block)
+                _predict(result, rows, conditional, block, shares, probabilities)
         return result
 
     @_validation.says_memory_error
@@ -237,10 +241,11 @@ class ConditionalMixture(FittedMixture):
         """
         from . import _univariate
 
-        weights, means, deviations = self._univariate("cdf")
+        weights, means, deviations = self._one_feature("cdf")
         allow_nan = getattr(self, "allow_nan", False)
         values = _validation.check_values(x, "x", allow_nan=allow_nan)
-        result = _univariate.cdf(values.ravel(), weights, means, deviations)
+        with np.errstate(all="ignore"):
+            result = _univariate.cdf(values.ravel(), weights, means, deviations)
         return result.reshape(values.shape).astype(_result_dtype(x), copy=False)[()]
 
     @_validation.says_memory_error
@@ -273,10 +278,11 @@ class ConditionalMixture(FittedMixture):
         """
         from . import _univariate
 
-        components = self._univariate("quantile")
+        components = self._one_feature("quantile")
         p = _validation.check_probabilities(q, "q")
         parts = (np.broadcast_to(part[:, None], (len(part), p.size)) for part in components)
-        result = _univariate.quantiles(p.ravel(), *parts)
+        with np.errstate(all="ignore"):
+            result = _univariate.quantiles(p.ravel(), *parts)
         return result.reshape(p.shape).astype(_result_dtype(q), copy=False)[()]
 
     # -- shared ----------------------------------------------------------------------------------
@@ -343,7 +349,7 @@ class ConditionalMixture(FittedMixture):
         model._assign(state)
         return model
 
-    def _univariate(self, method: str) -> tuple[Doubles, Doubles, Doubles]:
+    def _one_feature(self, method: str) -> tuple[Doubles, Doubles, Doubles]:
         """Weights, means and deviations (K,) of a model of one feature."""
         parameters = self._parameters()
         _validation.check_one_feature(parameters.n_features, method)
@@ -386,8 +392,7 @@ def _predict(
     result.mean[rows] = mean
     apart = (centres - mean[:, None]) * np.sqrt(shares)[:, :, None]
     covariance = (shares @ conditional.covariances.reshape(K, t * t)).reshape(-1, t, t)
-    with np.errstate(over="ignore"):
-        covariance += np.matmul(apart.transpose(0, 2, 1), apart)
+    covariance += np.matmul(apart.transpose(0, 2, 1), apart)
     # Products of blocks are symmetric to rounding only.
     result.covariance[rows] = 0.5 * covariance + 0.5 * covariance.transpose(0, 2, 1)
     if result.quantiles is None or probabilities is None:

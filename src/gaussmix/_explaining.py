@@ -158,14 +158,14 @@ class ExplainedMixture(FittedMixture):
             dtype = _validation.computing_dtype(piece.dtype)
             result = np.full((len(piece), width or d), np.nan, dtype=dtype)
             for known, rows in self._known(piece, names, first):
-                own = parameters if known.size == d else marginal(parameters, known)
-                explainer = prepare(own, known)
                 columns = np.arange(width) if width else known
-                size = max(1, _BLOCK_VALUES // explainer.row_values)
-                for start in range(0, len(rows), size):
-                    some = rows[start : start + size, None]
-                    values = np.ascontiguousarray(piece[some, known], dtype=np.float64)
-                    with np.errstate(all="ignore"):
+                with np.errstate(all="ignore"):
+                    own = parameters if known.size == d else marginal(parameters, known)
+                    explainer = prepare(own, known)
+                    size = max(1, _BLOCK_VALUES // explainer.row_values)
+                    for start in range(0, len(rows), size):
+                        some = rows[start : start + size, None]
+                        values = np.ascontiguousarray(piece[some, known], dtype=np.float64)
                         result[some, columns] = explainer.explain(values)
             parts.append(result)
         return parts[0] if len(parts) == 1 else np.concatenate(parts)

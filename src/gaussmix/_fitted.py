@@ -229,7 +229,8 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
             yield np.arange(X.shape[1]), np.arange(len(X))
             return
         if getattr(self, "allow_nan", False):
-            infinite = np.isinf(X)
+            with np.errstate(over="ignore"):
+                infinite = np.isinf(X.astype(_validation.computing_dtype(X.dtype), copy=False))
             if not infinite.any():
                 yield from by_known_columns(X)
                 return
