@@ -7,8 +7,6 @@ ignore overflow and the like, which are no errors here.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from scipy.special import ndtr, ndtri
 
@@ -23,8 +21,6 @@ _LAST_STEP = 1e-9
 
 # Bisections of all doubles between two.
 _MOST_STEPS = 2200
-
-_ROOT_2PI = math.sqrt(2.0 * math.pi)
 
 
 def cdf(x: Doubles, weights: Doubles, means: Doubles, deviations: Doubles) -> Doubles:
@@ -75,10 +71,10 @@ def _lower_quantiles(p: Doubles, weights: Doubles, means: Doubles, deviations: D
     target = ndtri(p)
     low, high, x = _bounds(target, weights, means, deviations)
     before = high - low
-    at: Indices = np.flatnonzero(before > 0)
-    where, solution = at, x
-    p, target, x, low, high, before = (a[at] for a in (p, target, x, low, high, before))
-    weights, means, deviations = (a[:, at] for a in (weights, means, deviations))
+    where: Indices = np.flatnonzero(before > 0)
+    solution = x
+    p, target, x, low, high, before = (a[where] for a in (p, target, x, low, high, before))
+    weights, means, deviations = (a[:, where] for a in (weights, means, deviations))
     for _ in range(_MOST_STEPS):
         if not where.size:
             break
