@@ -14,7 +14,7 @@ import pytest
 DOCS = Path(__file__).parents[1] / "docs"
 EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
 # The data of these are in statsmodels' wheels since 0.15.
-NEEDS_STATSMODELS = {"plot_customer_segments", "plot_drifting_segments"}
+NEEDS_STATSMODELS = {"plot_customer_segments", "plot_drifting_segments", "plot_regression"}
 NEEDS_VIDEO = {"plot_track_video"}
 SLOW = {
     "plot_anomalies",

@@ -10,6 +10,8 @@ below it:
     plotting           plots on matplotlib axes; imported by nothing here
     mixture            GaussianMixture: parameters, fit, predict, score, sample
     _stepwise          its methods that learn a step at a time: update, partial_fit and others
+    _conditionals      its methods for some columns: marginals, conditionals, quantiles
+    _explaining        its methods that explain a score: contributions, Mahalanobis distances
     _fitted            its fitted attributes: read, replaced together, kept in a file
     _online            running statistics of data that keeps coming, and steps from them
     distributed        dask collections: one task a partition, statistics merge as a tree
@@ -32,6 +34,7 @@ below it:
     _partition         how rows are cut into tiles, chunks and partial sums
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
     _thinning          a sample of rows that one pass takes without knowing how many come
+    _conditioning      marginals and conditionals of a mixture, from its parameters
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
     _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _covariance        the covariance families: estimates, regularisation, factorisation
@@ -42,6 +45,7 @@ below it:
 Beside that order, for any of the above to use:
 
     _layouts           the covariance families by name, and the shapes of their covariances
+    _univariate        distribution functions and quantiles in one dimension
     _validation        checks of user input and the messages about it; the exceptions
     _persistence       files that are written whole or not at all; model files
     _sklearn           what scikit-learn expects of an estimator, without importing it
@@ -55,6 +59,7 @@ One arrow carries everything: rows and parameters go into `_passes.accumulate`, 
 """
 
 from gaussmix._build_config import VERSION as __version__
+from gaussmix._conditionals import ConditionalPrediction
 from gaussmix._persistence import ModelFileError
 from gaussmix._runtime import show_config
 from gaussmix._statistics import SufficientStatistics
@@ -67,6 +72,7 @@ from gaussmix._validation import (
 from gaussmix.mixture import GaussianMixture, load
 
 __all__ = [
+    "ConditionalPrediction",
     "ConvergenceWarning",
     "GaussianMixture",
     "IllDefinedCovarianceError",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,15 @@ from ._covariance import CollapsedComponent
 from ._fitting import Settings
 from ._layouts import LAYOUTS, covariance_shape
 from ._parameters import MixtureParameters
-from ._rows import DOUBLE
+from ._patterns import patterns
+from ._rows import DOUBLE, Rows
 from ._typing import (
+    AnyArray,
     Collapse,
     Doubles,
     FloatDType,
     Floats,
+    Indices,
     Names,
     StrPath,
 )
@@ -55,6 +59,7 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
 
     learning_decay: float
     forgetting: float | None
+    allow_nan: bool
 
     weights_: Floats
     means_: Floats
@@ -212,6 +217,25 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
             dtype=dtype,
         )
 
+    def _known(
+        self, X: AnyArray, names: Names | None, first: int = 0, argument: str = "X"
+    ) -> Iterator[tuple[Indices, Indices]]:
+        """Rows by the columns they have values in, as (columns, rows).
+
+        Raises for infinity, and for NaN unless it is allowed; there `first` is the number of the
+        first row, and `argument` the name of X.
+        """
+        rows = Rows(X, n_threads=self.n_threads, allow_nan=self.allow_nan)
+        bad = rows.first_bad()
+        if bad is not None:
+            raise _validation.nonfinite_error(
+                X, *bad, names, type(self).__name__, first_row=first, argument=argument
+            )
+        if rows.incomplete:
+            yield from patterns(np.ascontiguousarray(X, rows.dtype)).groups()
+        else:
+            yield np.arange(X.shape[1]), np.arange(len(X))
+
     def _restore(self, contents: dict[str, Any], path: StrPath) -> None:
         """Take over what a model file holds, precisions and their factors computed anew."""
         arrays = [contents[name] for name in ("weights", "means", "covariances")]
@@ -238,6 +262,15 @@ class FittedMixture(Settings, _sklearn.EstimatorMixin):
             state,
             None if arrays is None else _online.Running.from_arrays(self.covariance_type, arrays),
         )
+
+
+def given_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:
+    """The fitted attributes of a model whose parameters no fit has found."""
+    state = fitted_state(parameters, dtype)
+    state |= {"converged_": False, "n_iter_": 0, "lower_bound_": -np.inf, "lower_bounds_": []}
+    state["collapses_"] = []
+    state["n_samples_seen_"] = 0
+    return state
 
 
 def fitted_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:

@@ -91,6 +91,10 @@ class MixtureParameters:
 
         Covariances near the singular can lose their definiteness when rounded to float32.
         """
+        return self._definite_covariances
+
+    @cached_property
+    def _definite_covariances(self) -> Doubles:
         family = FAMILIES[self.covariance_type]
         if self.covariances is not None:
             try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,13 @@ class Patterns(NamedTuple):
     observed: Bools
     order: Indices
     starts: Indices
+
+    def groups(self) -> Iterator[tuple[Indices, Indices]]:
+        """For each pattern its observed features, and its rows."""
+        for observed, rows in zip(
+            self.observed, np.split(self.order, self.starts[1:-1]), strict=True
+        ):
+            yield np.flatnonzero(observed), rows
 
     def split(self) -> tuple[Indices, Patterns]:
         """The rows that have all features, and the patterns of the others."""

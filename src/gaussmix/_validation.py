@@ -47,20 +47,28 @@ __all__ = [
     "NotFittedError",
     "as_rows",
     "check_axes",
+    "check_columns",
+    "check_contributions",
     "check_criteria",
     "check_enough_rows",
     "check_feature_names",
     "check_features",
+    "check_given",
+    "check_given_rows",
     "check_initial",
     "check_lower_bounds",
     "check_mixture",
     "check_model",
     "check_models",
     "check_numbers_between",
+    "check_one_feature",
     "check_out",
     "check_parameters",
+    "check_probabilities",
     "check_random_state",
     "check_sample_weight",
+    "check_target",
+    "check_values",
     "collapse_warning",
     "computing_dtype",
     "constant_columns_warning",
@@ -600,22 +608,25 @@ def nonfinite_error(
     estimator_name: str = _ESTIMATOR,
     *,
     first_row: int = 0,
+    argument: str = "X",
 ) -> ValueError:
     """The exception for a NaN, an infinity or a number too large for the computing precision.
 
     `X` is what `as_rows` returned, and `row`, `column` the place of the first such value in it.
-    `first_row` is the number of its first row where it is a piece of the data.
+    `first_row` is the number of its first row where it is a piece of the data; `argument` what the
+    user knows it as.
     """
     value = X[row, column]
     where = f"First at row {first_row + row}, {_column_label(column, feature_names)}"
     if value != value:
         return ValueError(
-            f"Input X contains NaN. {where}. {estimator_name} does not accept missing values"
-            " encoded as NaN: drop those rows, fill them in first, or set allow_nan=True."
+            f"Input {argument} contains NaN. {where}. {estimator_name} does not accept missing"
+            " values encoded as NaN: drop those rows, fill them in first, or set allow_nan=True."
         )
     return ValueError(
-        f"Input X contains infinity or a value too large for {computing_dtype(X.dtype)!r}. "
-        f"{where}: {value!s}. Drop those rows, or rescale the column."
+        f"Input {argument} contains infinity or a value too large for "
+        f"{computing_dtype(X.dtype)!r}. {where}: {value!s}. Drop those rows, or rescale the"
+        " column."
     )
 
 
@@ -1501,6 +1512,144 @@ def _first_index(mask: Bools) -> tuple[int, ...]:
 
 
 # -------------------------------------------------------------------------------------------------
+# Columns, values and probabilities of a fitted mixture
+# -------------------------------------------------------------------------------------------------
+
+
+def check_columns(
+    columns: Any, n_features: int, names: Sequence[str] | None, argument: str = "columns"
+) -> Indices:
+    """Columns of a model given by index, name or mask, as an array of distinct indices.
+
+    One column may come without a list around it, and an index may count from the end.
+
+    Raises
+    ------
+    ValueError, TypeError
+        For none, one that the model does not have, one twice, and a mask of another length.
+    """
+    if isinstance(columns, (str, numbers.Integral)) and not _is_bool(columns):
+        columns = [columns]
+    if not isinstance(columns, Iterable):
+        raise TypeError(
+            f"{argument} must be column indices, column names or a mask of {n_features} booleans. "
+            f"Got {_shortened(columns)}."
+        )
+    listed = list(columns)
+    if listed and all(map(_is_bool, listed)):
+        if len(listed) != n_features:
+            raise ValueError(
+                f"{argument} is a mask of length {len(listed)}, but the model has {n_features} "
+                "features. Pass a boolean for each."
+            )
+        listed = np.flatnonzero(listed).tolist()
+    if not listed:
+        raise ValueError(f"{argument} chooses no column. Choose at least one.")
+    indices = [_column_index(column, n_features, names, argument) for column in listed]
+    for i, index in enumerate(indices):
+        if index in indices[:i]:
+            raise ValueError(
+                f"{argument} must be different columns. {_shortened(columns)} has "
+                f"{_column_label(index, names)} twice."
+            )
+    return np.array(indices, dtype=np.intp)
+
+
+def _column_index(column: Any, n_features: int, names: Sequence[str] | None, argument: str) -> int:
+    """`_feature_index`, where an index may count from the end."""
+    if isinstance(column, numbers.Integral) and not _is_bool(column):
+        index = int(column)
+        if not -n_features <= index < n_features:
+            raise ValueError(
+                f"{argument} contains {column}, but the model has {n_features} features. Pass "
+                f"indices from {-n_features} to {n_features - 1}."
+            )
+        return index % n_features
+    return _feature_index(column, n_features, names, argument)
+
+
+def check_given(given: Indices, n_features: int, remedy: str) -> None:
+    """Refuse to condition on every column."""
+    if given.size == n_features:
+        raise ValueError(
+            f"columns chooses all {n_features} features, so that none is left. {remedy}"
+        )
+
+
+def check_target(target: Indices, given: Indices, names: Sequence[str] | None) -> None:
+    """Refuse to predict a column that is given."""
+    both = np.intersect1d(target, given)
+    if both.size:
+        raise ValueError(
+            f"target contains {_column_label(int(both[0]), names)}, which columns says is given. "
+            "Choose other columns to predict."
+        )
+
+
+def check_given_rows(
+    shape: tuple[int, ...],
+    given: Indices,
+    all_names: Names | None,
+    names_of_rows: Names | None,
+    argument: str = "X",
+    estimator_name: str = _ESTIMATOR,
+) -> None:
+    """Compare rows of values with the columns that they are said to be of."""
+    if shape[1] != given.size:
+        chosen = ", ".join(_column_label(int(i), all_names) for i in given[:_MOST_LISTED])
+        more = ", ..." if given.size > _MOST_LISTED else ""
+        raise ValueError(
+            f"{argument} has {shape[1]} column(s), but columns chooses {given.size}: "
+            f"{chosen}{more}. Pass the values of these columns, in this order."
+        )
+    fitted = None if all_names is None else all_names[given]
+    if names_of_rows is not None:
+        check_feature_names(fitted, names_of_rows, estimator_name)
+
+
+def check_one_feature(n_features: int, method: str) -> None:
+    """Refuse a distribution function or quantiles of more than one feature."""
+    if n_features != 1:
+        raise ValueError(
+            f"{method} is of one feature, but the model has {n_features}. Ask the mixture of one "
+            f"of them, for example model.marginal(0).{method}(...)."
+        )
+
+
+def check_values(values: Any, argument: str, *, allow_nan: bool) -> Doubles:
+    """Numbers of one feature, in any shape, as float64; infinities are allowed."""
+    array = _as_float64(values, argument)
+    missing = np.isnan(array)
+    if not allow_nan and missing.any():
+        first = _first_index(missing)
+        where = f" First at {argument}[{', '.join(map(str, first))}]." if first else ""
+        raise ValueError(f"Input {argument} contains NaN.{where} Drop it, or fill it in first.")
+    return array
+
+
+def check_probabilities(values: Any, argument: str) -> Doubles:
+    """Probabilities in any shape, as float64."""
+    array = _as_float64(values, argument)
+    outside = ~((array >= 0) & (array <= 1))
+    if outside.any():
+        raise ValueError(
+            f"{argument} contains {array[_first_index(outside)]:g}. Pass probabilities from 0 to "
+            "1, such as 0.5 for the median."
+        )
+    return array
+
+
+def check_contributions(kind: Any, n_permutations: Any) -> None:
+    """The options of `feature_contributions`."""
+    if not (isinstance(kind, str) and kind in ("conditional", "shapley")):
+        raise ValueError(f"kind must be 'conditional' or 'shapley'. Got {_shortened(kind)}.")
+    if not _is_int(n_permutations, 1):
+        raise ValueError(
+            f"n_permutations must be an int of at least 1. Got {_shortened(n_permutations)}."
+        )
+
+
+# -------------------------------------------------------------------------------------------------
 # What is plotted
 # -------------------------------------------------------------------------------------------------
 
@@ -1584,32 +1733,34 @@ def check_features(features: Any, n_features: int, names: Sequence[str] | None) 
     return columns
 
 
-def _feature_index(feature: Any, n_features: int, names: Sequence[str] | None) -> int:
+def _feature_index(
+    feature: Any, n_features: int, names: Sequence[str] | None, argument: str = "features"
+) -> int:
     """The index of a feature that is given by index or by name."""
     if isinstance(feature, str):
         if names is None:
             raise ValueError(
-                f"features names {feature!r}, but the model was fitted without feature names. "
+                f"{argument} names {feature!r}, but the model was fitted without feature names. "
                 f"Pass indices from 0 to {n_features - 1}, or fit to a table with named columns."
             )
         if feature not in names:
             listed = ", ".join(repr(name) for name in names[:_MOST_LISTED])
             more = ", ..." if len(names) > _MOST_LISTED else ""
             raise ValueError(
-                f"features names {feature!r}, which the model was not fitted with. Its features "
+                f"{argument} names {feature!r}, which the model was not fitted with. Its features "
                 f"are {listed}{more}."
             )
         return list(names).index(feature)
     if not isinstance(feature, numbers.Integral) or _is_bool(feature):
         raise TypeError(
-            f"features must be column indices from 0 to {n_features - 1} or column names. Got "
+            f"{argument} must be column indices from 0 to {n_features - 1} or column names. Got "
             f"{feature!r}."
         )
     index = int(feature)
     if not 0 <= index < n_features:
         raise ValueError(
-            f"features contains {feature}, but the model has {n_features} features. Pass indices "
-            f"from 0 to {n_features - 1}."
+            f"{argument} contains {feature}, but the model has {n_features} features. Pass indices"
+            f" from 0 to {n_features - 1}."
         )
     return index
 

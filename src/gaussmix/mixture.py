@@ -19,9 +19,11 @@ from . import (
     _validation,
     sources,
 )
+from ._conditionals import ConditionalMixture
 from ._covariance import FAMILIES, CollapsedComponent
 from ._data import Data, LocalData
-from ._fitted import fitted_state
+from ._explaining import ExplainedMixture
+from ._fitted import fitted_state, given_state
 from ._initialization import sample_rows
 from ._kept import MOST_KEPT, KeptScorer
 from ._layouts import CovarianceType
@@ -54,7 +56,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 _MOST_SAMPLES = np.iinfo(np.intp).max
 
 
-class GaussianMixture(StepwiseMixture):
+class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
     """Gaussian mixture fitted by expectation-maximisation.
 
     Takes the parameters, and has the methods and fitted attributes, of scikit-learn's class of the
@@ -803,11 +805,7 @@ class GaussianMixture(StepwiseMixture):
             )
         except CollapsedComponent as collapsed:
             raise model._ill_defined(collapsed, None, DOUBLE) from None
-        state = fitted_state(parameters, DOUBLE)
-        state |= {"converged_": False, "n_iter_": 0, "lower_bound_": -np.inf, "lower_bounds_": []}
-        state["collapses_"] = []
-        state["n_samples_seen_"] = 0
-        model._assign(state)
+        model._assign(given_state(parameters, DOUBLE))
         return model
 
     # -- shared ----------------------------------------------------------------------------------

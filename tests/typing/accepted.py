@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gaussmix
-from gaussmix import GaussianMixture, SufficientStatistics
+from gaussmix import ConditionalPrediction, GaussianMixture, SufficientStatistics
 
 X = np.random.default_rng(0).normal(size=(60, 2))
 
@@ -54,6 +54,10 @@ labels: NDArray[np.intp] = model.predict(X, out=np.empty(60, dtype=np.intp))
 shares: NDArray[np.float64] = model.predict_proba(X, out=np.empty((60, 2)))
 single = np.empty(60, dtype=np.float32)
 same: NDArray[np.float32] = model.score_samples(X.astype(np.float32), out=single)
+predicted = model.predict_conditional(X[:, :1], [0], quantiles=0.5)
+assert_type(predicted, ConditionalPrediction)
+assert_type(model.marginal([0]), GaussianMixture)
+distances: NDArray[np.floating[Any]] = model.mahalanobis(X, squared=True)
 assert_type(model.score(X), float)
 assert_type(model.bic(X), float)
 rows, components = model.sample(5, random_state=0)

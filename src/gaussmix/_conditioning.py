@@ -1,0 +1,186 @@
+"""Marginals and conditionals of a mixture, from its parameters.
+
+For one normal component with the columns cut into those given, g, and the rest, m::
+
+    x_m | x_g  ~  N(mean_m + B (x_g - mean_g), C)
+    B = S_mg inv(S_gg),    C = S_mm - S_mg inv(S_gg) S_gm
+
+(Anderson, An Introduction to Multivariate Statistical Analysis, 2003, theorem 2.5.1). Both are
+read off the Cholesky factor of the covariance with the given columns first, whose blocks are
+``L_gg``, ``L_mg`` and ``L_mm``: ``B = L_mg inv(L_gg)`` and ``C = L_mm L_mm'``, so that C is
+definite whatever the rounding. In a mixture the weights become the responsibilities of the
+components for the given values.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg.lapack import dtrtri
+
+from ._caching import cached_property
+from ._parameters import MixtureParameters
+from ._typing import Doubles, Indices
+
+
+def marginal(parameters: MixtureParameters, columns: ArrayLike) -> MixtureParameters:
+    """The mixture of some columns, in the order given, of the same family.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+    columns : array-like of int, shape (g,)
+        Different columns; none at all is allowed.
+
+    Returns
+    -------
+    MixtureParameters
+        With the same weights.
+    """
+    columns = np.asarray(columns, dtype=np.intp)
+    if parameters.layout in ("full", "tied"):
+        covariances = _block(parameters, columns)
+        factors = _inverse_factors(_cholesky(covariances))
+    else:
+        covariances, factors = parameters.definite_covariances(), parameters.precisions_cholesky
+        if parameters.layout == "diag":
+            covariances, factors = covariances[:, columns], factors[:, columns]
+    return _mixture(parameters, columns, covariances, factors)
+
+
+class Conditional:
+    """The mixture of the rest of the columns given some, for values that come later.
+
+    Parameters
+    ----------
+    parameters : MixtureParameters
+        Of all columns.
+    given : array-like of int, shape (g,)
+        Columns whose values will be known; may be empty.
+    rest : array-like of int, shape (m,), optional
+        Columns that the mixture is of; by default all others, in ascending order.
+
+    Attributes
+    ----------
+    given : ndarray of int, shape (g,)
+    rest : ndarray of int, shape (m,)
+    marginal : MixtureParameters
+        The mixture of the given columns.
+    means : ndarray of shape (K, m)
+        Means of the rest where nothing is given.
+    """
+
+    def __init__(
+        self, parameters: MixtureParameters, given: ArrayLike, rest: ArrayLike | None = None
+    ) -> None:
+        self.given: Indices = np.asarray(given, dtype=np.intp)
+        if rest is None:
+            rest = np.delete(np.arange(parameters.n_features), self.given)
+        self.rest: Indices = np.asarray(rest, dtype=np.intp)
+        self._parameters = parameters
+        self.means: Doubles = parameters.means[:, self.rest]
+        if parameters.layout in ("full", "tied"):
+            self._condition()
+        else:
+            self.marginal = marginal(parameters, self.given)
+            own = marginal(parameters, self.rest)
+            self._covariances, self._factors = own.own_covariances(), own.precisions_cholesky
+
+    def _condition(self) -> None:
+        """`marginal` and what is the same for all values, from one Cholesky factor."""
+        parameters, g = self._parameters, self.given.size
+        covariances = _block(parameters, np.concatenate([self.given, self.rest]))
+        lower = _cholesky(covariances)
+        factors = _inverse_factors(lower[..., :g, :g])
+        self.marginal = _mixture(parameters, self.given, covariances[..., :g, :g], factors)
+        # In the layout of the family, as are the covariances and factors of the rest.
+        self._slopes = lower[..., g:, :g] @ np.swapaxes(factors, -1, -2)
+        remaining = np.ascontiguousarray(lower[..., g:, g:])
+        self._covariances = remaining @ np.swapaxes(remaining, -1, -2)
+        self._factors = _inverse_factors(remaining)
+
+    @cached_property
+    def slopes(self) -> Doubles:
+        """B: the change of the rest's mean for each change of a given value, (K, m, g).
+
+        The array may be read-only.
+        """
+        K, m, g = len(self.means), self.rest.size, self.given.size
+        if self._parameters.layout in ("full", "tied"):
+            return np.broadcast_to(self._slopes, (K, m, g))
+        return np.broadcast_to(0.0, (K, m, g))
+
+    @cached_property
+    def covariances(self) -> Doubles:
+        """C: covariances of the rest given the others, (K, m, m).
+
+        The array may be read-only.
+        """
+        K, m = len(self.means), self.rest.size
+        if self._parameters.layout in ("full", "tied"):
+            return np.broadcast_to(self._covariances, (K, m, m))
+        covariances = np.zeros((K, m, m))
+        covariances[:, range(m), range(m)] = self.variances
+        return covariances
+
+    @cached_property
+    def variances(self) -> Doubles:
+        """The diagonals of `covariances`, (K, m)."""
+        K, m = len(self.means), self.rest.size
+        if self._parameters.layout in ("full", "tied"):
+            return np.broadcast_to(np.diagonal(self._covariances, axis1=-2, axis2=-1), (K, m))
+        if self._parameters.layout == "diag":
+            return self._covariances
+        return np.broadcast_to(self._covariances[:, None], (K, m))
+
+    def means_given(self, values: Doubles) -> Doubles:
+        """Means of the rest in each component given rows of values, (n, g): (n, K, m)."""
+        n, (K, m) = len(values), self.means.shape
+        if self._parameters.layout not in ("full", "tied") or not self.given.size:
+            return np.broadcast_to(self.means, (n, K, m))
+        means = np.empty((n, K, m))
+        for k in range(K):
+            means[:, k] = (values - self.marginal.means[k]) @ self.slopes[k].T + self.means[k]
+        return means
+
+    def mixture(self, weights: Doubles, means: Doubles) -> MixtureParameters:
+        """The mixture of the rest for one row: its responsibilities (K,) and means (K, m)."""
+        return MixtureParameters(
+            self._parameters.covariance_type,
+            np.ascontiguousarray(weights),
+            np.ascontiguousarray(means),
+            self._covariances,
+            self._factors,
+        )
+
+
+def _block(parameters: MixtureParameters, columns: Indices) -> Doubles:
+    """Covariances of some columns, (K, c, c) or (c, c), in their order."""
+    return parameters.definite_covariances()[..., columns[:, None], columns]
+
+
+def _cholesky(covariances: Doubles) -> Doubles:
+    """Lower triangular factors of definite matrices (..., c, c)."""
+    return np.linalg.cholesky(covariances).astype(np.float64, copy=False)
+
+
+def _inverse_factors(lower: Doubles) -> Doubles:
+    """``inv(L)'`` of lower triangular matrices (..., c, c): the factors of their precisions."""
+    factors = np.zeros(lower.shape)
+    if factors.size:
+        for index in np.ndindex(lower.shape[:-2]):
+            factors[index] = dtrtri(lower[index].T)[0]
+    return factors
+
+
+def _mixture(
+    parameters: MixtureParameters, columns: Indices, covariances: Doubles, factors: Doubles
+) -> MixtureParameters:
+    """A mixture of some columns of the same family."""
+    return MixtureParameters(
+        parameters.covariance_type,
+        parameters.weights,
+        np.ascontiguousarray(parameters.means[:, columns]),
+        np.ascontiguousarray(covariances),
+        np.ascontiguousarray(factors),
+    )
