@@ -196,6 +196,116 @@ def em(
     return mixture, lower_bounds
 
 
+# --- rows with missing values, NaN ---------------------------------------------------------------
+
+
+@dataclass
+class Completed:
+    """What each component says of one row, given the values that are there."""
+
+    log_densities: np.ndarray  # (K,), of those values
+    means: np.ndarray  # (K, d), the values themselves where they are there
+    covariances: np.ndarray  # (K, d, d), zero where they are
+
+
+def completed(mixture: Mixture, row: np.ndarray) -> Completed:
+    """Density of the values that are there, and the distribution of the others given them."""
+    there = ~np.isnan(row)
+    missing = ~there
+    K, d = mixture.means.shape
+    found = Completed(np.empty(K), np.tile(row.astype(np.float64), (K, 1)), np.zeros((K, d, d)))
+    for k, cov in enumerate(dense_covariances(mixture)):
+        of_there = cov[np.ix_(there, there)]
+        both = cov[np.ix_(there, missing)]
+        difference = row[there] - mixture.means[k][there]
+        distance = difference @ np.linalg.solve(of_there, difference)
+        log_determinant = np.linalg.slogdet(of_there)[1]
+        constant = there.sum() * np.log(2 * np.pi)
+        found.log_densities[k] = -0.5 * (constant + log_determinant + distance)
+        slopes = np.linalg.solve(of_there, both).T
+        found.means[k, missing] = mixture.means[k][missing] + slopes @ difference
+        found.covariances[k][np.ix_(missing, missing)] = (
+            cov[np.ix_(missing, missing)] - slopes @ both
+        )
+    return found
+
+
+def incomplete_weighted_log_densities(mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """log(weight_k) + log density of the values of row i that are there, (n, K)."""
+    scores = np.array([completed(mixture, row).log_densities for row in X])
+    return np.log(mixture.weights) + scores.reshape(len(X), mixture.n_components)
+
+
+def incomplete_log_densities(mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """log p(values of row i that are there), (n,); 0 for a row without any."""
+    return normalise(incomplete_weighted_log_densities(mixture, X))[0]
+
+
+def incomplete_responsibilities(mixture: Mixture, X: np.ndarray) -> np.ndarray:
+    """p(component k | values of row i that are there), (n, K)."""
+    return normalise(incomplete_weighted_log_densities(mixture, X))[1]
+
+
+def incomplete_statistics(
+    mixture: Mixture,
+    X: np.ndarray,
+    shift: np.ndarray | None = None,
+    sample_weight: np.ndarray | None = None,
+) -> Statistics:
+    """`statistics` of completed rows: expected values of what is missing and of its products."""
+    if shift is None:
+        shift = mixture.means
+    K, d = mixture.means.shape
+    row_weight = np.ones(len(X)) if sample_weight is None else np.asarray(sample_weight, float)
+    log_density, shares = normalise(incomplete_weighted_log_densities(mixture, X))
+    shares = shares * row_weight[:, None]
+    first = np.zeros((K, d))
+    second = np.zeros((K, d, d))
+    for row, of_row in zip(X, shares, strict=True):
+        found = completed(mixture, row)
+        for k in range(K):
+            centred = found.means[k] - shift[k]
+            first[k] += of_row[k] * centred
+            second[k] += of_row[k] * (np.outer(centred, centred) + found.covariances[k])
+    if mixture.covariance_type == "tied":
+        second = second.sum(axis=0)
+    elif mixture.covariance_type == "diag":
+        second = np.array([np.diag(matrix) for matrix in second])
+    elif mixture.covariance_type == "spherical":
+        second = np.array([np.trace(matrix) for matrix in second])
+    log_likelihood = float(row_weight @ log_density)
+    return Statistics(shares.sum(axis=0), first, second, np.array(shift), log_likelihood)
+
+
+def incomplete_em(
+    mixture: Mixture,
+    X: np.ndarray,
+    n_iter: int,
+    reg_covar: float = 0.0,
+    sample_weight: np.ndarray | None = None,
+) -> tuple[Mixture, list[float]]:
+    """`em` for rows with missing values."""
+    total = len(X) if sample_weight is None else np.sum(sample_weight)
+    lower_bounds = []
+    for _ in range(n_iter):
+        stats = incomplete_statistics(mixture, X, sample_weight=sample_weight)
+        lower_bounds.append(stats.log_likelihood / total)
+        mixture = maximize(stats, mixture.covariance_type, reg_covar)
+    return mixture, lower_bounds
+
+
+def imputation(mixture: Mixture, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (d,) and covariance (d, d) of a row given its values that are there."""
+    found = completed(mixture, row)
+    shares = normalise((np.log(mixture.weights) + found.log_densities)[None])[1][0]
+    mean = shares @ found.means
+    apart = found.means - mean
+    return mean, np.einsum("k,kpq->pq", shares, found.covariances) + (shares * apart.T) @ apart
+
+
+# --- mixtures and rows to test with --------------------------------------------------------------
+
+
 def random_mixture(
     rng: np.random.Generator, covariance_type: str, n_components: int, n_features: int
 ) -> Mixture:
