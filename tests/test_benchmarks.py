@@ -22,8 +22,8 @@ from gaussmix import GaussianMixture, _passes, _rows, _scores
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
 NAMES = (
-    "checkouts", "compare", "cost_model", "growth", "online", "page", "plots", "scaling",
-    "sections", "shapes", "tables", "targets",
+    "checkouts", "compare", "cost_model", "growth", "imputation", "missing", "online", "page",
+    "plots", "scaling", "sections", "shapes", "tables", "targets",
 )  # fmt: skip
 
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
@@ -227,7 +227,7 @@ def test_stragglers_cost_what_order_statistics_say(benchmarks):
     assert 1.0 < several < one
 
 
-@pytest.mark.parametrize("program", ["online", "scaling"])
+@pytest.mark.parametrize("program", ["imputation", "missing", "online", "scaling"])
 def test_the_page_has_a_place_for_every_table(benchmarks, program):
     page = getattr(benchmarks, program).PAGE.read_text(encoding="utf-8")
     with_tables, file = benchmarks.tables.with_tables, f"{program}.py"
@@ -300,6 +300,68 @@ def test_the_table_of_the_page_has_all_mixtures_batches_and_exponents(benchmarks
     assert [row[0] for row in cells[2:] if row[0]] == [data.name for data in online.MIXTURES]
     batches = [f"{size:,}" for size in online.BATCHES]
     assert [row[1] for row in cells[2:]] == batches * len(online.MIXTURES)
+
+
+# --- missing values ------------------------------------------------------------------------------
+
+
+def test_a_tenth_of_the_values_is_missing_in_many_patterns_and_in_four(benchmarks):
+    missing = benchmarks.missing
+    X = np.random.default_rng(0).normal(size=(20_000, missing.FEATURES))
+    scattered, grouped = missing.each_by_itself(X), missing.in_groups(X)
+    for incomplete in (scattered, grouped):
+        there = ~np.isnan(incomplete)
+        assert np.mean(~there) == pytest.approx(0.1, abs=0.005)
+        np.testing.assert_array_equal(incomplete[there], X[there])
+    assert missing.n_patterns(scattered) > 200
+    assert missing.n_patterns(grouped) == 4
+    assert missing.n_patterns(X) == 1
+    assert sorted(column for group in missing.GROUPS for column in group) == list(range(10))
+
+
+def test_ratios_are_medians_over_turns(benchmarks):
+    found = {"nothing": [1.0, 2.0, 4.0], "each by itself": [3.0, 4.0, 20.0]}
+    assert benchmarks.missing.ratio(found, "each by itself") == 3.0
+
+
+def test_iterations_on_incomplete_rows_are_measured(benchmarks):
+    missing = benchmarks.missing
+    found = missing.measured_times(1000, ["diag"], threads=1, repeats=1)
+    assert list(found["diag"]) == list(missing.KINDS)
+    cells = missing.time_table(found, 1000, 1)[4].split("|")
+    assert [len(values) for values in found["diag"].values()] == [1, 1, 1, 1]
+    assert float(cells[-2]) == pytest.approx(missing.ratio(found["diag"], "in groups"), abs=0.0051)
+
+
+def test_values_go_where_another_column_is_large(benchmarks):
+    X = np.random.default_rng(0).normal(size=(5000, 5))
+    incomplete, taken = benchmarks.imputation.holed(
+        X, benchmarks.imputation.where_another_is_large, 0
+    )
+    assert not taken[:, [0, 2, 4]].any()
+    np.testing.assert_array_equal(np.isnan(incomplete), taken)
+    for left, column in ((0, 1), (2, 3)):
+        upper = X[:, left] > np.median(X[:, left])
+        assert taken[upper, column].mean() == pytest.approx(0.45, abs=0.03)
+        assert taken[~upper, column].mean() == pytest.approx(0.15, abs=0.03)
+
+
+def test_imputers_fill_in_the_same_values(benchmarks, monkeypatch):
+    imputation = benchmarks.imputation
+    monkeypatch.setattr(imputation, "COMPONENTS", (1, 2))
+    monkeypatch.setattr(imputation, "FAMILIES", ("full",))
+    X = imputation.iris()
+    found = imputation.compared(X, imputation.MECHANISMS["10 % at random"], 1)
+    scaled = (X - X.mean(axis=0)) / X.std(axis=0)
+    incomplete, taken = imputation.holed(scaled, imputation.MECHANISMS["10 % at random"], 0)
+    by_hand = (np.nanmean(incomplete, axis=0) - scaled)[taken]
+    assert found["mean"][0] == pytest.approx(np.sqrt(np.mean(by_hand**2)))
+    assert found["mixture"][0] < 0.6 * found["mean"][0]
+    made = imputation.made_tables({("iris", "10 % at random"): found}, {"iris": X.shape})
+    assert list(made) == ["errors", "times"]
+    lowest = min(value for value, _ in found.values())
+    assert f"**{lowest:.3f}**" in made["errors"][4]
+    assert made["errors"][4].startswith("| iris, 150 x 4 |")
 
 
 # --- two commits ---------------------------------------------------------------------------------
@@ -403,6 +465,8 @@ def test_exports_hold_what_git_tracks_and_new_files(benchmarks, monkeypatch, tmp
         ("compare.py", ["HEAD", "--fail-below", ".5", "--repeats", "5"], "--repeats 6 or more"),
         ("growth.py", ["--factor", "1"], "--factor 1: a cliff is a factor above 1"),
         ("growth.py", ["--threads", "0"], "must be at least 1"),
+        ("imputation.py", ["--seeds", "0"], "--seeds must be at least 1"),
+        ("missing.py", ["--rows", "999"], "--rows must be at least 1000"),
         ("online.py", ["--rows", "999"], "--rows must be at least 1000"),
         ("scaling.py", ["--workers", "0"], "--workers must be at least 1"),
         ("page.py", [], "give a record of run.py"),
