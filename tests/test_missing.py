@@ -314,6 +314,14 @@ def test_without_correlations_the_observed_values_tell_all(covariance_type):
     np.testing.assert_allclose(model.covariances_[0], expected, rtol=1e-10)
 
 
+def test_what_reg_covar_adds_comes_back_where_values_are_missing():
+    rng = np.random.default_rng(4)
+    X = holed(rng, rng.normal(size=(80, 5)), 0.3)
+    there = np.mean(~np.isnan(X), axis=0)
+    model = converged(X, covariance_type="diag", reg_covar=0.05)
+    np.testing.assert_allclose(model.covariances_[0], np.nanvar(X, axis=0) + 0.05 / there)
+
+
 def best_of_one_component(
     X: np.ndarray, covariance_type: str
 ) -> tuple[float, np.ndarray, np.ndarray]:
@@ -625,6 +633,18 @@ def test_rows_are_not_written_to():
     np.testing.assert_array_equal(X, before)
 
 
+def test_incomplete_rows_are_plotted():
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot as plt
+
+    from gaussmix.plotting import plot_covariances, plot_density, plot_responsibilities
+
+    mixture, X, _ = case((40, 5, 3), "full")
+    for plot in (plot_covariances, plot_density, plot_responsibilities):
+        plot(model_of(mixture), X, ax=plt.figure().add_subplot()).figure.canvas.draw()
+    plt.close("all")
+
+
 # --- starts, and the ways of a fit ---------------------------------------------------------------
 
 
@@ -707,39 +727,39 @@ def test_squarem_gets_there_sooner():
 
 
 def with_a_collapse() -> tuple[np.ndarray, dict[str, object]]:
-    """Rows of which some are one point, with values missing, and a start that finds it."""
+    """Rows with missing values and forty copies of one point, and a start that finds it."""
     rng = np.random.default_rng(10)
     X = rng.normal(size=(120, 3))
+    X[:80] = holed(rng, X[:80], 0.2)
     X[80:] = 9.0
-    X = holed(rng, X, 0.1)
     means = [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [9.0, 9.0, 9.0]]
     return X, {"n_components": 3, "means_init": means, "reg_covar": 0.0, "max_iter": 50}
 
 
 def test_a_collapse_is_an_error_that_names_the_component():
     X, params = with_a_collapse()
-    with pytest.raises(IllDefinedCovarianceError, match="Component 2 collapsed"):
-        fitted(X, **params)
+    model = GaussianMixture(**params, allow_nan=True)
+    with (
+        nothing_lost(model),
+        pytest.raises(IllDefinedCovarianceError, match="Component 2 collapsed"),
+    ):
+        model.fit(X)
 
 
-def test_a_collapsed_component_is_dropped():
+@pytest.mark.parametrize("action", ["drop", "reseed"])
+def test_a_component_without_rows_is_dropped_or_placed_anew(action):
     X, params = with_a_collapse()
-    with pytest.warns(ConvergenceWarning, match="collapsed"):
-        model = GaussianMixture(**params, on_collapse="drop", allow_nan=True).fit(X)
-    assert len(model.weights_) == 2
-    assert [collapse["action"] for collapse in model.collapses_] == ["drop"]
+    X = X[:80]
+    params["means_init"][2] = [1e6, 1e6, 1e6]
+    model = GaussianMixture(**params, on_collapse=action, allow_nan=True, random_state=0)
+    with pytest.warns(ConvergenceWarning, match="component 2"):
+        model.fit(X)
+    assert len(model.weights_) == (2 if action == "drop" else 3)
+    assert [collapse["action"] for collapse in model.collapses_] == [action]
     assert np.isfinite(model.score_samples(X)).all()
-
-
-def test_a_collapsed_component_is_placed_anew():
-    X, params = with_a_collapse()
-    params |= {"random_state": 0, "reg_covar": 1e-3, "variance_floor": 0.0}
-    X[80:] = np.nan  # a component far away is left without rows
-    with pytest.warns(ConvergenceWarning, match="collapsed"):
-        model = GaussianMixture(**params, on_collapse="reseed", allow_nan=True).fit(X[:80])
-    assert len(model.weights_) == 3
-    assert model.collapses_[0]["action"] == "reseed"
-    assert np.isfinite(model.score_samples(X)).all()
+    mixture = Mixture("full", model.weights_, model.means_, model.covariances_)
+    expected = reference.incomplete_log_densities(mixture, X).mean()
+    np.testing.assert_allclose(model.score(X), expected, rtol=1e-10)
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
