@@ -732,8 +732,9 @@ def with_a_collapse() -> tuple[np.ndarray, dict[str, object]]:
     X = rng.normal(size=(120, 3))
     X[:80] = holed(rng, X[:80], 0.2)
     X[80:] = 9.0
-    means = [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [9.0, 9.0, 9.0]]
-    return X, {"n_components": 3, "means_init": means, "reg_covar": 0.0, "max_iter": 50}
+    means = np.array([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [9.0, 9.0, 9.0]])
+    begin = Mixture("full", np.full(3, 1 / 3), means, np.array([np.eye(3)] * 3))
+    return X, starting_at(begin) | {"reg_covar": 0.0, "max_iter": 50}
 
 
 def test_a_collapse_is_an_error_that_names_the_component():
@@ -750,7 +751,7 @@ def test_a_collapse_is_an_error_that_names_the_component():
 def test_a_component_without_rows_is_dropped_or_placed_anew(action):
     X, params = with_a_collapse()
     X = X[:80]
-    params["means_init"][2] = [1e6, 1e6, 1e6]
+    params["means_init"][2] = 1e6
     model = GaussianMixture(**params, on_collapse=action, allow_nan=True, random_state=0)
     with pytest.warns(ConvergenceWarning, match="component 2"):
         model.fit(X)
