@@ -528,6 +528,25 @@ def test_any_number_of_threads_gives_the_same_bits(covariance_type, dtype):
         np.testing.assert_array_equal(first, second, strict=True)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_many_rows_are_the_sum_of_few(covariance_type, dtype):
+    rng = np.random.default_rng(6)
+    mixture = reference.random_mixture(rng, covariance_type, 3, 6)
+    X = holed(rng, reference.draw(rng, mixture, 30_011), 0.3).astype(dtype)
+    weights = rng.uniform(0.0, 2.0, len(X))
+    model = model_of(mixture)
+    whole = model.accumulate(X, sample_weight=weights)
+    pieces = np.array_split(np.arange(len(X)), 101)
+    parts = sum(model.accumulate(X[piece], sample_weight=weights[piece]) for piece in pieces)
+    for name in ("weight", "first", "second", "log_likelihood", "total_weight"):
+        ours, theirs = getattr(whole, name), getattr(parts, name)
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-9 * len(X), err_msg=name)
+    density = np.concatenate([model.score_samples(X[piece]) for piece in pieces])
+    rtol = 1e-5 if dtype == np.float32 else 1e-11
+    np.testing.assert_allclose(model.score_samples(X), density, rtol=rtol, atol=rtol)
+
+
 @pytest.mark.parametrize("covariance_type", TYPES)
 def test_every_instruction_set_agrees_with_the_reference(instruction_set, covariance_type):
     for dtype, size, tolerance in (
@@ -773,8 +792,10 @@ def test_the_variance_floor_holds(covariance_type):
         mixture = Mixture(covariance_type, model.weights_, model.means_, model.covariances_)
         scaled = reference.dense_covariances(mixture) / np.outer(*[np.nanstd(X, axis=0)] * 2)
         variances.append(np.linalg.eigvalsh(scaled).min())
-    assert variances[0] < 0.1
-    assert variances[1] > 0.15  # of the column's variance under the model, near that of its values
+    assert variances[0] < 0.05
+    # The floor is a share of the columns' variances under the model, near those of their values;
+    # the one variance of "spherical" is held to their mean.
+    assert variances[1] > (0.1 if covariance_type == "spherical" else 0.15)
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
