@@ -42,7 +42,7 @@ GROUPS = ((0, 1), (2, 3, 4), (5, 6, 7, 8, 9))
 SHARE = 0.1  # of the values that is missing
 
 # A run of 1 + m iterations less a run of one, over m, is an iteration.
-ITERATIONS = 4
+ITERATIONS = 10
 
 LEAST_ROWS = 1000
 

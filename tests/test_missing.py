@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 
@@ -573,6 +574,20 @@ def test_every_instruction_set_agrees_with_the_reference(instruction_set, covari
             reference.incomplete_responsibilities(mixture, X),
             atol=max(10 * tolerance, 1e-6 if dtype == np.float32 else 0.0),
         )
+
+
+def test_memory_does_not_grow_with_the_rows():
+    X = np.random.default_rng(0).normal(size=(600_000, 10))
+    X[::5, 3] = np.nan
+    mixture = reference.random_mixture(np.random.default_rng(0), "diag", 2, 10)
+    peaks = []
+    for n in (300_000, 600_000):
+        tracemalloc.start()
+        model = fitted(X[:n], **starting_at(mixture), max_iter=1)
+        model.score(X[:n])
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 # --- scoring -------------------------------------------------------------------------------------

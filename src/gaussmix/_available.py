@@ -40,13 +40,8 @@ class Indicated(Rows):
         return self._rows.total_weight
 
     def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
-        row_bytes = self.n_features * self.dtype.itemsize
-        size = max(1, BLOCK_BYTES // (row_bytes * chunk_rows)) * chunk_rows
-        for first, block, weight in self._rows.blocks(chunk_rows):
-            for start in range(0, len(block), size):
-                piece = slice(start, start + size)
-                X = with_indicators(block[piece], self.origin)
-                yield first + start, X, None if weight is None else weight[piece]
+        for first, block, weight in self._rows.small_blocks(chunk_rows):
+            yield first, with_indicators(block, self.origin), weight
 
 
 def available_scores(centres: Doubles, origin: Doubles) -> Scores:

@@ -224,6 +224,15 @@ class Rows:
             weight = self.sample_weight
             yield first, block, None if weight is None else weight[first : first + len(block)]
 
+    def small_blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+        """`blocks` of at most `BLOCK_BYTES` also in place, for what makes arrays of their size."""
+        row_bytes = self.n_features * self.dtype.itemsize
+        size = max(1, BLOCK_BYTES // (row_bytes * chunk_rows)) * chunk_rows
+        for first, block, weight in self.blocks(chunk_rows):
+            for start in range(0, len(block), size):
+                piece = slice(start, start + size)
+                yield first + start, block[piece], None if weight is None else weight[piece]
+
     def first_nonfinite(self) -> tuple[int, int] | None:
         """Row and column of the first NaN or infinity, or None."""
         kernels = _runtime.kernels()
@@ -240,7 +249,7 @@ class Rows:
         bad = self.first_nonfinite()
         if bad is None or not self.allow_nan:
             return bad
-        for first, block, _weight in self.blocks(SCAN_ROWS):
+        for first, block, _weight in self.small_blocks(SCAN_ROWS):
             infinite = np.isinf(block)
             if infinite.any():
                 row, column = divmod(int(infinite.argmax()), self.n_features)
@@ -266,7 +275,7 @@ class Rows:
     def _scan_observed(self) -> Scan:
         """`scan` of the values that are not missing."""
         n_empty = 0
-        for _first, block, weight in self.blocks(SCAN_ROWS):
+        for _first, block, weight in self.small_blocks(SCAN_ROWS):
             empty = np.isnan(block).all(axis=1)
             n_empty += int(np.count_nonzero(empty if weight is None else empty & (weight > 0)))
         sums = self._column_sums(2 * self.n_features, beside_indicators(self.centre))
@@ -285,8 +294,10 @@ class Rows:
         n_partials = min(SCAN_PARTIALS, -(-self.n_samples // SCAN_ROWS))
         # A row of its own cache lines for each partial sum.
         partials = np.zeros((n_partials, -(-(1 + 2 * n_columns) // 16) * 16))
-        for first, block, weight in self.blocks(SCAN_ROWS):
-            if n_columns > self.n_features:
+        indicated = n_columns > self.n_features
+        blocks = self.small_blocks if indicated else self.blocks
+        for first, block, weight in blocks(SCAN_ROWS):
+            if indicated:
                 block = with_indicators(block, self.centre)
             _runtime.kernels().column_moments(
                 block, weight, shift, SCAN_ROWS,
