@@ -35,7 +35,9 @@ from gaussmix import (
     GaussianMixture,
     IllDefinedCovarianceError,
     SufficientStatistics,
-    _passes,
+    _digits,
+    _partition,
+    _rows,
     _scores,
 )
 
@@ -428,13 +430,13 @@ class Expected:
 
         In single precision only the rows of a tile are added.
         """
-        n = min(self.case.n, _passes.TILE_ROWS[0]) if self.case.single else self.case.n
+        n = min(self.case.n, _partition.TILE_ROWS[0]) if self.case.single else self.case.n
         return self.case.precision * (ROUNDINGS + n / 2)
 
 
 def centre_of(X: np.ndarray, w: np.ndarray | None) -> np.ndarray:
     """The point about which the library takes differences of rows."""
-    return _passes.Rows(X, w).centre
+    return _rows.Rows(X, w).centre
 
 
 def assert_within(name: str, value, target, bound) -> None:
@@ -539,12 +541,12 @@ def exact_step(expected: Expected) -> Mixture:
 
 
 def digits_of_a_step(case: Case) -> float:
-    """Part of a new variance, in any direction, that a step may lose; see `gaussmix._passes`."""
+    """Part of a new variance, in any direction, that a step may lose; see `gaussmix._digits`."""
     if case.single:
         full = case.covariance_type == "full"
         lost = _scores.SINGLE_DIGITS_LOST if full else _scores.EXPANSION_LIMIT_SINGLE
     else:
-        lost = _passes.CANCELLATION_LIMIT
+        lost = _digits.CANCELLATION_LIMIT
     return 4 * lost * case.precision
 
 
