@@ -25,7 +25,6 @@ below it:
     _passes            one pass over the rows: cuts them up, calls the kernels
     _incomplete        passes over rows with missing values, grouped by pattern
     _available         starts where values are missing: of those that are available
-    _patterns          rows grouped by which of their values are missing
     _digits            whether moments have the digits that an M-step needs
     _scores            how the kernels find scores: exact or expanded, double or single precision
     _streamed          rows that come in pieces and are read anew in every pass
@@ -33,6 +32,7 @@ below it:
     sources            where such rows come from: files, Arrow data, anything re-iterable
     _partition         how rows are cut into tiles, chunks and partial sums
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
+    _patterns          rows grouped by which of their values are missing
     _thinning          a sample of rows that one pass takes without knowing how many come
     _conditioning      marginals and conditionals of a mixture, from its parameters
     _parameters        MixtureParameters: weights, means, precision factors; the M-step

@@ -21,6 +21,10 @@ from ._scores import Scores
 from ._statistics import SufficientStatistics
 from ._typing import Doubles, Floats
 
+# The part of all weight that counts as if a cluster had it with the variance that all clusters
+# have in a column: only variances for its missing values are drawn towards that.
+BORROWED = 1e-3
+
 
 class Indicated(Rows):
     """Rows (n, d) with missing values as complete rows (n, 2 d), see `with_indicators`."""
@@ -127,11 +131,11 @@ class AvailableWay(NamedTuple):
             squares = second.reshape(len(second), -1)[:, :: second.shape[1] + 1]  # the diagonals
         else:
             second = squares = statistics.second[:, : len(self.centre)] - counts * move * move
-        # Beside the values of its own, a cluster borrows one row of what all have.
-        row_weight = statistics.total_weight / max(statistics.n_rows, 1)
+        # Beside the values of its own, which may be few, a cluster borrows of what all have.
+        borrowed = BORROWED * statistics.weight.sum()
         total = counts.sum(axis=0)
         common = np.where(total > 0, squares.sum(axis=0) / np.where(total > 0, total, 1.0), 1.0)
-        variances = (squares + row_weight * common) / (counts + row_weight)
+        variances = (squares + borrowed * common) / (counts + borrowed)
         squares += np.maximum(statistics.weight[:, None] - counts, 0.0) * variances
         if self.covariance_type == "tied":
             second = second.sum(axis=0)

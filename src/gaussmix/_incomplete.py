@@ -26,7 +26,7 @@ from ._parameters import MixtureParameters
 from ._partition import ROUND_WORK, Partition, most_partials, negligible_bits, partition
 from ._patterns import Grouper, Patterns
 from ._rows import Rows, Seen
-from ._scores import LOG2E, scores_for_sums, scoring_centre
+from ._scores import EXPANSION_LIMIT, LOG2E, digits_lost, scores_for_sums, scoring_centre
 from ._statistics import SufficientStatistics
 from ._typing import Doubles, Floats, Indices
 
@@ -37,8 +37,18 @@ if TYPE_CHECKING:
 # a unit, with a copy of it, still takes little memory.
 UNIT_VALUES = 1 << 21
 
+# Patterns of a fit's rows are kept from one pass to the next in this much memory, four million
+# rows; beyond that they are found again in every pass, which takes a fifth of it.
+KEPT_BYTES = 32 * 1024 * 1024
+
 # Rows for each partial sum at least, so that few rows do not have many sums to add up.
 PARTIAL_ROWS = 64
+
+# Up to so many rows of a pattern are completed one by one, and from so many features on all are
+# when they are scored: there the choice must not depend on how many rows come together, nor what
+# a row scores on the rows beside it.
+FEW_ROWS = 8
+FEW_FEATURES = 20
 
 # Sums of products are kept lane by lane in this much at most.
 LANES_BYTES = 256 * 1024
@@ -58,15 +68,31 @@ class Unit(NamedTuple):
     groups: Patterns
 
 
-def units(rows: Rows) -> Iterator[Unit]:
-    """All rows, a unit at a time; the patterns of one are in force until the next."""
+def units(rows: Rows, *, keep: bool = False) -> Iterator[Unit]:
+    """All rows, a unit at a time; the patterns of one are in force until the next.
+
+    With `keep` the patterns of rows in memory are kept for the next pass, as far as there is room.
+    """
     size = unit_rows(rows.n_features)
-    group = Grouper(min(size, rows.n_samples), rows.n_features)
+    keep = keep and not rows.streamed
+    kept = rows.kept_patterns if keep else []
+    room = KEPT_BYTES - sum(groups.nbytes for groups in kept)
+    grouper: Grouper | None = None
+    number = 0
     for first, block, weight in rows.blocks(size):
         for start in range(0, len(block), size):
             X = block[start : start + size]
             w = None if weight is None else weight[start : start + size]
-            yield Unit(first + start, X, w, group(X, rows.threads(4 * X.size)))
+            if number < len(kept):
+                groups = kept[number]
+            else:
+                grouper = grouper or Grouper(min(size, rows.n_samples), rows.n_features)
+                groups = grouper(X, rows.threads(4 * X.size))
+                if keep and number == len(kept) and groups.nbytes <= room:
+                    kept.append(groups.copy())
+                    room -= groups.nbytes
+            yield Unit(first + start, X, w, groups)
+            number += 1
 
 
 class _Steps(NamedTuple):
@@ -111,11 +137,19 @@ class _Model:
             covariances = np.repeat(covariances, d)
         self.covariances = np.ascontiguousarray(covariances).ravel()
         self.stride = 0 if parameters.layout == "tied" else self.covariances.size // K
+        self.log_determinants = np.ascontiguousarray(parameters.log_determinants)
+        self.precisions = _sound_precisions(parameters)
         with np.errstate(divide="ignore"):
             self.log_weights = np.log(parameters.weights / parameters.weights.sum()) * LOG2E
 
     def job(
-        self, kernels: Kernels, groups: Patterns, pieces: Indices, cut: Partition, floor: float
+        self,
+        kernels: Kernels,
+        groups: Patterns,
+        pieces: Indices,
+        cut: Partition,
+        floor: float,
+        most_few: int,
     ) -> _runtime.IncompleteJob:
         """The mixture beside the patterns of some rows."""
         steps = self.steps
@@ -126,7 +160,8 @@ class _Model:
             groups.order, columns, groups.observed.sum(axis=1), pieces, cut.chunk_rows,
             kernels.ESTEPS[steps.estep], mstep, kernels.FEATURE_SETS[steps.features],
             self.centre, self.means, self.covariances, self.stride, self.diagonal,
-            self.log_weights, floor, cut.tile_rows,
+            self.log_weights, self.precisions, self.log_determinants, most_few, floor,
+            cut.tile_rows,
         )  # fmt: skip
 
     def cut(self, n_samples: int, kernels: Kernels) -> Partition:
@@ -148,6 +183,19 @@ class _Model:
     def threads(self, rows: Rows, pieces: Indices) -> int:
         work = int(pieces[-1, 2]) * self.steps.row_work
         return min(rows.threads(work), len(pieces))
+
+
+def _sound_precisions(parameters: MixtureParameters) -> Doubles | None:
+    """The precisions in the kernels' layout, unless they have lost too many digits."""
+    d = parameters.n_features
+    precisions = parameters.precisions
+    if parameters.layout == "spherical":
+        return np.repeat(precisions, d)
+    if parameters.layout in ("full", "tied"):
+        factors = parameters.precisions_cholesky.reshape(-1, d, d)
+        if not digits_lost(parameters.variances, factors) <= EXPANSION_LIMIT:
+            return None
+    return np.ascontiguousarray(precisions).ravel()
 
 
 def _pieces(groups: Patterns, most_rows: int) -> Indices:
@@ -194,9 +242,9 @@ class IncompleteWay(NamedTuple):
         partials = np.zeros((n_partials, size))
         floor = negligible_bits(rows, single=False)
         scratch = np.empty((0, 0))
-        for unit in units(rows):
+        for unit in units(rows, keep=True):
             pieces = _pieces(unit.groups, cut.chunk_rows)
-            job = model.job(kernels, unit.groups, pieces, cut, floor)
+            job = model.job(kernels, unit.groups, pieces, cut, floor, FEW_ROWS)
             threads = model.threads(rows, pieces)
             if len(scratch) < threads:
                 scratch = np.empty((threads, job.thread_doubles()))
@@ -307,7 +355,8 @@ class IncompleteScorer:
         model = self._model
         cut = model.cut(len(X), kernels)
         pieces = _pieces(groups, cut.chunk_rows)
-        job = model.job(kernels, groups, pieces, cut, -math.inf)
+        most_few = len(X) if model.n_features >= FEW_FEATURES else 0
+        job = model.job(kernels, groups, pieces, cut, -math.inf, most_few)
         scratch = np.empty((model.threads(rows, pieces), job.thread_doubles()))
         for begin, end in model.rounds(pieces, model.steps.row_work):
             kernels.evaluate_incomplete(

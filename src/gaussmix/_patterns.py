@@ -31,6 +31,14 @@ class Patterns(NamedTuple):
     order: Indices
     starts: Indices
 
+    @property
+    def nbytes(self) -> int:
+        return self.observed.nbytes + self.order.nbytes + self.starts.nbytes
+
+    def copy(self) -> Patterns:
+        """The same in memory of its own."""
+        return Patterns(self.observed, self.order.copy(), self.starts.copy())
+
     def groups(self) -> Iterator[tuple[Indices, Indices]]:
         """For each pattern its observed features, and its rows."""
         for observed, rows in zip(

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _runtime, _validation
 from ._caching import cached_property
+from ._patterns import Patterns
 from ._thinning import thinned
 from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices
 
@@ -130,6 +131,8 @@ class Rows:
         # Second moment of all rows about the centre, (d, d): the same in every iteration, kept
         # here by the pass that first needs it.
         self.scatter: Doubles | None = None
+        # How passes grouped the rows by pattern, see `_incomplete.units`.
+        self.kept_patterns: list[Patterns] = []
         self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
 
     def moderate(self) -> Rows:

@@ -30,6 +30,7 @@ include "_kmeans.pxi"
 include "_scan.pxi"
 include "_factor.pxi"
 include "_incomplete.pxi"
+include "_few.pxi"
 
 ESTEPS = {
     "triangular": <int> TRIANGULAR,
@@ -649,6 +650,9 @@ cdef class IncompleteJob:
         Py_ssize_t covariance_stride,       # 0 if shared
         bint diagonal,
         const double[::1] log_weights,      # (K,) in bits
+        const double[::1] precisions,       # as the covariances, or None to use none
+        const double[::1] log_determinants,     # (K,) half the logarithms of the precisions'
+        Py_ssize_t most_few,                # rows up to which a pattern is completed row by row
         double floor,                       # bits below a row's best where shares count as zero
         Py_ssize_t tile_rows,
     ):
@@ -674,8 +678,14 @@ cdef class IncompleteJob:
         self.call.covariance_stride = covariance_stride
         self.call.diagonal = diagonal
         self.call.log_weights = &log_weights[0]
+        self.call.precisions = NULL
+        if precisions is not None:
+            self.call.precisions = &precisions[0]
+        self.call.log_determinants = &log_determinants[0]
+        self.call.most_few = most_few
         self.arrays = (
-            order, columns, n_observed, pieces, centre, means, covariances, log_weights
+            order, columns, n_observed, pieces, centre, means, covariances, log_weights,
+            precisions, log_determinants,
         )
 
     def thread_doubles(self):
@@ -800,9 +810,14 @@ cdef void evaluate_piece(
         responsibilities += first * call.job.K
     if labels != NULL:
         labels += first
+    if has_few(call, &piece) and evaluate_few_rows(
+        call, &piece, log_density, responsibilities, labels
+    ):
+        return
     if piece.g == 0:
         evaluate_unobserved(call, piece.n, log_density, responsibilities, labels)
     else:
+        take_marginal(call, &piece)
         evaluate_chunk(
             &piece.job, 0, piece.n, piece.tile, log_density, responsibilities, labels, &spoilt
         )

@@ -115,6 +115,9 @@ class IncompleteJob:
         covariance_stride: int,
         diagonal: bool,
         log_weights: Doubles,
+        precisions: Doubles | None,
+        log_determinants: Doubles,
+        most_few: int,
         floor: float,
         tile_rows: int,
     ) -> Self: ...

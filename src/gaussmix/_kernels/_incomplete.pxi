@@ -22,6 +22,9 @@ cdef struct Incomplete:
     Py_ssize_t covariance_stride    # doubles from one component's to the next; 0 if shared
     bint diagonal
     const double *log_weights   # (K,) in bits
+    const double *precisions    # as the covariances, or NULL where they have lost too many digits
+    const double *log_determinants  # (K,) half the logarithm of those of the precisions
+    Py_ssize_t most_few         # rows up to which a piece is completed row by row
 
 
 # What a piece is computed from, in the memory of one thread. Features are counted g observed, m
@@ -48,6 +51,10 @@ cdef struct Piece:
     double *scatter             # LINEAR with PLAIN: (g, g) about the centre
     double *work                # 3 (d, d)
     double *tile
+    double *missing_factors     # of few rows: (K or 1, m, m)
+    double *deviations          # (FEW_ROWS, K, d) the completed rows less the means
+    double *shares              # (FEW_ROWS, K) responsibilities
+    double *densities           # (FEW_ROWS,) log-densities in bits
 
 
 cdef Py_ssize_t lay_out_piece(const Incomplete *call, void *memory, Piece *piece) noexcept nogil:
@@ -74,34 +81,43 @@ cdef Py_ssize_t lay_out_piece(const Incomplete *call, void *memory, Piece *piece
     piece.scatter = <double *> take(&scratch, square * double_size)
     piece.work = <double *> take(&scratch, 3 * d * d * double_size)
     piece.tile = <double *> take(&scratch, lay_out_tile(&call.job, NULL, &tile))
+    if call.precisions != NULL:
+        piece.missing_factors = <double *> take(&scratch, K * square * double_size)
+        piece.deviations = <double *> take(&scratch, FEW_ROWS * K * d * double_size)
+        piece.shares = <double *> take(&scratch, FEW_ROWS * K * double_size)
+        piece.densities = <double *> take(&scratch, FEW_ROWS * double_size)
     return scratch.used + 64
 
 
 cdef void begin_piece(const Incomplete *call, Py_ssize_t number, Piece *piece) noexcept nogil:
-    """Gather the rows of a piece, and take the marginal mixture of their observed features."""
+    """Which rows a piece has, and which features."""
     cdef const Py_ssize_t *entry = call.pieces + 3 * number
-    cdef Py_ssize_t j, k, d = call.job.d
+    cdef Py_ssize_t i, d = call.job.d
     piece.order = call.order + entry[1]
     piece.n = entry[2] - entry[1]
     piece.g = call.n_observed[entry[0]]
     piece.m = d - piece.g
     piece.observed = call.columns + entry[0] * d
     piece.missing = piece.observed + piece.g
+    for i in range(piece.n):
+        piece.sample_weight[i] = (
+            1.0 if call.job.sample_weight == NULL else call.job.sample_weight[piece.order[i]]
+        )
+
+
+cdef void take_marginal(const Incomplete *call, Piece *piece) noexcept nogil:
+    """Gather the rows of a piece, and take the marginal mixture of their observed features."""
+    cdef Py_ssize_t j, k, d = call.job.d
     if call.job.single_rows:
         gather[float](<const float *> call.job.rows, d, piece, <float *> piece.rows)
     else:
         gather[double](<const double *> call.job.rows, d, piece, <double *> piece.rows)
-    for j in range(piece.n):
-        piece.sample_weight[j] = (
-            1.0 if call.job.sample_weight == NULL else call.job.sample_weight[piece.order[j]]
-        )
     for j in range(piece.g):
         piece.centre[j] = call.job.centre[piece.observed[j]]
         for k in range(call.job.K):
             piece.means[k * piece.g + j] = call.job.means[k * d + piece.observed[j]]
-    if piece.g > 0:
-        factorise_marginal(call, piece)
-        prepare_piece(call, piece)
+    factorise_marginal(call, piece)
+    prepare_piece(call, piece)
 
 
 cdef void gather(
@@ -229,9 +245,12 @@ cdef void add_piece(
     total.first = total.weight + call.job.K
     total.second = total.first + call.job.K * call.job.d
     begin_piece(call, number, &piece)
+    if has_few(call, &piece) and add_few(call, &piece, &total):
+        return
     if piece.g == 0:
         share_unobserved(call, &piece)
     else:
+        take_marginal(call, &piece)
         memset(piece.sums, 0, sums_size(&piece.job) * sizeof(double))
         sum_piece(&piece, &sums)
         take_moments(&piece, &sums)
@@ -494,28 +513,21 @@ cdef void find_patterns(const void *argument, Py_ssize_t c, int thread) noexcept
     cdef const Grouping *g = <const Grouping *> argument
     cdef Py_ssize_t begin = c * g.chunk_rows, end = min(begin + g.chunk_rows, g.n)
     cdef Py_ssize_t *table = g.table + thread * g.table_size
-    cdef Py_ssize_t i, slot, found = 0, pattern = -1, run = 0
+    cdef Py_ssize_t i, slot, found = 0
     if g.single:
         mark_missing(<const float *> g.rows, begin, end, g.d, g.words, g.marks)
     else:
         mark_missing(<const double *> g.rows, begin, end, g.d, g.words, g.marks)
     memset(table, 0xFF, g.table_size * sizeof(Py_ssize_t))
     for i in range(begin, end):
-        # Rows of one pattern often come together.
-        if pattern < 0 or not same_marks(g, i, i - 1):
-            if pattern >= 0:
-                g.count[begin + pattern] += run
-            run = 0
-            slot = find_slot(g, table, g.table_size, g.first + begin, i)
-            if table[slot] < 0:
-                table[slot] = found
-                g.first[begin + found] = i
-                g.count[begin + found] = 0
-                found += 1
-            pattern = table[slot]
-        g.pattern[i] = pattern
-        run += 1
-    g.count[begin + pattern] += run
+        slot = find_slot(g, table, g.table_size, g.first + begin, i)
+        if table[slot] < 0:
+            table[slot] = found
+            g.first[begin + found] = i
+            g.count[begin + found] = 0
+            found += 1
+        g.pattern[i] = table[slot]
+        g.count[begin + table[slot]] += 1
     g.found[c] = found
 
 
@@ -629,12 +641,7 @@ cdef void place_rows(const void *argument, Py_ssize_t c, int thread) noexcept no
     cdef const Grouping *g = <const Grouping *> argument
     cdef Py_ssize_t begin = c * g.chunk_rows, end = min(begin + g.chunk_rows, g.n)
     cdef Py_ssize_t *place = g.place + begin
-    cdef Py_ssize_t i, pattern = -1, next = 0
+    cdef Py_ssize_t i
     for i in range(begin, end):
-        if g.pattern[i] != pattern:
-            if pattern >= 0:
-                place[pattern] = next
-            pattern = g.pattern[i]
-            next = place[pattern]
-        g.order[next] = i
-        next += 1
+        g.order[place[g.pattern[i]]] = i
+        place[g.pattern[i]] += 1
