@@ -236,12 +236,12 @@ class Rows:
                 piece = slice(start, start + size)
                 yield first + start, block[piece], None if weight is None else weight[piece]
 
-    def first_nonfinite(self) -> tuple[int, int] | None:
-        """Row and column of the first NaN or infinity, or None."""
+    def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
+        """Row and column of the first infinity or, unless that is allowed, NaN; or None."""
         kernels = _runtime.kernels()
         for first, block, _weight in self.blocks(SCAN_ROWS):
             threads = self.threads(block.size)
-            position = kernels.first_nonfinite(block, SCAN_ROWS, threads)
+            position = kernels.first_nonfinite(block, SCAN_ROWS, threads, allow_nan)
             if position >= 0:
                 row, column = divmod(position, self.n_features)
                 return first + row, column
@@ -249,15 +249,7 @@ class Rows:
 
     def first_bad(self) -> tuple[int, int] | None:
         """Row and column of the first infinity, and of the first NaN unless that is allowed."""
-        bad = self.first_nonfinite()
-        if bad is None or not self.allow_nan:
-            return bad
-        for first, block, _weight in self.small_blocks(SCAN_ROWS):
-            infinite = np.isinf(block)
-            if infinite.any():
-                row, column = divmod(int(infinite.argmax()), self.n_features)
-                return first + row, column
-        return None
+        return self.first_nonfinite(allow_nan=self.allow_nan)
 
     def scan(self) -> Scan:
         """Weighted column means and variances, and the first value that must not be."""

@@ -178,11 +178,8 @@ class StreamedRows(Rows):
             return super().total_weight
         return math.ldexp(self._survey.total_weight, self.weight_exponent)
 
-    def first_nonfinite(self) -> tuple[int, int] | None:
+    def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
         return None  # the first pass would have ended with an error
-
-    def first_bad(self) -> tuple[int, int] | None:
-        return None
 
     def in_memory(self) -> Rows:
         return self.take(np.arange(self.n_samples))

@@ -911,6 +911,7 @@ cdef struct Search:
     bint single
     Py_ssize_t size
     Py_ssize_t chunk
+    bint allow_nan
     Py_ssize_t *found                       # (chunks,) position in the chunk, or -1
 
 
@@ -918,8 +919,9 @@ def first_nonfinite(
     const real[:, ::1] X,                   # IN (n, d)
     Py_ssize_t chunk_rows,
     int n_threads,
+    bint allow_nan=False,
 ):
-    """Position of the first NaN or infinity in row-major order, or -1."""
+    """Position of the first NaN, unless that is allowed, or infinity in row-major order, or -1."""
     cdef Search call
     cdef Py_ssize_t c, n_chunks
     cdef Py_ssize_t[::1] found
@@ -927,8 +929,9 @@ def first_nonfinite(
     call.single = real is float
     call.size = X.shape[0] * X.shape[1]
     call.chunk = chunk_rows * X.shape[1]
+    call.allow_nan = allow_nan
     n_chunks = (call.size + call.chunk - 1) // call.chunk
-    if n_chunks == 1:
+    if n_chunks == 1 and not allow_nan:
         return first_nonfinite_value(&X[0, 0], call.size)
     found = numpy.empty(n_chunks, dtype=numpy.intp)
     call.found = &found[0]
@@ -943,9 +946,13 @@ cdef void search_chunk(const void *argument, Py_ssize_t c, int thread) noexcept 
     cdef const Search *call = <const Search *> argument
     cdef Py_ssize_t first = c * call.chunk, size = min(call.chunk, call.size - c * call.chunk)
     if call.single:
-        call.found[c] = first_nonfinite_value(<const float *> call.values + first, size)
+        call.found[c] = first_bad_value(<const float *> call.values + first, size, call.allow_nan)
     else:
-        call.found[c] = first_nonfinite_value(<const double *> call.values + first, size)
+        call.found[c] = first_bad_value(<const double *> call.values + first, size, call.allow_nan)
+
+
+cdef Py_ssize_t first_bad_value(const real *x, Py_ssize_t n, bint allow_nan) noexcept nogil:
+    return first_infinite_value(x, n) if allow_nan else first_nonfinite_value(x, n)
 
 
 cdef struct Moments:

@@ -152,7 +152,9 @@ def squared_distances(
     chunk_rows: int,
     n_threads: int,
 ) -> None: ...
-def first_nonfinite(X: Floats, chunk_rows: int, n_threads: int) -> int: ...
+def first_nonfinite(
+    X: Floats, chunk_rows: int, n_threads: int, allow_nan: bool = False
+) -> int: ...
 def column_moments(
     X: Floats,
     sample_weight: Doubles | None,

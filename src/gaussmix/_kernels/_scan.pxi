@@ -16,6 +16,25 @@ cdef bint all_finite(const real *x, Py_ssize_t n) noexcept nogil:
     return sum[0] == 0
 
 
+cdef bint any_infinite(const real *x, Py_ssize_t n) noexcept nogil:
+    cdef Py_ssize_t i, found = 0
+    for i in range(n):
+        found += (x[i] == INFINITY) | (x[i] == -INFINITY)
+    return found > 0
+
+
+cdef Py_ssize_t first_infinite_value(const real *x, Py_ssize_t n) noexcept nogil:
+    """Index of the first infinity, or -1."""
+    cdef Py_ssize_t i, begin, size
+    for begin in range(0, n, 4096):
+        size = min(<Py_ssize_t> 4096, n - begin)
+        if any_infinite(x + begin, size):
+            for i in range(begin, begin + size):
+                if x[i] == INFINITY or x[i] == -INFINITY:
+                    return i
+    return -1
+
+
 cdef Py_ssize_t first_nonfinite_value(const real *x, Py_ssize_t n) noexcept nogil:
     """Index of the first NaN or infinity, or -1."""
     cdef Py_ssize_t i, begin, size
