@@ -58,9 +58,16 @@ class Unit(NamedTuple):
     groups: Patterns
 
 
-def units(rows: Rows) -> Iterator[Unit]:
-    """All rows, a unit at a time; the patterns of one are in force until the next."""
-    size = unit_rows(rows.n_features)
+def units(rows: Rows, size: int | None = None) -> Iterator[Unit]:
+    """All rows, a unit at a time; the patterns of one are in force until the next.
+
+    Parameters
+    ----------
+    rows : Rows
+    size : int, optional
+        Most rows of a unit; by default `unit_rows`.
+    """
+    size = size or unit_rows(rows.n_features)
     group = Grouper(min(size, rows.n_samples), rows.n_features)
     for first, block, weight in rows.blocks(size):
         for start in range(0, len(block), size):

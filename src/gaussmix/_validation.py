@@ -873,6 +873,11 @@ def _table_kind(X: Any) -> str | None:
     return None
 
 
+def is_dask(X: object) -> bool:
+    """Whether X is a dask collection; dask is not imported to find out."""
+    return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
+
+
 def feature_names(X: Any) -> Names | None:
     """The names of a table's columns as an object array; None unless all of them are strings.
 
@@ -1637,6 +1642,15 @@ def check_probabilities(values: Any, argument: str) -> Doubles:
             "1, such as 0.5 for the median."
         )
     return array
+
+
+def check_n_draws(n_draws: Any) -> None:
+    """The number of draws of `impute`."""
+    if n_draws is not None and not _is_int(n_draws, 1):
+        raise ValueError(
+            f"n_draws must be an int of at least 1, or None for conditional means. Got "
+            f"{_shortened(n_draws)}."
+        )
 
 
 def check_contributions(kind: Any, n_permutations: Any) -> None:
