@@ -27,6 +27,7 @@ ORDER = [
     "_demo",
     "__init__",  # the public names
     "plotting",
+    "imputation",
     "mixture",
     "_stepwise",
     "_conditionals",

@@ -8,6 +8,7 @@ below it:
     _jobs              scoring files into one output or a directory of them, resumable
     _demo              what `gaussmix demo` shows
     plotting           plots on matplotlib axes; imported by nothing here
+    imputation         GaussianMixtureImputer, a scikit-learn transformer
     mixture            GaussianMixture: parameters, fit, predict, score, sample
     _stepwise          its methods that learn a step at a time: update, partial_fit and others
     _conditionals      its methods for some columns: marginals, conditionals, quantiles
@@ -71,12 +72,14 @@ from gaussmix._validation import (
     InvalidParameterError,
     NotFittedError,
 )
+from gaussmix.imputation import GaussianMixtureImputer
 from gaussmix.mixture import GaussianMixture, load
 
 __all__ = [
     "ConditionalPrediction",
     "ConvergenceWarning",
     "GaussianMixture",
+    "GaussianMixtureImputer",
     "IllDefinedCovarianceError",
     "InvalidParameterError",
     "ModelFileError",
