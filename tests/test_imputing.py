@@ -167,6 +167,20 @@ def test_columns_that_determine_each_other_nearly():
     assert deviations[0, 1] == pytest.approx(np.sqrt(2e-12), rel=1e-3)
 
 
+def test_a_row_far_out():
+    """Beyond where squares overflow, the nearest component still tells what is missing."""
+    model = GaussianMixture.from_parameters(
+        [0.5, 0.5], [[0.0, 1.0], [4.0, 2.0]], [[1.0, 1.0], [2.0, 3.0]], covariance_type="diag"
+    )
+    filled, deviations = model.impute([[1e200, NAN]], return_std=True)
+    np.testing.assert_allclose([filled[0, 1], deviations[0, 1]], [2.0, np.sqrt(3.0)])
+    model = GaussianMixture.from_parameters(
+        [0.5, 0.5], np.zeros((2, 2)), [[[1.0, 0.5], [0.5, 1.0]], [[2.0, 1.0], [1.0, 1.0]]]
+    )
+    filled, deviations = model.impute([[1e160, NAN]], return_std=True)
+    np.testing.assert_allclose([filled[0, 1], deviations[0, 1]], [5e159, np.sqrt(0.5)])
+
+
 def test_pieces_and_units_do_not_show(monkeypatch):
     model, mixture = made(d=5)
     X = holed(mixture, 300)

@@ -170,10 +170,9 @@ class _Completion:
         """Rows of one pattern, few at a time: (what they lack given what they have, start, stop)
         in the order of the groups.
         """
-        K, d = self._parameters.means.shape
         for number, conditional in self._conditionals(~groups.observed):
-            m = conditional.missing.size
-            size = max(1, PIECE_VALUES // (m * max(K * d, n_draws * m)))
+            drawn = n_draws * conditional.spread[0].size
+            size = max(1, PIECE_VALUES // max(conditional.row_work, drawn))
             start, stop = groups.starts[number : number + 2].tolist()
             for first in range(start, stop, size):
                 yield conditional, first, min(first + size, stop)
@@ -192,7 +191,7 @@ class _Completion:
         factors = parameters.precisions_cholesky.reshape(-1, *missing.shape[1:] * 2)
         counts = missing.sum(axis=1)
         for m in np.unique(counts).tolist():
-            size = max(1, BATCH_VALUES // (factors.shape[0] * missing.shape[1] * m))
+            size = max(1, BATCH_VALUES // (apart.size * m))
             numbers = np.flatnonzero(counts == m)
             for first in range(0, len(numbers), size):
                 some = numbers[first : first + size]
@@ -209,10 +208,18 @@ class _Conditional(Protocol):
     Attributes
     ----------
     missing : ndarray of int, shape (m,)
+    spread : ndarray of shape (K or 1, ...)
+        Factors of the covariances.
+    row_work : int
+        Multiplications that the means of a row take.
     """
 
     @property
     def missing(self) -> Indices: ...
+    @property
+    def spread(self) -> Doubles: ...
+    @property
+    def row_work(self) -> int: ...
 
     def means(self, known: Doubles) -> Doubles:
         """Means (n, K, m) given rows (n, d) with zeros for what is missing."""
@@ -234,6 +241,10 @@ class _Apart(NamedTuple):
     centres: Doubles  # (K, m)
     spread: Doubles  # (K, m) standard deviations
 
+    @property
+    def row_work(self) -> int:
+        return self.centres.size
+
     def means(self, known: Doubles) -> Doubles:
         return np.broadcast_to(self.centres, (len(known), *self.centres.shape))
 
@@ -251,6 +262,10 @@ class _Regression(NamedTuple):
     slopes: Doubles  # (K or 1, m, d)
     centres: Doubles  # (K, m) means where the others are at the centre
     spread: Doubles  # (K or 1, m, m) triangular factors of the covariances
+
+    @property
+    def row_work(self) -> int:
+        return self.slopes.size + self.centres.size
 
     def means(self, known: Doubles) -> Doubles:
         k, m, d = self.slopes.shape
@@ -297,8 +312,10 @@ def _deviations(conditional: _Conditional, shares: Doubles, means: Doubles) -> D
     The variance is the components' mean one plus that of their means about the mean of all.
     """
     apart = means - np.einsum("nk,nkm->nm", shares, means)[:, None]
+    # Before squaring: a component of share zero may be too far away for a square.
+    apart *= np.sqrt(shares)[:, :, None]
     variances = shares @ conditional.variances()
-    variances += np.einsum("nk,nkm,nkm->nm", shares, apart, apart)
+    variances += np.einsum("nkm,nkm->nm", apart, apart)
     return np.sqrt(variances)
 
 
