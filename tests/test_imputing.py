@@ -381,6 +381,12 @@ def test_what_cannot_be_imputed(X, arguments, message):
         model.impute(X, **arguments)
 
 
+def test_a_result_there_is_no_memory_for():
+    model, _ = made(d=2)
+    with pytest.raises(MemoryError, match=r"takes [\d,]+ bytes.*Pass fewer rows at a time\.$"):
+        model.impute([[1.0, NAN]], n_draws=2**50)
+
+
 def test_a_model_must_be_fitted():
     with pytest.raises(ValueError, match="not fitted"):
         GaussianMixture().impute([[NAN]])

@@ -1486,14 +1486,18 @@ def says_memory_error(function: Callable[Arguments, Result]) -> Callable[Argumen
     return saying
 
 
-def result_too_large(shape: tuple[int, ...], dtype: DTypeLike) -> MemoryError:
-    """Error for a new array of results that there is no memory for."""
+def result_too_large(
+    shape: tuple[int, ...], dtype: DTypeLike, *, takes_out: bool = False
+) -> MemoryError:
+    """Error for a new array of results that there is no memory for; `takes_out` as the method."""
     dtype = np.dtype(dtype)
     n_bytes = math.prod(shape) * dtype.itemsize
+    other = ""
+    if takes_out:
+        other = ", or pass an array to write to as out=, for instance a numpy.memmap"
     return MemoryError(
         f"The result, an array of shape {shape} and type {dtype}, takes {n_bytes:,} bytes, and "
-        f"there is no memory for it. Pass fewer rows at a time, or pass an array to write to as "
-        f"out=, for instance a numpy.memmap."
+        f"there is no memory for it. Pass fewer rows at a time{other}."
     )
 
 

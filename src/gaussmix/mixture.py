@@ -178,11 +178,12 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
     digit of a sum; `predict_proba` gives all. No array with an entry for every row is allocated in
     `fit`, and X is not copied.
 
-    Any number of Python threads may score one model at a time, and so may `accumulate` and, with a
-    `random_state` of the call's own, `sample`: these only read it. What changes a model, such as
-    `fit`, `update`, `sample` otherwise, or to set an attribute, is for one thread while no other
-    uses that model; different models are independent. A `numpy.random.Generator` or `RandomState`
-    given as `random_state` must not be in use by another thread.
+    Any number of Python threads may score one model at a time, and so may `accumulate`, `impute`
+    and `sample`, where these draw with a `random_state` of the call's own: they only read it. What
+    changes a model, such as `fit`, `update`, draws otherwise, or to set an attribute, is for one
+    thread while no other uses that model; different models are independent. A
+    `numpy.random.Generator` or `RandomState` given as `random_state` must not be in use by another
+    thread.
 
     Examples
     --------
@@ -957,6 +958,6 @@ def _output(
         try:
             return np.empty(shape, dtype=dtype)
         except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
-            raise _validation.result_too_large(shape, dtype) from error
+            raise _validation.result_too_large(shape, dtype, takes_out=True) from error
     _validation.check_out(out, shape, dtype, X)
     return out
