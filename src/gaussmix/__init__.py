@@ -8,13 +8,16 @@ below it:
     _jobs              scoring files into one output or a directory of them, resumable
     _demo              what `gaussmix demo` shows
     plotting           plots on matplotlib axes; imported by nothing here
+    imputation         GaussianMixtureImputer, a scikit-learn transformer
     mixture            GaussianMixture: parameters, fit, predict, score, sample
     _stepwise          its methods that learn a step at a time: update, partial_fit and others
     _conditionals      its methods for some columns: marginals, conditionals, quantiles
     _explaining        its methods that explain a score: contributions, Mahalanobis distances
+    _imputing          its method that fills in missing values
     _fitted            its fitted attributes: read, replaced together, kept in a file
     _online            running statistics of data that keeps coming, and steps from them
     distributed        dask collections: one task a partition, statistics merge as a tree
+    _completing        rows with missing values completed: means, deviations, draws
     _fitting           a fit: EM from one or several starts, over rows wherever they are
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM
@@ -69,12 +72,14 @@ from gaussmix._validation import (
     InvalidParameterError,
     NotFittedError,
 )
+from gaussmix.imputation import GaussianMixtureImputer
 from gaussmix.mixture import GaussianMixture, load
 
 __all__ = [
     "ConditionalPrediction",
     "ConvergenceWarning",
     "GaussianMixture",
+    "GaussianMixtureImputer",
     "IllDefinedCovarianceError",
     "InvalidParameterError",
     "ModelFileError",

@@ -54,7 +54,7 @@ _STEPPED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 _OF_RUNNING = frozenset({"_running", "effective_rows_"})
 
 
-class FittedMixture(Settings, _sklearn.EstimatorMixin):
+class FittedMixture(Settings, _sklearn.MixtureMixin):
     """What all that a fitted mixture does has in common."""
 
     learning_decay: float

@@ -68,12 +68,19 @@ class Unit(NamedTuple):
     groups: Patterns
 
 
-def units(rows: Rows, *, keep: bool = False) -> Iterator[Unit]:
+def units(rows: Rows, size: int | None = None, *, keep: bool = False) -> Iterator[Unit]:
     """All rows, a unit at a time; the patterns of one are in force until the next.
 
-    With `keep` the patterns of rows in memory are kept for the next pass, as far as there is room.
+    Parameters
+    ----------
+    rows : Rows
+    size : int, optional
+        Most rows of a unit; by default `unit_rows`.
+    keep : bool, default=False
+        Whether the patterns of rows in memory are kept for the next pass, as far as there is room.
+        Passes that keep them have units of one size.
     """
-    size = unit_rows(rows.n_features)
+    size = size or unit_rows(rows.n_features)
     keep = keep and not rows.streamed
     kept = rows.kept_patterns if keep else []
     room = KEPT_BYTES - sum(groups.nbytes for groups in kept)

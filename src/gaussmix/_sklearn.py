@@ -1,7 +1,7 @@
 """What scikit-learn expects of an estimator, without importing scikit-learn.
 
 The package does not depend on scikit-learn, so its estimators cannot inherit `BaseEstimator`.
-`EstimatorMixin` gives them the same conduct; methods that need scikit-learn's own classes import
+The mixins here give them the same conduct; methods that need scikit-learn's own classes import
 them when they are called, which only scikit-learn or somebody who has it does.
 """
 
@@ -10,7 +10,8 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-from typing import TYPE_CHECKING, Any, Self
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from sklearn.utils.metadata_routing import MetadataRequest
 
     from ._parameters import MixtureParameters
-    from ._typing import Names
+    from ._typing import Floats, Names
 
 _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 
@@ -52,17 +53,10 @@ def _init_parameters(cls: type) -> dict[str, inspect.Parameter]:
 
 
 class EstimatorMixin:
-    """Parameters, representation, tags and metadata requests, as `BaseEstimator` has them.
+    """Parameters, representation and metadata requests, as `BaseEstimator` has them."""
 
-    Conversion to and from scikit-learn's own class is here as well.
-    """
-
-    if TYPE_CHECKING:  # what the estimator has
-        feature_names_in_: Names
-
-        def _parameters(self) -> MixtureParameters: ...
-        def _course(self) -> dict[str, Any]: ...
-        def _assign(self, state: dict[str, Any]) -> None: ...
+    # The methods that take sample weights.
+    _weighted: ClassVar[tuple[str, ...]] = ("fit",)
 
     @classmethod
     def _constructor_parameters(cls) -> dict[str, inspect.Parameter]:
@@ -129,19 +123,6 @@ class EstimatorMixin:
         html: str = estimator_html_repr(self)
         return html
 
-    def __sklearn_tags__(self) -> Tags:
-        """scikit-learn's description of what this estimator takes and is."""
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type="density_estimator",
-            target_tags=TargetTags(required=False),
-            transformer_tags=None,
-            classifier_tags=None,
-            regressor_tags=None,
-            input_tags=InputTags(allow_nan=bool(self.get_params()["allow_nan"])),
-        )
-
     def set_fit_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:
         """Say whether a meta-estimator should pass `sample_weight` on to `fit`.
 
@@ -158,22 +139,6 @@ class EstimatorMixin:
         self
         """
         return self._set_request("fit", sample_weight)
-
-    def set_partial_fit_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:
-        """Say whether a meta-estimator should pass `sample_weight` on to `partial_fit`.
-
-        Needs scikit-learn, with ``sklearn.set_config(enable_metadata_routing=True)``.
-
-        Parameters
-        ----------
-        sample_weight : bool, None or str
-            As for `set_fit_request`.
-
-        Returns
-        -------
-        self
-        """
-        return self._set_request("partial_fit", sample_weight)
 
     def _set_request(self, method: str, sample_weight: bool | str | None) -> Self:
         """Record that `method` asks for sample weights, or does not."""
@@ -198,9 +163,51 @@ class EstimatorMixin:
         if hasattr(self, "_metadata_request"):
             return get_routing_for_object(self._metadata_request)
         request = MetadataRequest(owner=type(self).__name__)
-        for method in (request.fit, request.partial_fit):
-            method.add_request(param="sample_weight", alias=None)
+        for method in self._weighted:
+            getattr(request, method).add_request(param="sample_weight", alias=None)
         return request
+
+
+class MixtureMixin(EstimatorMixin):
+    """A density estimator's tags, and conversion to and from scikit-learn's own class."""
+
+    _weighted = ("fit", "partial_fit")
+
+    if TYPE_CHECKING:  # what the mixture has
+        feature_names_in_: Names
+
+        def _parameters(self) -> MixtureParameters: ...
+        def _course(self) -> dict[str, Any]: ...
+        def _assign(self, state: dict[str, Any]) -> None: ...
+
+    def __sklearn_tags__(self) -> Tags:
+        """scikit-learn's description of what this estimator takes and is."""
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="density_estimator",
+            target_tags=TargetTags(required=False),
+            transformer_tags=None,
+            classifier_tags=None,
+            regressor_tags=None,
+            input_tags=InputTags(allow_nan=bool(self.get_params()["allow_nan"])),
+        )
+
+    def set_partial_fit_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:
+        """Say whether a meta-estimator should pass `sample_weight` on to `partial_fit`.
+
+        Needs scikit-learn, with ``sklearn.set_config(enable_metadata_routing=True)``.
+
+        Parameters
+        ----------
+        sample_weight : bool, None or str
+            As for `set_fit_request`.
+
+        Returns
+        -------
+        self
+        """
+        return self._set_request("partial_fit", sample_weight)
 
     def to_sklearn(self) -> SklearnMixture:
         """A fitted `sklearn.mixture.GaussianMixture` with the same parameters and results.
@@ -267,3 +274,98 @@ class EstimatorMixin:
         model = cls(**fitted.get_params())
         model._assign(state)
         return model
+
+
+class TransformerMixin(EstimatorMixin):
+    """A transformer's tags, and the containers that its results come in, as `set_output` says."""
+
+    if TYPE_CHECKING:  # what the transformer has
+
+        def get_feature_names_out(self, input_features: Any = None) -> Names: ...
+
+    def __sklearn_tags__(self) -> Tags:
+        """scikit-learn's description of what this estimator takes and is."""
+        from sklearn.utils import InputTags, Tags, TargetTags, TransformerTags
+
+        return Tags(
+            estimator_type=None,
+            target_tags=TargetTags(required=False),
+            transformer_tags=TransformerTags(preserves_dtype=["float64", "float32"]),
+            classifier_tags=None,
+            regressor_tags=None,
+            input_tags=InputTags(allow_nan=True),
+        )
+
+    def set_output(self, *, transform: str | None = None) -> Self:
+        """Choose the container that `transform` and `fit_transform` return.
+
+        Parameters
+        ----------
+        transform : {"default", "pandas", "polars"}, optional
+            "default" is a NumPy array. None keeps what was set; where nothing was,
+            ``sklearn.set_config(transform_output=...)`` decides.
+
+        Returns
+        -------
+        self
+        """
+        if transform is not None:
+            _check_container(transform)
+            # The name under which scikit-learn's `clone` looks for it.
+            self._sklearn_output_config = {"transform": transform}
+        return self
+
+    def _contained(self, values: Floats, X: Any) -> Any:
+        """Results for the rows of X in the container that was asked for."""
+        container = getattr(self, "_sklearn_output_config", {}).get("transform")
+        sklearn = sys.modules.get("sklearn")
+        if container is None and sklearn is not None:
+            container = sklearn.get_config().get("transform_output")
+        if container in (None, "default"):
+            return values
+        _check_container(container)
+        names = list(self.get_feature_names_out())
+        if container == "polars":
+            import polars
+
+            return polars.DataFrame(values, schema=names, orient="row")
+        import pandas
+
+        index = X.index if isinstance(X, pandas.DataFrame) else None
+        return pandas.DataFrame(values, index=index, columns=names, copy=False)
+
+
+def _check_container(container: Any) -> None:
+    if container not in ("default", "pandas", "polars"):
+        raise ValueError(
+            "The output of a transformer is 'default', 'pandas' or 'polars'. Got "
+            f"{container!r}; pass one of them to set_output."
+        )
+
+
+def feature_names_in(given: Any, names: Names | None, n_features: int) -> Names:
+    """Names of the columns that came in, for `get_feature_names_out`.
+
+    Parameters
+    ----------
+    given : array-like of str or None
+        What the caller takes them to be.
+    names : ndarray of str or None
+        Those of `fit`.
+    n_features : int
+    """
+    if given is None:
+        if names is not None:
+            return names
+        return np.array([f"x{column}" for column in range(n_features)], dtype=object)
+    given_names: Names = np.asarray(given, dtype=object)
+    if names is not None and not np.array_equal(given_names, names):
+        raise ValueError(
+            "input_features is not equal to feature_names_in_. Leave it out to use those."
+        )
+    if given_names.shape != (n_features,):
+        raise ValueError(
+            f"input_features should have length equal to number of features ({n_features}), got "
+            f"{len(given_names)}. Pass a name for each column, or leave it out."
+        )
+    return given_names

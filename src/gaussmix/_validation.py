@@ -381,6 +381,18 @@ def check_parameters(params: Mapping[str, Any], estimator_name: str = _ESTIMATOR
             )
 
 
+def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
+    """The numbers of components to choose from: one, or several."""
+    several = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
+    numbers = list(value) if several else [value]
+    if not numbers or not all(_is_int(number, 1) for number in numbers):
+        raise _compatible_class(InvalidParameterError)(
+            f"The 'n_components' parameter of {estimator_name} must be an int in the range "
+            f"[1, inf), or several of those in a sequence. Got {value!r} instead."
+        )
+    return [int(number) for number in numbers]
+
+
 def _is_bool(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_))
 
@@ -439,6 +451,7 @@ def _one_of_or_none(options: tuple[str, ...]) -> _Constraint:
 
 
 _NON_NEGATIVE = (_is_float, "a float in the range [0.0, inf)")
+_BOOL = (_is_bool, "an instance of 'bool' or an instance of 'numpy.bool'")
 _ARRAY_OR_NONE = (_is_array_or_none, "an array-like or None")
 
 _CONSTRAINTS: dict[str, _Constraint] = {
@@ -459,7 +472,7 @@ _CONSTRAINTS: dict[str, _Constraint] = {
             " instance of 'numpy.random.Generator' or None"
         ),
     ),
-    "warm_start": (_is_bool, "an instance of 'bool' or an instance of 'numpy.bool'"),
+    "warm_start": _BOOL,
     "verbose": (
         _is_verbose,
         "an int in the range [0, inf), an instance of 'bool' or an instance of 'numpy.bool'",
@@ -483,7 +496,11 @@ _CONSTRAINTS: dict[str, _Constraint] = {
         lambda value: value is None or (_is_float(value) and 0 < value < 1),
         "a float in the range (0.0, 1.0) or None",
     ),
-    "allow_nan": (_is_bool, "an instance of 'bool' or an instance of 'numpy.bool'"),
+    "allow_nan": _BOOL,
+    # Of the imputer:
+    "sample_posterior": _BOOL,
+    "keep_empty_features": _BOOL,
+    "add_indicator": _BOOL,
 }
 
 
@@ -871,6 +888,20 @@ def _table_kind(X: Any) -> str | None:
     if hasattr(X, "num_rows") and hasattr(X, "schema") and hasattr(X, "columns"):
         return "arrow"
     return None
+
+
+def is_dask(X: object) -> bool:
+    """Whether X is a dask collection; dask is not imported to find out."""
+    return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
+
+
+def check_in_memory(X: object, estimator_name: str) -> None:
+    """Refuse files, and rows that are computed later, where only rows in memory will do."""
+    if is_dask(X) or isinstance(X, (str, bytes, os.PathLike)):
+        raise TypeError(
+            f"{estimator_name} takes rows in memory. Got {type(X).__name__}. Fit "
+            "GaussianMixture(allow_nan=True) to rows elsewhere, and call its impute."
+        )
 
 
 def feature_names(X: Any) -> Names | None:
@@ -1455,14 +1486,18 @@ def says_memory_error(function: Callable[Arguments, Result]) -> Callable[Argumen
     return saying
 
 
-def result_too_large(shape: tuple[int, ...], dtype: DTypeLike) -> MemoryError:
-    """Error for a new array of results that there is no memory for."""
+def result_too_large(
+    shape: tuple[int, ...], dtype: DTypeLike, *, takes_out: bool = False
+) -> MemoryError:
+    """Error for a new array of results that there is no memory for; `takes_out` as the method."""
     dtype = np.dtype(dtype)
     n_bytes = math.prod(shape) * dtype.itemsize
+    other = ""
+    if takes_out:
+        other = ", or pass an array to write to as out=, for instance a numpy.memmap"
     return MemoryError(
         f"The result, an array of shape {shape} and type {dtype}, takes {n_bytes:,} bytes, and "
-        f"there is no memory for it. Pass fewer rows at a time, or pass an array to write to as "
-        f"out=, for instance a numpy.memmap."
+        f"there is no memory for it. Pass fewer rows at a time{other}."
     )
 
 
@@ -1637,6 +1672,15 @@ def check_probabilities(values: Any, argument: str) -> Doubles:
             "1, such as 0.5 for the median."
         )
     return array
+
+
+def check_n_draws(n_draws: Any) -> None:
+    """The number of draws of `impute`."""
+    if n_draws is not None and not _is_int(n_draws, 1):
+        raise ValueError(
+            f"n_draws must be an int of at least 1, or None for conditional means. Got "
+            f"{_shortened(n_draws)}."
+        )
 
 
 def check_contributions(kind: Any, n_permutations: Any) -> None:

@@ -26,6 +26,7 @@ from dask.base import get_scheduler
 from dask.sizeof import sizeof
 
 from . import _passes, _runtime, _validation
+from ._completing import Noise, complete
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
 from ._passes import AnyWay
@@ -339,6 +340,33 @@ def _scored(
     if bad is not None:
         raise _bad_value(rows.X[bad[0]][None], bad, (block_id or (0,))[0], common)
     return out
+
+
+def _imputed(
+    X: AnyArray,
+    common: _Common,
+    n_draws: int | None,
+    return_std: bool,
+    block_id: tuple[int, ...] | None = None,
+) -> AnyArray:
+    """The rows of a chunk filled in, or each draw of them, and the deviations: (planes, n, d)."""
+    assert common.parameters is not None
+    number = block_id[-2] if block_id else 0
+    noise = None if n_draws is None else Noise(n_draws, *common.seed, number)
+    with _threads(common.n_threads) as threads:
+        rows = _rows(X, None, common, threads)
+        planes: AnyArray = np.empty((_planes(n_draws, return_std), *rows.X.shape), rows.dtype)
+        values = planes[0] if n_draws is None else planes[:n_draws]
+        deviations = planes[-1] if return_std else None
+        bad = complete(common.parameters, rows, values, deviations, noise)
+    if bad is not None:
+        raise _bad_value(rows.X[bad[0]][None], bad, number, common)
+    return planes
+
+
+def _planes(n_draws: int | None, return_std: bool) -> int:
+    """Tables that `_imputed` returns."""
+    return (n_draws or 1) + return_std
 
 
 def _log_likelihood(
@@ -739,6 +767,39 @@ def scored(
         chunks=(array.chunks[0], *((n,) for n in shape[1:])),
         meta=np.empty(shape, dtype),
         name=f"gaussmix-{field}-{uuid.uuid4().hex}",
+    )
+
+
+def imputed(
+    parameters: MixtureParameters,
+    X: Any,
+    n_draws: int | None,
+    seed: tuple[int, ...],
+    return_std: bool,
+    *,
+    estimator_name: str,
+    n_threads: int | None,
+    fitted_names: Names | None,
+) -> Any:
+    """Rows filled in, or draws of them, and below those the deviations if asked for: a dask array
+    (planes, n, d) that is not computed.
+    """
+    d = parameters.n_features
+    array, _names = as_array(
+        X, estimator_name=estimator_name, n_features=d, fitted_names=fitted_names
+    )
+    common = _Common(estimator_name, n_threads, parameters=parameters, seed=seed, allow_nan=True)
+    dtype = _validation.computing_dtype(array.dtype)
+    return array.map_blocks(
+        _imputed,
+        dask.delayed(common, traverse=False),
+        n_draws,
+        return_std,
+        dtype=dtype,
+        new_axis=0,
+        chunks=((_planes(n_draws, return_std),), array.chunks[0], (d,)),
+        meta=np.empty((0, 0, 0), dtype),
+        name=f"gaussmix-imputed-{uuid.uuid4().hex}",
     )
 
 

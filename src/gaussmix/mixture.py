@@ -24,6 +24,7 @@ from ._covariance import FAMILIES, CollapsedComponent
 from ._data import Data, LocalData
 from ._explaining import ExplainedMixture
 from ._fitted import fitted_state, given_state
+from ._imputing import ImputingMixture
 from ._initialization import sample_rows
 from ._kept import MOST_KEPT, KeptScorer
 from ._layouts import CovarianceType
@@ -56,7 +57,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 _MOST_SAMPLES = np.iinfo(np.intp).max
 
 
-class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
+class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, ImputingMixture):
     """Gaussian mixture fitted by expectation-maximisation.
 
     Takes the parameters, and has the methods and fitted attributes, of scikit-learn's class of the
@@ -177,11 +178,12 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
     digit of a sum; `predict_proba` gives all. No array with an entry for every row is allocated in
     `fit`, and X is not copied.
 
-    Any number of Python threads may score one model at a time, and so may `accumulate` and, with a
-    `random_state` of the call's own, `sample`: these only read it. What changes a model, such as
-    `fit`, `update`, `sample` otherwise, or to set an attribute, is for one thread while no other
-    uses that model; different models are independent. A `numpy.random.Generator` or `RandomState`
-    given as `random_state` must not be in use by another thread.
+    Any number of Python threads may score one model at a time, and so may `accumulate`, `impute`
+    and `sample`, where these draw with a `random_state` of the call's own: they only read it. What
+    changes a model, such as `fit`, `update`, draws otherwise, or to set an attribute, is for one
+    thread while no other uses that model; different models are independent. A
+    `numpy.random.Generator` or `RandomState` given as `random_state` must not be in use by another
+    thread.
 
     Examples
     --------
@@ -368,7 +370,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
         self, X: RowsLike, sample_weight: ArrayLike | None
     ) -> tuple[Data, Names | None]:
         """The rows to fit, checked and all finite, and the names of their columns."""
-        if _is_dask(X):
+        if _validation.is_dask(X):
             dask_data, names = self._distributed_data(X, sample_weight)
             shape = dask_data.n_samples, dask_data.n_features
             _validation.check_shape_of_rows(shape, 2, type(self).__name__)
@@ -569,7 +571,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
         """What `Scorer.evaluate` calls `field`, for each row."""
         scorer = self._scorer()
         if type(X) is not np.ndarray:
-            if _is_dask(X):
+            if _validation.is_dask(X):
                 return self._scored_lazily(X, field, out)
             if (source := sources.as_source(X)) is not None:
                 return self._scored_source(source, scorer, field, out)
@@ -678,7 +680,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
 
         With `completed`, that of the rows and their most probable labels together.
         """
-        if _is_dask(X):
+        if _validation.is_dask(X):
             from . import distributed
 
             settings = self._dask_settings()
@@ -736,15 +738,13 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
                 f"Invalid value for 'n_samples': {n_samples}. No array has so many rows; draw "
                 "them in several calls."
             )
-        if random_state is None:
-            generator = self._sample_generator()
-        else:
-            generator = _validation.check_random_state(random_state)
-        X, y = parameters.draw(int(n_samples), generator)
+        X, y = parameters.draw(int(n_samples), self._generator(random_state))
         return X.astype(self.means_.dtype, copy=False), y
 
-    def _sample_generator(self) -> Generator:
-        """The generator of `sample`; for an int `random_state` one that goes on between calls."""
+    def _generator(self, random_state: RandomState) -> Generator:
+        """What a call draws with: by default the model's own, which goes on between calls."""
+        if random_state is not None:
+            return _validation.check_random_state(random_state)
         if not isinstance(self.random_state, numbers.Integral):
             return _validation.check_random_state(self.random_state)
         seed, generator = getattr(self, "_sampler", (None, None))
@@ -859,7 +859,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture):
 
     def _read_piece(self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None) -> Data:
         """New rows to learn from, checked against the fitted model and all finite."""
-        if _is_dask(X):
+        if _validation.is_dask(X):
             return self._distributed_data(X, sample_weight, n_features)[0]
         source = None if type(X) is np.ndarray else sources.as_source(X)
         if source is not None:
@@ -950,11 +950,6 @@ def load(path: StrPath) -> GaussianMixture:
     return model
 
 
-def _is_dask(X: object) -> bool:
-    """Whether X is a dask collection; dask is not imported to find out."""
-    return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
-
-
 def _output(
     out: NDArray[Scalar] | None, shape: tuple[int, ...], dtype: np.dtype[Scalar], X: AnyArray
 ) -> NDArray[Scalar]:
@@ -963,6 +958,6 @@ def _output(
         try:
             return np.empty(shape, dtype=dtype)
         except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
-            raise _validation.result_too_large(shape, dtype) from error
+            raise _validation.result_too_large(shape, dtype, takes_out=True) from error
     _validation.check_out(out, shape, dtype, X)
     return out

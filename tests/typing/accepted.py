@@ -8,7 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 import gaussmix
-from gaussmix import ConditionalPrediction, GaussianMixture, SufficientStatistics
+from gaussmix import (
+    ConditionalPrediction,
+    GaussianMixture,
+    GaussianMixtureImputer,
+    SufficientStatistics,
+)
 
 X = np.random.default_rng(0).normal(size=(60, 2))
 
@@ -58,6 +63,10 @@ predicted = model.predict_conditional(X[:, :1], [0], quantiles=0.5)
 assert_type(predicted, ConditionalPrediction)
 assert_type(model.marginal([0]), GaussianMixture)
 distances: NDArray[np.floating[Any]] = model.mahalanobis(X, squared=True)
+filled: NDArray[np.floating[Any]] = model.impute(X)
+draws, deviations = model.impute(X, n_draws=2, random_state=0, return_std=True)
+drawn: NDArray[np.floating[Any]] = draws[0] + deviations
+assert_type(GaussianMixtureImputer(range(1, 3)).fit(X), GaussianMixtureImputer)
 assert_type(model.score(X), float)
 assert_type(model.bic(X), float)
 rows, components = model.sample(5, random_state=0)

@@ -1,0 +1,391 @@
+"""A transformer that fills in missing values, for scikit-learn's pipelines."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import _sklearn, _validation
+from ._completing import Noise
+from ._fitted import fitted_state
+from ._layouts import CovarianceType
+from ._parameters import MixtureParameters
+from ._rows import Rows, Scan
+from ._typing import (
+    Acceleration,
+    AnyArray,
+    Bools,
+    Doubles,
+    Floats,
+    InitParams,
+    Names,
+    OnCollapse,
+    RandomState,
+)
+from .mixture import GaussianMixture
+
+
+class GaussianMixtureImputer(_sklearn.TransformerMixin):
+    """Fills in missing values, NaN, by a Gaussian mixture fitted to the incomplete rows.
+
+    A scikit-learn transformer: `fit` finds the mixture by EM under the assumption that values are
+    missing at random, and `transform` fills in what each row lacks given what it has, as
+    `GaussianMixture.impute` does. With one component that is linear regression on whatever is
+    observed; more components follow groups and curves. scikit-learn is not required.
+
+    Columns are standardised for the fit, by the means and deviations of their observed values, so
+    that neither `reg_covar` nor the starts depend on the columns' units.
+
+    Parameters
+    ----------
+    n_components : int or sequence of int, default=1
+        Number of components. Of several, such as ``range(1, 6)``, the one with the lowest BIC on
+        the training rows is taken.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+        As for `GaussianMixture`, of the standardised columns. With "diag" and "spherical" a row's
+        values tell of its missing ones only through the components.
+    tol, max_iter, n_init, init_params, n_threads, acceleration, variance_floor, on_collapse
+        As for `GaussianMixture`.
+    reg_covar : float, default=1e-3
+        Added to every variance, as a fraction of the variance of the column. More helps where
+        there are few rows for so many columns and components.
+    random_state : None, int, RandomState or Generator, default=None
+        Decides the starts, and the draws with `sample_posterior`.
+    sample_posterior : bool, default=False
+        Whether missing values are drawn from their conditional distribution instead of filled in
+        with its mean. Every call of `transform` draws anew, for multiple imputation.
+    keep_empty_features : bool, default=False
+        Whether columns without any value in `fit` are kept, with 0 where values are missing. They
+        are dropped by default.
+    add_indicator : bool, default=False
+        Whether a column of zeros and ones that tells where values were missing is added for each
+        column with missing values in `fit`.
+
+    Attributes
+    ----------
+    mixture_ : GaussianMixture
+        The fitted mixture, in the units of X, of all its columns; with its `impute` come
+        deviations and many draws at once. With "spherical" it is of type "diag", as one variance
+        for all standardised columns is one in proportion to each column's own.
+    n_components_ : int
+        Number of components asked for in the mixture that was chosen.
+    n_iter_ : int
+        Number of iterations of its fit.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of str
+        Only when X had column names, all strings.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from gaussmix import GaussianMixtureImputer
+    >>> X = np.array([[1.0, 2.0], [2.0, 4.1], [3.0, 5.9], [4.0, np.nan], [np.nan, 10.0]])
+    >>> GaussianMixtureImputer(tol=1e-9, max_iter=1000).fit_transform(X).round(1)
+    array([[ 1. ,  2. ],
+           [ 2. ,  4.1],
+           [ 3. ,  5.9],
+           [ 4. ,  7.9],
+           [ 5.1, 10. ]])
+    """
+
+    mixture_: GaussianMixture
+    n_components_: int
+    n_iter_: int
+    n_features_in_: int
+    feature_names_in_: Names
+    _empty: Bools  # (d,) columns without any value in `fit`
+    _only: Doubles  # (d,) the one value of a column that had no other, 0 if it is empty, or NaN
+    _indicated: Bools  # (d,) columns with missing values in `fit`
+
+    def __init__(
+        self,
+        n_components: int | Sequence[int] = 1,
+        *,
+        covariance_type: CovarianceType = "full",
+        tol: float = 1e-3,
+        reg_covar: float = 1e-3,
+        max_iter: int = 100,
+        n_init: int = 1,
+        init_params: InitParams = "kmeans",
+        random_state: RandomState = None,
+        n_threads: int | None = None,
+        acceleration: Acceleration | None = None,
+        variance_floor: float = 0.0,
+        on_collapse: OnCollapse = "raise",
+        sample_posterior: bool = False,
+        keep_empty_features: bool = False,
+        add_indicator: bool = False,
+    ) -> None:
+        self.n_components = n_components
+        self.covariance_type = covariance_type
+        self.tol = tol
+        self.reg_covar = reg_covar
+        self.max_iter = max_iter
+        self.n_init = n_init
+        self.init_params = init_params
+        self.random_state = random_state
+        self.n_threads = n_threads
+        self.acceleration = acceleration
+        self.variance_floor = variance_floor
+        self.on_collapse = on_collapse
+        self.sample_posterior = sample_posterior
+        self.keep_empty_features = keep_empty_features
+        self.add_indicator = add_indicator
+
+    @_validation.says_memory_error
+    def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit the mixture to rows with missing values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Rows in memory, at least 2 and at least as many as components; a standardised copy is
+            made. For rows elsewhere fit a `GaussianMixture` with ``allow_nan=True``, and call its
+            `impute`.
+        y : ignored
+            Present for pipelines.
+        sample_weight : number or array-like of shape (n,), optional
+            Weight of each row, at least 0.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        ValueError
+            For invalid parameters, for infinity, for rows without any value, and where a
+            covariance is not positive definite and `on_collapse` does not help.
+
+        Warns
+        -----
+        UserWarning
+            About columns without any value, or with one only.
+        ConvergenceWarning
+            As `GaussianMixture.fit`.
+        """
+        candidates = self._checked_parameters()
+        name = type(self).__name__
+        _validation.check_in_memory(X, name)
+        X, names = _validation.as_rows(X, estimator_name=name, min_rows=2)
+        weight = _validation.check_sample_weight(sample_weight, len(X))
+        rows = Rows(X, weight, n_threads=self.n_threads, allow_nan=True).moderate()
+        scan = rows.scan()
+        if scan.bad is not None:
+            raise _validation.nonfinite_error(X, *scan.bad, names, name)
+        standard = _standardised(rows, scan)
+        self._take(self._best(candidates, standard), standard)
+        self._empty = standard.observed == 0
+        self._only = np.where(standard.constant | self._empty, standard.mean, np.nan)
+        self._indicated = np.isnan(X).any(axis=0)
+        self.__dict__.pop("feature_names_in_", None)
+        if names is not None:
+            self.feature_names_in_ = self.mixture_.feature_names_in_ = names
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    @_validation.says_memory_error
+    def transform(self, X: Any) -> Any:
+        """Fill in the missing values of rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+
+        Returns
+        -------
+        ndarray of shape (n, d_out)
+            float32 for float32 rows, else float64; or a table, as `set_output` says. Columns are
+            those of `get_feature_names_out`.
+        """
+        self._check_fitted()
+        name = type(self).__name__
+        _validation.check_in_memory(X, name)
+        array, _ = _validation.as_rows(
+            X,
+            estimator_name=name,
+            n_features=self.n_features_in_,
+            fitted_names=getattr(self, "feature_names_in_", None),
+        )
+        values = self._filled(array)
+        np.copyto(values, self._only, where=np.isnan(array) & ~np.isnan(self._only))
+        if not self.keep_empty_features:
+            values = values[:, ~self._empty]
+        if self.add_indicator:
+            missing = np.isnan(array[:, self._indicated])
+            values = np.hstack([values, missing.astype(values.dtype)])
+        return self._contained(values, X)
+
+    def fit_transform(
+        self, X: Any, y: object = None, sample_weight: ArrayLike | None = None
+    ) -> Any:
+        """`fit` and then `transform` the same rows.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of shape (n, d_out)
+            As of `transform`.
+        """
+        return self.fit(X, y, sample_weight).transform(X)
+
+    def get_feature_names_out(self, input_features: ArrayLike | None = None) -> Names:
+        """Names of the columns that `transform` returns.
+
+        Parameters
+        ----------
+        input_features : array-like of str, optional
+            Names of the columns of X; by default `feature_names_in_`, or ``x0``, ``x1`` and so on.
+
+        Returns
+        -------
+        ndarray of str
+            Those of the columns that are kept, and ``missingindicator_`` before those of the
+            columns with an indicator.
+        """
+        self._check_fitted()
+        names = _sklearn.feature_names_in(
+            input_features, getattr(self, "feature_names_in_", None), self.n_features_in_
+        )
+        kept = names if self.keep_empty_features else names[~self._empty]
+        if not self.add_indicator:
+            return kept.copy()
+        indicators = [f"missingindicator_{name}" for name in names[self._indicated]]
+        return np.concatenate([kept, np.array(indicators, dtype=object)])
+
+    # -- shared ----------------------------------------------------------------------------------
+
+    def _checked_parameters(self) -> list[int]:
+        """The numbers of components to try, all parameters checked."""
+        params = self.get_params()
+        candidates = params.pop("n_components")
+        name = type(self).__name__
+        numbers = _validation.check_numbers_of_components(candidates, name)
+        _validation.check_parameters(params, name)
+        return numbers
+
+    def _check_fitted(self) -> None:
+        if not hasattr(self, "mixture_"):
+            raise _validation.not_fitted(type(self).__name__)
+
+    def _filled(self, X: AnyArray) -> Floats:
+        """Checked rows with all their missing values filled in."""
+        mixture = self.mixture_
+        noise = Noise(1, mixture._seed(None)) if self.sample_posterior else None
+        (values,) = mixture._completed(mixture._parameters(), X, noise, False, 0)
+        return values[0] if self.sample_posterior else values
+
+    def _mixture(self, n_components: int, covariance_type: CovarianceType) -> GaussianMixture:
+        """A mixture that is not fitted yet."""
+        return GaussianMixture(
+            n_components,
+            covariance_type=covariance_type,
+            tol=self.tol,
+            reg_covar=self.reg_covar,
+            max_iter=self.max_iter,
+            n_init=self.n_init,
+            init_params=self.init_params,
+            random_state=self.random_state,
+            n_threads=self.n_threads,
+            acceleration=self.acceleration,
+            variance_floor=self.variance_floor,
+            on_collapse=self.on_collapse,
+            allow_nan=True,
+        )
+
+    def _best(self, candidates: list[int], rows: _Standardised) -> GaussianMixture:
+        """The mixture of standardised rows with the lowest BIC."""
+        models = [
+            self._mixture(n, self.covariance_type).fit(rows.Z, sample_weight=rows.weight)
+            for n in candidates
+        ]
+        return models[0] if len(models) == 1 else min(models, key=lambda model: _bic(model, rows))
+
+    def _take(self, model: GaussianMixture, rows: _Standardised) -> None:
+        """Keep the mixture of standardised rows as that of the rows as they came."""
+        parameters = _scaled(model._parameters(), rows.mean, rows.scale)
+        state = fitted_state(parameters, rows.Z.dtype) | model._course()
+        # Densities are per unit of the observed columns.
+        shift = float(rows.observed @ np.log(rows.scale))
+        state["lower_bound_"] = model.lower_bound_ - shift
+        state["lower_bounds_"] = [bound - shift for bound in model.lower_bounds_]
+        state["collapses_"] = model.collapses_
+        state["n_samples_seen_"] = model.n_samples_seen_
+        self.n_components_, self.n_iter_ = model.n_components, model.n_iter_
+        self.mixture_ = self._mixture(model.n_components, parameters.covariance_type)
+        self.mixture_._assign(state)
+
+
+class _Standardised(NamedTuple):
+    """Rows less the means of their columns, by the deviations; without rows that have no value."""
+
+    Z: Floats
+    weight: Doubles | None
+    mean: Doubles  # (d,) of the observed values; 0 in a column without any
+    scale: Doubles  # (d,) their deviations; the size of the value in a constant column
+    constant: Bools  # (d,)
+    observed: Doubles  # (d,) share of the values that are
+
+
+def _standardised(rows: Rows, scan: Scan) -> _Standardised:
+    """Rows that have been looked at, standardised."""
+    X, weight = rows.X, rows.sample_weight
+    observed = np.full(X.shape[1], rows.total_weight)
+    if scan.observed is not None:
+        observed = scan.observed
+        if not observed.any():
+            raise _validation.no_values()
+        some = ~np.isnan(X).all(axis=1)
+        X, weight = X[some], None if weight is None else weight[some]
+    scale, constant = _scale(scan)
+    Z = ((X - scan.mean) / scale).astype(rows.dtype, copy=False)
+    total = len(Z) if weight is None else weight.sum()
+    return _Standardised(Z, weight, scan.mean, scale, constant, observed / total)
+
+
+def _scale(scan: Scan) -> tuple[Doubles, Bools]:
+    """What to divide the columns by, and which are constant.
+
+    These are divided by their size, the others by their standard deviations.
+    """
+    deviations = np.sqrt(scan.variance)
+    constant = deviations <= 4 * np.finfo(np.float64).eps * np.abs(scan.mean)
+    deviations[constant] = np.abs(scan.mean[constant])
+    # What overflows is left to the fit, which says so.
+    deviations[(deviations == 0) | ~np.isfinite(deviations)] = 1.0
+    return deviations, constant
+
+
+def _bic(model: GaussianMixture, rows: _Standardised) -> float:
+    """BIC on weighted rows; columns without values have no parameters."""
+    statistics = model.accumulate(rows.Z, rows.weight)
+    n_parameters = model.marginal(np.flatnonzero(rows.observed)).n_parameters()
+    return n_parameters * math.log(statistics.total_weight) - 2 * statistics.log_likelihood
+
+
+def _scaled(parameters: MixtureParameters, mean: Doubles, scale: Doubles) -> MixtureParameters:
+    """The mixture of ``mean + scale * z`` for rows z of a mixture."""
+    covariances, factors = parameters.own_covariances(), parameters.precisions_cholesky
+    if parameters.layout in ("full", "tied"):
+        covariances = covariances * np.outer(scale, scale)
+        factors = factors / scale[:, None]
+    else:
+        if parameters.layout == "spherical":
+            covariances, factors = covariances[:, None], factors[:, None]
+        covariances, factors = covariances * scale**2, factors / scale
+    return replace(
+        parameters,
+        covariance_type="diag" if parameters.layout == "spherical" else parameters.covariance_type,
+        means=mean + scale * parameters.means,
+        covariances=covariances,
+        precisions_cholesky=factors,
+    )
