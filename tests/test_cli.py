@@ -152,7 +152,9 @@ def test_messages_of_the_library_name_the_columns_of_the_file(run):
     options = ["--columns", "x,constant", "-k", 1, "-o", "m.npz"]
     status, _, err = run("fit", "c.csv", *options)
     assert status == 0
-    assert err.startswith("gaussmix: warning: c.csv: X is constant in column 2 ('constant').")
+    assert err.startswith(
+        "gaussmix: warning: c.csv: the table is constant in column 2 ('constant')."
+    )
     assert err.count("\n") == 1
     message = error_of(run("fit", "c.csv", "--reg-covar", 0, *options))
     assert message.startswith("c.csv: Fitting the mixture model failed")
@@ -192,6 +194,67 @@ def test_a_fit_that_does_not_converge_says_so(run):
     assert err.startswith("gaussmix: warning: data.csv: Best performing initialization did not")
     assert "increase --max-iter, --tol," in err
     assert "did not converge after 1 iteration," in out
+
+
+# --- missing values ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holes(run, old_faithful):
+    """Old Faithful with missing values in every format, and as an array."""
+    X = old_faithful.copy()
+    X[np.random.default_rng(0).random(X.shape) < 0.1] = np.nan
+    assert np.isnan(X).all(axis=1).sum() == 4
+    np.save("holes.npy", X)
+    words = iter(["", "NA", "nan", " ", "null"] * len(X))
+    lines = [",".join(next(words) if np.isnan(x) else repr(float(x)) for x in row) for row in X]
+    Path("holes.csv").write_text("eruptions,waiting\n" + "\n".join(lines) + "\n")
+    nulls = [None if np.isnan(x) else x for x in X[:, 0]]
+    write_parquet("holes.parquet", {"eruptions": nulls, "waiting": X[:, 1]})
+    return X
+
+
+@pytest.mark.parametrize("data", ["holes.csv", "holes.npy", "holes.parquet"])
+def test_missing_values_are_fitted_and_scored(run, holes, data):
+    remedy = "or fit with --allow-nan"
+    assert error_of(run("fit", data, "-k", 2, "-o", "m.npz")).endswith(remedy)
+    status, out, err = run("fit", data, "-k", 2, "-o", "m.npz", "--allow-nan")
+    assert status == 0
+    assert err == (
+        f"gaussmix: warning: {data}: 4 of the 272 rows of the table have no value. Drop them: "
+        "they tell nothing, and slow the iterations down.\n"
+    )
+    with pytest.warns(UserWarning, match="4 of the 272 rows"):
+        model = GaussianMixture(2, random_state=0, allow_nan=True).fit(holes)
+    np.testing.assert_array_equal(load("m.npz").means_, model.means_)
+    assert f"{model.bic(holes):,.4f}" in out
+    assert run("score", "m.npz", data, "--labels", "--probabilities", "-o", "s.csv", "-q")[0] == 0
+    table = read_csv("s.csv")
+    np.testing.assert_array_equal(table["log_density"], model.score_samples(holes))
+    np.testing.assert_array_equal(table["label"], model.predict(holes))
+    np.testing.assert_array_equal(table["probability_1"], model.predict_proba(holes)[:, 1])
+    assert "\nmissing values are allowed\n" in run("info", "m.npz")[1]
+    assert json.loads(run("info", "m.npz", "--json")[1])["allow_nan"] is True
+    # The model of complete data does not allow them.
+    assert error_of(run("predict", "model.npz", data, "-o", "p.csv")).endswith(remedy)
+
+
+def test_a_column_without_values(run, holes):
+    write_csv("c.csv", np.column_stack([np.full(272, np.nan), holes]), header="x,a,b")
+    status, _, err = run("fit", "c.csv", "-k", 2, "-o", "m.npz", "--allow-nan", "--columns", "a,x")
+    assert status == 0
+    assert err.startswith(
+        "gaussmix: warning: c.csv: the table has no value in column 1 ('x'), where the model has "
+        "mean 0 and variance 1"
+    )
+
+
+def test_weights_must_not_be_missing(run, holes):
+    message = error_of(
+        run("fit", "holes.csv", "-k", 1, "-o", "m.npz", "--allow-nan", "--weights", "waiting")
+    )
+    row = int(np.flatnonzero(np.isnan(holes[:, 1]))[0]) + 1
+    assert message == f"holes.csv: column 2 ('waiting'): the weight of data row {row} is missing"
 
 
 # --- score and predict ---------------------------------------------------------------------------
@@ -519,8 +582,8 @@ def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run
     before = sorted(os.listdir())
     message = error_of(run("score", "model.npz", "bad.npy", "-o", "out.npy"))
     assert message == (
-        "bad.npy: row 201, column 2: missing value (NaN); leave the row out or fill it in, or "
-        "choose other columns with --columns"
+        "bad.npy: row 201, column 2: missing value (NaN); leave the row out or fill it in, "
+        "choose other columns with --columns, or fit with --allow-nan"
     )
     assert Path("out.npy").read_text() == "old"
     assert sorted(os.listdir()) == before

@@ -178,8 +178,25 @@ def test_messages_of_the_library_about_several_files(run):
         write(name, np.column_stack([rows_of(40)[:, :2], np.ones(40)]))
     status, _, err = run("fit", "x.csv", "y.csv", "-k", 1, "-o", "m.npz")
     assert status == 0
-    start = "gaussmix: warning: x.csv and 1 more file: X is constant in column 3 ('c')."
+    start = "gaussmix: warning: x.csv and 1 more file: the table is constant in column 3 ('c')."
     assert err.startswith(start)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_missing_values_are_streamed_too(run, ending):
+    X = np.where(np.random.default_rng(5).random((30_000, 3)) < 0.1, np.nan, rows_of(30_000))
+    write(f"whole.{ending}", X)
+    write(f"in/1.{ending}", X[:9000])
+    write(f"in/2.{ending}", X[9000:])
+    fit = ["fit", "-k", 2, "--tol", 0, "--max-iter", 4, "--allow-nan"]
+    assert run(*fit, f"whole.{ending}", "-o", "whole.npz")[0] == 0
+    assert run(*fit, "in", "-o", "parts.npz", "--memory", "1MB")[0] == 0
+    model, parts = load("whole.npz"), load("parts.npz")
+    np.testing.assert_array_equal(parts.means_, model.means_)
+    np.testing.assert_array_equal(parts.covariances_, model.covariances_)
+    assert run("score", "parts.npz", "in", "-o", "out/", "-q", "--format", "npy")[0] == 0
+    np.testing.assert_array_equal(read("out/1.npy"), model.score_samples(X[:9000]))
 
 
 def test_what_a_directory_stands_for(run):

@@ -86,7 +86,13 @@ class Job:
         may_be_empty : bool
             Whether a table without rows has an output without rows, or is an error.
         """
-        with Tables([path], header=self.header, delimiter=self.delimiter, memory=MEMORY) as tables:
+        with Tables(
+            [path],
+            header=self.header,
+            delimiter=self.delimiter,
+            memory=MEMORY,
+            allow_nan=self.model.allow_nan,
+        ) as tables:
             columns = self._columns_of(tables.first)
             tables.choose(columns)
             fields = self._fields(tables.first.dtype(columns))
@@ -113,9 +119,12 @@ class Job:
         given = {
             kernel_names.get(f.name, "responsibilities"): array for f, array in zip(fields, arrays)
         }
-        rows = Rows(X, n_threads=self.model.n_threads)
-        # The tables have been checked for values that are not finite.
-        self.model._scorer().evaluate(rows, **given, spare=False)
+        rows = Rows(X, n_threads=self.model.n_threads, allow_nan=self.model.allow_nan)
+        scorer = self.model._scorer()
+        # The tables have been checked: what is not finite is a missing value.
+        if scorer.evaluate(rows, **given, spare=False) is not None:
+            for name, array in given.items():
+                scorer.fill(name, rows, array, spare=False)
         return arrays
 
     def _fields(self, dtype: FloatDType) -> list[Field]:

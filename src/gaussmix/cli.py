@@ -150,11 +150,18 @@ def _fit(args: argparse.Namespace) -> None:
         max_iter=args.max_iter,
         n_init=args.n_init,
         init_params=args.init_params,
+        allow_nan=args.allow_nan,
         random_state=args.seed,
         verbose=args.verbose,
         n_threads=args.threads,
     )
-    with Tables(files, header=args.header, delimiter=args.delimiter, memory=args.memory) as tables:
+    with Tables(
+        files,
+        header=args.header,
+        delimiter=args.delimiter,
+        memory=args.memory,
+        allow_nan=args.allow_nan,
+    ) as tables:
         columns, weight_column = _fit_columns(tables.first, args)
         tables.choose(columns, weight_column)
         loaded = tables.load()
@@ -390,6 +397,7 @@ def _info(args: argparse.Namespace) -> None:
         "covariance_type": model.covariance_type,
         "n_parameters": int(model.n_parameters()),
         "feature_names": None if names is None else list(names),
+        "allow_nan": bool(model.allow_nan),
         "converged": bool(model.converged_),
         "n_iter": int(model.n_iter_),
         "lower_bound": lower_bound if math.isfinite(lower_bound) else None,
@@ -411,6 +419,8 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
         f"{counted(n_components, 'component')}, {counted(n_features, 'column')}, "
         f"{model.covariance_type} covariance, {counted(model.n_parameters(), 'parameter')}"
     )
+    if model.allow_nan:
+        kind += "\nmissing values are allowed"
     if model.n_iter_ == 0:
         state = "parameters as given, without an iteration of EM"
     else:
@@ -621,6 +631,11 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
     )
     _add_table_arguments(fit, "by name or by number from 1 (default: all)")
     fit.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row")
+    fit.add_argument(
+        "--allow-nan",
+        action="store_true",
+        help="take empty fields, NA, nan and nulls for missing values, and fit what there is",
+    )
     fit.add_argument(
         "--memory",
         metavar="SIZE",
