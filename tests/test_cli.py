@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaussmix import _inputs, _tables, cli
+from gaussmix import _inputs, _jobs, _tables, cli
 from gaussmix.mixture import GaussianMixture, load
 
 
@@ -237,6 +237,61 @@ def test_missing_values_are_fitted_and_scored(run, holes, data):
     assert json.loads(run("info", "m.npz", "--json")[1])["allow_nan"] is True
     # The model of complete data does not allow them.
     assert error_of(run("predict", "model.npz", data, "-o", "p.csv")).endswith(remedy)
+
+
+@pytest.mark.parametrize("data", ["holes.csv", "holes.npy", "holes.parquet"])
+def test_impute_reads_and_writes_every_format(run, holes, monkeypatch, data):
+    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 60)
+    model = load("model.npz")  # it does not allow missing values, and need not
+    model.feature_names_in_ = None
+    values, std = model.impute(holes, return_std=True)
+    names = ("x1", "x2") if data == "holes.npy" else ("eruptions", "waiting")
+    if data == "holes.npy":
+        model.save("model.npz")
+    status, out, err = run("impute", "model.npz", data, "-o", "filled.csv")
+    assert (status, out) == (0, "")
+    assert re.fullmatch(r"gaussmix: 272 rows in \S+ s \([\d,]+ rows per second\)\n", err)
+    table = read_csv("filled.csv")
+    assert table.dtype.names == names
+    np.testing.assert_array_equal(table.tolist(), values)
+    assert run("impute", "model.npz", data, "-o", "filled.npy", "--std", "-q") == (0, "", "")
+    array = np.load("filled.npy")
+    np.testing.assert_array_equal(array["values"], values)
+    np.testing.assert_array_equal(array["std"], std)
+    assert run("impute", "model.npz", data, "-o", "filled.parquet", "--std", "-q")[0] == 0
+    table = pytest.importorskip("pyarrow.parquet").read_table("filled.parquet")
+    assert table.column_names == [*names, *(f"{name}_std" for name in names)]
+    np.testing.assert_array_equal(np.column_stack(table.columns), np.hstack([values, std]))
+
+
+def test_draws_are_those_of_the_class(run, holes, monkeypatch):
+    """However the rows are cut into blocks."""
+    monkeypatch.setattr(_jobs, "MEMORY", 16 * 16 * 3 * 25)  # blocks of 25 rows
+    model = load("model.npz")
+    model.feature_names_in_ = None
+    impute = ["impute", "model.npz", "holes.csv", "--draws", 3, "-q"]
+    assert run(*impute, "-o", "draws.csv", "--seed", 5)[0] == 0
+    table = read_csv("draws.csv")
+    assert table.dtype.names == ("row", "draw", "eruptions", "waiting")
+    np.testing.assert_array_equal(table["row"], np.repeat(np.arange(272), 3))
+    np.testing.assert_array_equal(table["draw"], np.tile(np.arange(3), 272))
+    expected = model.impute(holes, n_draws=3, random_state=5).swapaxes(0, 1)
+    found = np.column_stack([table["eruptions"], table["waiting"]]).reshape(272, 3, 2)
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    assert run(*impute, "-o", "draws.npy", "--seed", 6)[0] == 0
+    draws = np.load("draws.npy")
+    assert draws["values"].shape == (816, 2)
+    assert (draws["values"].reshape(272, 3, 2) != found)[np.isnan(holes)[:, 0], :, 0].all()
+
+
+def test_names_that_impute_would_write_twice(run, old_faithful):
+    write_csv("c.csv", old_faithful, header="a,a_std")
+    assert run("fit", "c.csv", "-k", 1, "-o", "m.npz")[0] == 0
+    message = error_of(run("impute", "m.npz", "c.csv", "--std", "-o", "o.csv"))
+    assert (
+        message == "c.csv: a column is named 'a_std', as one that would be added; rename it first"
+    )
+    assert run("impute", "m.npz", "c.csv", "-o", "o.csv")[0] == 0
 
 
 def test_a_column_without_values(run, holes):
@@ -490,7 +545,7 @@ def test_show_config_and_version(run):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "fit", "score", "predict", "sample", "info", "show-config", "demo"]
+    "command", ["", "fit", "score", "predict", "impute", "sample", "info", "show-config", "demo"]
 )
 def test_help_fits_the_terminal(run, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
@@ -615,7 +670,7 @@ def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run
         ("fit . -k 2 -o m.npz --memory 1XB", "argument --memory: must be a size of at least "),
         ("fit no*.csv -k 2 -o m.npz", "no*.csv: no file matches the pattern"),
         ("fit data.csv - -k 2 -o m.npz", "-: can be read only once, as a pipe; give it alone"),
-        ("score model.npz data.csv data.npy", "2 files to score have an output each; give a "),
+        ("score model.npz data.csv data.npy", "2 files of DATA have an output each; give a "),
         ("score model.npz data.csv -o s.csv --format npy", "s.csv: the name of an output file "),
         ("score model.npz header.csv -o s.csv", "header.csv: the file has no rows of data"),
         ("sample model.npz -n 0", "argument -n/--rows: must be a whole number of at least 1"),

@@ -373,13 +373,40 @@ def test_a_record_that_a_crash_has_cut_off(run, parts):
     assert run(*score)[2] == "gaussmix: all 4 files had been done before\n"
 
 
+def test_missing_values_of_a_directory_are_filled_in(run, parts):
+    """Draws of a file are its own, and the same when it is done again."""
+    X = parts["part1.npy"].copy()
+    X[::3, 1] = X[::7] = np.nan
+    write("holes/a.npy", X)
+    write("holes/b.npy", X)
+    model = load("model.npz")
+    model.feature_names_in_ = None
+    impute = ["impute", "model.npz", "holes", "-o", "out/"]
+    assert run(*impute, "-q") == (0, "", "")
+    np.testing.assert_array_equal(read("out/a.npy"), model.impute(X))
+    status, _, err = run(*impute, "--draws", 2)
+    assert status == 0
+    assert err.startswith("gaussmix: 2 files in out/ will be written again: ")
+    one, other = (read(f"out/{name}.npy")["values"] for name in "ab")
+    missing = np.repeat(np.isnan(X), 2, axis=0)
+    assert (one[missing] != other[missing]).all()
+    np.testing.assert_array_equal(one[~missing], np.repeat(X, 2, axis=0)[~missing])
+    os.remove("out/b.npy")
+    assert "1 file had been done before" in run(*impute, "--draws", 2)[2]
+    np.testing.assert_array_equal(read("out/b.npy")["values"], other)
+    assert "2 files in out/ will be written again" in run(*impute, "--draws", 2, "--seed", 1)[2]
+    assert run(*impute, "--draws", 2, "--seed", 1)[2] == (
+        "gaussmix: all 2 files had been done before\n"
+    )
+
+
 def test_outputs_of_one_name_are_refused(run):
     for name in ("a/x.npy", "b/x.npy", "c/x.csv"):
         write(name, rows_of(10))
     paths = [str(Path("a/x.npy")), str(Path("b/x.npy"))]
     message = error_of(run("score", "model.npz", *paths, "-o", "out/"))
     assert message == (
-        f"{paths[1]}: its scores and those of {paths[0]} would both be out/x.npy; score them into "
+        f"{paths[1]}: its output and that of {paths[0]} would both be out/x.npy; give them "
         "different directories"
     )
     assert os.listdir("out") == []
