@@ -856,7 +856,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert len(names["labels"]) == len(names["X"])
 
 
-def test_the_commands_at_the_head_of_the_page_run(run, old_faithful):
+def test_the_commands_at_the_head_of_the_page_run(run, old_faithful, holes):
     write_csv("new.csv", old_faithful, header="eruptions,waiting")
     np.save("new.npy", old_faithful)
     write_parquet("new.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
@@ -864,6 +864,6 @@ def test_the_commands_at_the_head_of_the_page_run(run, old_faithful):
     write_parquet("parts/a.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
     head = re.search(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)[1]
     commands = re.findall(r"^gaussmix (.*?)(?: +#.*)?$", head, re.M)
-    assert len(commands) == 9
+    assert len(commands) == 11
     for command in commands:
         assert run(*command.split())[0] == 0, command
