@@ -35,8 +35,7 @@ MEMORY = 64 << 20
 RECORD = ".gaussmix-score.jsonl"
 ENDINGS = {"csv": ".csv", "npy": ".npy", "parquet": ".parquet"}
 
-
-# What writes of a block of rows: an array for each field of the output.
+# Makes of a block of rows an array for each field of the output.
 Make = Callable[[AnyArray], Sequence[AnyArray]]
 
 
@@ -241,7 +240,7 @@ class Imputation(Job):
         return max(1, MEMORY // (self.n_draws or 1))
 
     def options(self) -> list[object]:
-        return ["impute", self.std, self.n_draws, self.n_draws and self.seed]
+        return ["impute", self.std, self.n_draws, None if self.n_draws is None else self.seed]
 
     def fields(self, table: Table, columns: Sequence[int]) -> list[Field]:
         dtype = table.dtype(columns)
