@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaussmix import _inputs, _tables, cli
+from gaussmix import _inputs, _jobs, _tables, cli
 from gaussmix.mixture import GaussianMixture, load
 
 
@@ -152,7 +152,9 @@ def test_messages_of_the_library_name_the_columns_of_the_file(run):
     options = ["--columns", "x,constant", "-k", 1, "-o", "m.npz"]
     status, _, err = run("fit", "c.csv", *options)
     assert status == 0
-    assert err.startswith("gaussmix: warning: c.csv: X is constant in column 2 ('constant').")
+    assert err.startswith(
+        "gaussmix: warning: c.csv: the table is constant in column 2 ('constant')."
+    )
     assert err.count("\n") == 1
     message = error_of(run("fit", "c.csv", "--reg-covar", 0, *options))
     assert message.startswith("c.csv: Fitting the mixture model failed")
@@ -192,6 +194,122 @@ def test_a_fit_that_does_not_converge_says_so(run):
     assert err.startswith("gaussmix: warning: data.csv: Best performing initialization did not")
     assert "increase --max-iter, --tol," in err
     assert "did not converge after 1 iteration," in out
+
+
+# --- missing values ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def holes(run, old_faithful):
+    """Old Faithful with missing values in every format, and as an array."""
+    X = old_faithful.copy()
+    X[np.random.default_rng(0).random(X.shape) < 0.1] = np.nan
+    assert np.isnan(X).all(axis=1).sum() == 4
+    np.save("holes.npy", X)
+    words = iter(["", "NA", "nan", " ", "null"] * len(X))
+    lines = [",".join(next(words) if np.isnan(x) else repr(float(x)) for x in row) for row in X]
+    Path("holes.csv").write_text("eruptions,waiting\n" + "\n".join(lines) + "\n")
+    nulls = [None if np.isnan(x) else x for x in X[:, 0]]
+    write_parquet("holes.parquet", {"eruptions": nulls, "waiting": X[:, 1]})
+    return X
+
+
+@pytest.mark.parametrize("data", ["holes.csv", "holes.npy", "holes.parquet"])
+def test_missing_values_are_fitted_and_scored(run, holes, data):
+    remedy = "or fit with --allow-nan"
+    assert error_of(run("fit", data, "-k", 2, "-o", "m.npz")).endswith(remedy)
+    status, out, err = run("fit", data, "-k", 2, "-o", "m.npz", "--allow-nan")
+    assert status == 0
+    assert err == (
+        f"gaussmix: warning: {data}: 4 of the 272 rows of the table have no value. Drop them: "
+        "they tell nothing, and slow the iterations down.\n"
+    )
+    with pytest.warns(UserWarning, match="4 of the 272 rows"):
+        model = GaussianMixture(2, random_state=0, allow_nan=True).fit(holes)
+    np.testing.assert_array_equal(load("m.npz").means_, model.means_)
+    assert f"{model.bic(holes):,.4f}" in out
+    assert run("score", "m.npz", data, "--labels", "--probabilities", "-o", "s.csv", "-q")[0] == 0
+    table = read_csv("s.csv")
+    np.testing.assert_array_equal(table["log_density"], model.score_samples(holes))
+    np.testing.assert_array_equal(table["label"], model.predict(holes))
+    np.testing.assert_array_equal(table["probability_1"], model.predict_proba(holes)[:, 1])
+    assert "\nmissing values are allowed\n" in run("info", "m.npz")[1]
+    assert json.loads(run("info", "m.npz", "--json")[1])["allow_nan"] is True
+    # The model of complete data does not allow them.
+    assert error_of(run("predict", "model.npz", data, "-o", "p.csv")).endswith(remedy)
+
+
+@pytest.mark.parametrize("data", ["holes.csv", "holes.npy", "holes.parquet"])
+def test_impute_reads_and_writes_every_format(run, holes, monkeypatch, data):
+    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 60)
+    model = load("model.npz")  # it does not allow missing values, and need not
+    model.feature_names_in_ = None
+    values, std = model.impute(holes, return_std=True)
+    names = ("x1", "x2") if data == "holes.npy" else ("eruptions", "waiting")
+    if data == "holes.npy":
+        model.save("model.npz")
+    status, out, err = run("impute", "model.npz", data, "-o", "filled.csv")
+    assert (status, out) == (0, "")
+    assert re.fullmatch(r"gaussmix: 272 rows in \S+ s \([\d,]+ rows per second\)\n", err)
+    table = read_csv("filled.csv")
+    assert table.dtype.names == names
+    np.testing.assert_array_equal(table.tolist(), values)
+    assert run("impute", "model.npz", data, "-o", "filled.npy", "--std", "-q") == (0, "", "")
+    array = np.load("filled.npy")
+    np.testing.assert_array_equal(array["values"], values)
+    np.testing.assert_array_equal(array["std"], std)
+    assert run("impute", "model.npz", data, "-o", "filled.parquet", "--std", "-q")[0] == 0
+    table = pytest.importorskip("pyarrow.parquet").read_table("filled.parquet")
+    assert table.column_names == [*names, *(f"{name}_std" for name in names)]
+    np.testing.assert_array_equal(np.column_stack(table.columns), np.hstack([values, std]))
+
+
+def test_draws_are_those_of_the_class(run, holes, monkeypatch):
+    """However the rows are cut into blocks."""
+    monkeypatch.setattr(_jobs, "MEMORY", 16 * 16 * 3 * 25)  # blocks of 25 rows
+    model = load("model.npz")
+    model.feature_names_in_ = None
+    impute = ["impute", "model.npz", "holes.csv", "--draws", 3, "-q"]
+    assert run(*impute, "-o", "draws.csv", "--seed", 5)[0] == 0
+    table = read_csv("draws.csv")
+    assert table.dtype.names == ("row", "draw", "eruptions", "waiting")
+    np.testing.assert_array_equal(table["row"], np.repeat(np.arange(272), 3))
+    np.testing.assert_array_equal(table["draw"], np.tile(np.arange(3), 272))
+    expected = model.impute(holes, n_draws=3, random_state=5).swapaxes(0, 1)
+    found = np.column_stack([table["eruptions"], table["waiting"]]).reshape(272, 3, 2)
+    np.testing.assert_allclose(found, expected, rtol=1e-13)
+    assert run(*impute, "-o", "draws.npy", "--seed", 6)[0] == 0
+    draws = np.load("draws.npy")
+    assert draws["values"].shape == (816, 2)
+    assert (draws["values"].reshape(272, 3, 2) != found)[np.isnan(holes)[:, 0], :, 0].all()
+
+
+def test_names_that_impute_would_write_twice(run, old_faithful):
+    write_csv("c.csv", old_faithful, header="a,a_std")
+    assert run("fit", "c.csv", "-k", 1, "-o", "m.npz")[0] == 0
+    message = error_of(run("impute", "m.npz", "c.csv", "--std", "-o", "o.csv"))
+    assert (
+        message == "c.csv: a column is named 'a_std', as one that would be added; rename it first"
+    )
+    assert run("impute", "m.npz", "c.csv", "-o", "o.csv")[0] == 0
+
+
+def test_a_column_without_values(run, holes):
+    write_csv("c.csv", np.column_stack([np.full(272, np.nan), holes]), header="x,a,b")
+    status, _, err = run("fit", "c.csv", "-k", 2, "-o", "m.npz", "--allow-nan", "--columns", "a,x")
+    assert status == 0
+    assert err.startswith(
+        "gaussmix: warning: c.csv: the table has no value in column 1 ('x'), where the model has "
+        "mean 0 and variance 1"
+    )
+
+
+def test_weights_must_not_be_missing(run, holes):
+    message = error_of(
+        run("fit", "holes.csv", "-k", 1, "-o", "m.npz", "--allow-nan", "--weights", "waiting")
+    )
+    row = int(np.flatnonzero(np.isnan(holes[:, 1]))[0]) + 1
+    assert message == f"holes.csv: column 2 ('waiting'): the weight of data row {row} is missing"
 
 
 # --- score and predict ---------------------------------------------------------------------------
@@ -427,7 +545,7 @@ def test_show_config_and_version(run):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "fit", "score", "predict", "sample", "info", "show-config", "demo"]
+    "command", ["", "fit", "score", "predict", "impute", "sample", "info", "show-config", "demo"]
 )
 def test_help_fits_the_terminal(run, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
@@ -519,8 +637,8 @@ def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run
     before = sorted(os.listdir())
     message = error_of(run("score", "model.npz", "bad.npy", "-o", "out.npy"))
     assert message == (
-        "bad.npy: row 201, column 2: missing value (NaN); leave the row out or fill it in, or "
-        "choose other columns with --columns"
+        "bad.npy: row 201, column 2: missing value (NaN); leave the row out or fill it in, "
+        "choose other columns with --columns, or fit with --allow-nan"
     )
     assert Path("out.npy").read_text() == "old"
     assert sorted(os.listdir()) == before
@@ -552,7 +670,7 @@ def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run
         ("fit . -k 2 -o m.npz --memory 1XB", "argument --memory: must be a size of at least "),
         ("fit no*.csv -k 2 -o m.npz", "no*.csv: no file matches the pattern"),
         ("fit data.csv - -k 2 -o m.npz", "-: can be read only once, as a pipe; give it alone"),
-        ("score model.npz data.csv data.npy", "2 files to score have an output each; give a "),
+        ("score model.npz data.csv data.npy", "2 files of DATA have an output each; give a "),
         ("score model.npz data.csv -o s.csv --format npy", "s.csv: the name of an output file "),
         ("score model.npz header.csv -o s.csv", "header.csv: the file has no rows of data"),
         ("sample model.npz -n 0", "argument -n/--rows: must be a whole number of at least 1"),
@@ -738,7 +856,7 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert len(names["labels"]) == len(names["X"])
 
 
-def test_the_commands_at_the_head_of_the_page_run(run, old_faithful):
+def test_the_commands_at_the_head_of_the_page_run(run, old_faithful, holes):
     write_csv("new.csv", old_faithful, header="eruptions,waiting")
     np.save("new.npy", old_faithful)
     write_parquet("new.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
@@ -746,6 +864,6 @@ def test_the_commands_at_the_head_of_the_page_run(run, old_faithful):
     write_parquet("parts/a.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
     head = re.search(r"^```sh\n(.*?)^```$", PAGE.read_text("utf-8"), re.M | re.S)[1]
     commands = re.findall(r"^gaussmix (.*?)(?: +#.*)?$", head, re.M)
-    assert len(commands) == 9
+    assert len(commands) == 11
     for command in commands:
         assert run(*command.split())[0] == 0, command

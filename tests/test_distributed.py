@@ -302,6 +302,87 @@ def test_criteria_are_numbers(rows, criterion):
     assert value == pytest.approx(getattr(model, criterion)(X), rel=1e-12)
 
 
+# --- Missing values -----------------------------------------------------------------------------
+
+
+def holed() -> np.ndarray:
+    """X with missing values: none in the first 5000 rows, then a column without any value, and
+    5000 rows without any.
+    """
+    missing = np.random.default_rng(5).random(X.shape) < 0.2
+    missing[:5000] = False
+    missing[5000:10_000, 1] = True
+    missing[10_000:15_000] = True
+    return np.where(missing, np.nan, X)
+
+
+empty_rows = pytest.mark.filterwarnings("ignore:.* rows of X have no value")
+
+
+@empty_rows
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("init", ["kmeans", "k-means++", "random_from_data"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_missing_values_in_some_partitions(family, init, weighted):
+    rows, weights = holed(), WEIGHTS if weighted else None
+    settings = {"covariance_type": family, "init_params": init, "allow_nan": True}
+    expected = fitted(rows, weights, **settings)
+    with dask.config.set(scheduler="synchronous"):
+        given = da.from_array(weights, chunks=5000) if weighted else None
+        assert_same(fitted(da.from_array(rows, chunks=(5000, 3)), given, **settings), expected)
+
+
+@empty_rows
+@pytest.mark.parametrize("dtype", ["float64", "Float64"])
+def test_missing_values_of_a_data_frame(client, dtype):
+    frame = pd.DataFrame(holed(), columns=list("abcd")).astype(dtype)
+    model = fitted(dd.from_pandas(frame, npartitions=5), allow_nan=True)
+    assert_same(model, fitted(frame, allow_nan=True))
+    assert list(model.feature_names_in_) == list("abcd")
+
+
+@empty_rows
+def test_scores_and_steps_with_missing_values():
+    rows = holed()
+    model = fitted(rows, allow_nan=True)
+    collection = da.from_array(rows, chunks=(5000, 4))
+    with dask.config.set(scheduler="synchronous"):
+        for method in ("predict", "predict_proba", "score_samples"):
+            lazy = getattr(model, method)(collection)
+            assert isinstance(lazy, da.Array)
+            np.testing.assert_array_equal(lazy.compute(), getattr(model, method)(rows))
+        for method in ("score", "bic"):
+            expected = getattr(model, method)(rows)
+            assert getattr(model, method)(collection) == pytest.approx(expected, rel=1e-12)
+        found, expected = model.accumulate(collection), model.accumulate(rows)
+        for name in ("weight", "first", "second"):
+            value = getattr(expected, name)
+            np.testing.assert_allclose(getattr(found, name), value, atol=1e-9 * abs(value).max())
+
+
+def test_a_column_without_values():
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(c=np.nan)
+    with (
+        dask.config.set(scheduler="synchronous"),
+        pytest.warns(UserWarning, match=r"no value in column 2 \('c'\)"),
+    ):
+        model = fitted(dd.from_pandas(frame, npartitions=3), allow_nan=True)
+    assert (model.means_[:, 2] == 0).all()
+
+
+@empty_rows
+def test_infinity_is_no_missing_value():
+    rows = holed()
+    model = fitted(rows, allow_nan=True)
+    rows[16_000, 3] = np.inf
+    collection = da.from_array(rows, chunks=(5000, 4))
+    with dask.config.set(scheduler="synchronous"):
+        with pytest.raises(ValueError, match=r"Partition 3 of X: .* infinity .* row 16000, col"):
+            model.fit(collection)
+        with pytest.raises(ValueError, match=r"Partition 3 of X, .* infinity .* row 1000, col"):
+            model.score_samples(collection).compute()
+
+
 # --- Errors -------------------------------------------------------------------------------------
 
 

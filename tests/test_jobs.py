@@ -178,8 +178,25 @@ def test_messages_of_the_library_about_several_files(run):
         write(name, np.column_stack([rows_of(40)[:, :2], np.ones(40)]))
     status, _, err = run("fit", "x.csv", "y.csv", "-k", 1, "-o", "m.npz")
     assert status == 0
-    start = "gaussmix: warning: x.csv and 1 more file: X is constant in column 3 ('c')."
+    start = "gaussmix: warning: x.csv and 1 more file: the table is constant in column 3 ('c')."
     assert err.startswith(start)
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_missing_values_are_streamed_too(run, ending):
+    X = np.where(np.random.default_rng(5).random((30_000, 3)) < 0.1, np.nan, rows_of(30_000))
+    write(f"whole.{ending}", X)
+    write(f"in/1.{ending}", X[:9000])
+    write(f"in/2.{ending}", X[9000:])
+    fit = ["fit", "-k", 2, "--tol", 0, "--max-iter", 4, "--allow-nan"]
+    assert run(*fit, f"whole.{ending}", "-o", "whole.npz")[0] == 0
+    assert run(*fit, "in", "-o", "parts.npz", "--memory", "1MB")[0] == 0
+    model, parts = load("whole.npz"), load("parts.npz")
+    np.testing.assert_array_equal(parts.means_, model.means_)
+    np.testing.assert_array_equal(parts.covariances_, model.covariances_)
+    assert run("score", "parts.npz", "in", "-o", "out/", "-q", "--format", "npy")[0] == 0
+    np.testing.assert_array_equal(read("out/1.npy"), model.score_samples(X[:9000]))
 
 
 def test_what_a_directory_stands_for(run):
@@ -356,13 +373,40 @@ def test_a_record_that_a_crash_has_cut_off(run, parts):
     assert run(*score)[2] == "gaussmix: all 4 files had been done before\n"
 
 
+def test_missing_values_of_a_directory_are_filled_in(run, parts):
+    """Draws of a file are its own, and the same when it is done again."""
+    X = parts["part1.npy"].copy()
+    X[::3, 1] = X[::7] = np.nan
+    write("holes/a.npy", X)
+    write("holes/b.npy", X)
+    model = load("model.npz")
+    model.feature_names_in_ = None
+    impute = ["impute", "model.npz", "holes", "-o", "out/"]
+    assert run(*impute, "-q") == (0, "", "")
+    np.testing.assert_array_equal(read("out/a.npy"), model.impute(X))
+    status, _, err = run(*impute, "--draws", 2)
+    assert status == 0
+    assert err.startswith("gaussmix: 2 files in out/ will be written again: ")
+    one, other = (read(f"out/{name}.npy")["values"] for name in "ab")
+    missing = np.repeat(np.isnan(X), 2, axis=0)
+    assert (one[missing] != other[missing]).all()
+    np.testing.assert_array_equal(one[~missing], np.repeat(X, 2, axis=0)[~missing])
+    os.remove("out/b.npy")
+    assert "1 file had been done before" in run(*impute, "--draws", 2)[2]
+    np.testing.assert_array_equal(read("out/b.npy")["values"], other)
+    assert "2 files in out/ will be written again" in run(*impute, "--draws", 2, "--seed", 1)[2]
+    assert run(*impute, "--draws", 2, "--seed", 1)[2] == (
+        "gaussmix: all 2 files had been done before\n"
+    )
+
+
 def test_outputs_of_one_name_are_refused(run):
     for name in ("a/x.npy", "b/x.npy", "c/x.csv"):
         write(name, rows_of(10))
     paths = [str(Path("a/x.npy")), str(Path("b/x.npy"))]
     message = error_of(run("score", "model.npz", *paths, "-o", "out/"))
     assert message == (
-        f"{paths[1]}: its scores and those of {paths[0]} would both be out/x.npy; score them into "
+        f"{paths[1]}: its output and that of {paths[0]} would both be out/x.npy; give them "
         "different directories"
     )
     assert os.listdir("out") == []

@@ -19,7 +19,11 @@ from gaussmix._tables import Field, TableError, open_table
 FLOAT = np.dtype(np.float64)
 
 # The ends of messages about a value: what to do.
-FILL = "; leave the row out or fill it in, or choose other columns with --columns"
+LEAVE = "; leave the row out or fill it in, or choose other columns with --columns"
+FILL = (
+    "; leave the row out or fill it in, choose other columns with --columns, or fit with "
+    "--allow-nan"
+)
 CHOOSE = "; choose the numeric columns with --columns, or correct the row"
 
 
@@ -149,6 +153,55 @@ def test_columns_found_by_the_names_of_a_model(in_tmp):
             )
 
 
+# --- CSV: missing values -------------------------------------------------------------------------
+
+NAN = np.nan
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("a,b\n1,\n,NA\n nan ,2\n", [[1, NAN], [NAN, NAN], [NAN, 2]]),
+        ("a,b\n1,N/A\nNone,#n/a\n?,.\n", [[1, NAN], [NAN, NAN], [NAN, NAN]]),
+        ("NA,2\n3,-nan\n", [[NAN, 2], [3, NAN]]),
+        ("a\tb\n1\t\n \t2\n", [[1, NAN], [NAN, 2]]),
+        ("a b\n1 NA\nnull 2\n", [[1, NAN], [NAN, 2]]),
+        ("x;y\n1.5; \n;\n\n", [[1.5, NAN], [NAN, NAN]]),
+        ('a,b\n"",1\n"NA",2\n', [[NAN, 1], [NAN, 2]]),
+        ("a,b\n\n1,\n\n2,3\n\n", [[1, NAN], [2, 3]]),  # an empty line is no row
+        ("x\n1\n\n2\nNA\n", [[1], [NAN], [2], [NAN]]),  # but in a single column
+    ],
+)
+def test_missing_values_of_csv(in_tmp, text, rows):
+    name = write_text(text)
+    np.testing.assert_array_equal(read(name, allow_nan=True), rows)
+    last = str(len(rows[0]))
+    np.testing.assert_array_equal(
+        read(name, wanted=[last], allow_nan=True), np.array(rows)[:, -1:]
+    )
+
+
+def test_missing_values_are_read_quickly(in_tmp, monkeypatch):
+    """Blocks without quotes never go through the fields one by one."""
+    monkeypatch.setattr(_tables.CsvTable, "_parse_carefully", None)
+    text = "a,b,c\n" + "1,,NA\nnan, ,2\n" * 50
+    rows = [[1, NAN, NAN], [NAN, NAN, 2]] * 50
+    np.testing.assert_array_equal(read(write_text(text), allow_nan=True), rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n1,\n3,inf\n", "row 3, column 2 ('b'): 'inf' is infinite or too large" + LEAVE),
+        ("a,b\n1,\n3,x\n", "row 3, column 2 ('b'): 'x' is not a number" + CHOOSE),
+        ("a,b\n1,\n3,NAN A\n", "row 3, column 2 ('b'): 'NAN A' is not a number" + CHOOSE),
+        ("a,b\n1,\n3\n", "row 3: 1 field, expected 2 as in the first row"),
+    ],
+)
+def test_what_is_no_missing_value(in_tmp, text, message):
+    assert refusal(write_text(text), allow_nan=True) == f"t.csv: {message}"
+
+
 # --- CSV: what is wrong with it ------------------------------------------------------------------
 
 
@@ -159,8 +212,11 @@ def test_columns_found_by_the_names_of_a_model(in_tmp):
         ("a,b\n1,2\n3,x\n", "row 3, column 2 ('b'): 'x' is not a number" + CHOOSE),
         ("a,b\n1,2\nnan,4\n", "row 3, column 1 ('a'): missing value ('nan')" + FILL),
         ("a,b\n1,2\nN/A,4\n", "row 3, column 1 ('a'): missing value ('N/A')" + FILL),
-        ("a,b\n1,2\n3,-inf\n", "row 3, column 2 ('b'): '-inf' is infinite or too large" + FILL),
-        ("a,b\n1,2\n3,1e999\n", "row 3, column 2 ('b'): '1e999' is infinite or too large" + FILL),
+        ("a,b\n1,2\n3,-inf\n", "row 3, column 2 ('b'): '-inf' is infinite or too large" + LEAVE),
+        (
+            "a,b\n1,2\n3,1e999\n",
+            "row 3, column 2 ('b'): '1e999' is infinite or too large" + LEAVE,
+        ),
         ("a,b\n1,2\n3,1_000\n", "row 3, column 2 ('b'): '1_000' is not a number" + CHOOSE),
         (
             "a;b\n1;2\n3;4,5\n",
@@ -303,7 +359,7 @@ def test_npy_of_one_dimension_is_one_column(in_tmp):
     ("values", "message"),
     [
         ([[1, 2], [3, np.nan]], "row 2, column 2: missing value (NaN)" + FILL),
-        ([[1, 2], [-np.inf, 4]], "row 2, column 1: infinite value" + FILL),
+        ([[1, 2], [-np.inf, 4]], "row 2, column 1: infinite value" + LEAVE),
         (np.ones((2, 2), complex), "the array has dtype complex128; a table needs real numbers"),
         (np.ones((2, 2, 2)), "the array has shape (2, 2, 2); a table needs rows and columns"),
         (np.ones((2, 0)), "the array has shape (2, 0); a table needs rows and columns"),
@@ -403,13 +459,24 @@ def test_parquet_columns_of_many_types(parquet):
     [
         (None, "missing value (null)" + FILL),
         (np.nan, "missing value (NaN)" + FILL),
-        (np.inf, "infinite value" + FILL),
+        (np.inf, "infinite value" + LEAVE),
     ],
 )
 def test_parquet_missing_values(parquet, value, what):
     _, write = parquet
     write({"a": [1.0, 2.0, 3.0], "b": [1.0, 2.0, value]}, row_group_size=2)
     assert refusal("t.parquet") == f"t.parquet: row 3, column 2 ('b'): {what}"
+
+
+def test_parquet_missing_values_that_are_allowed(parquet):
+    pa, write = parquet
+    columns = {"a": [1, None, 3], "b": [None, 2.0, NAN], "c": pa.nulls(3)}
+    write(columns | {"d": [True, None, False]}, row_group_size=2)
+    expected = [[1, NAN, NAN, 1], [NAN, 2, NAN, NAN], [3, NAN, NAN, 0]]
+    np.testing.assert_array_equal(read("t.parquet", allow_nan=True), expected)
+    assert "holds null, not numbers" in refusal("t.parquet", wanted=["c"])
+    write({"a": [None, np.inf]})
+    assert refusal("t.parquet", allow_nan=True).endswith("infinite value" + LEAVE)
 
 
 def test_a_damaged_parquet_file(in_tmp):

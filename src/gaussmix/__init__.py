@@ -5,7 +5,7 @@ below it:
 
     __main__           python -m gaussmix
     cli                the command line
-    _jobs              scoring files into one output or a directory of them, resumable
+    _jobs              files scored or filled in, to one output or a directory, resumable
     _demo              what `gaussmix demo` shows
     plotting           plots on matplotlib axes; imported by nothing here
     imputation         GaussianMixtureImputer, a scikit-learn transformer

@@ -27,17 +27,25 @@ BORROWED = 1e-3
 
 
 class Indicated(Rows):
-    """Rows (n, d) with missing values as complete rows (n, 2 d), see `with_indicators`."""
+    """Rows (n, d) with missing values as complete rows (n, 2 d), see `with_indicators`.
 
-    def __init__(self, rows: Rows) -> None:
+    Parameters
+    ----------
+    rows : Rows
+        All rows, or a part of them.
+    origin : ndarray of shape (d,)
+        The centre of all rows, which stands in place of what is missing.
+    """
+
+    def __init__(self, rows: Rows, origin: Doubles) -> None:
         nothing = np.empty((0, 2 * rows.n_features), rows.dtype)
         super().__init__(nothing, rows.sample_weight, n_threads=rows.n_threads)
         self._rows = rows
         self.n_samples = rows.n_samples
         self.weight_range = rows.weight_range
         self.in_place = False
-        self.origin = rows.centre
-        self.centre = beside_indicators(rows.centre)
+        self.origin = origin
+        self.centre = beside_indicators(origin)
 
     @property
     def total_weight(self) -> float:
@@ -110,7 +118,7 @@ class AvailableWay(NamedTuple):
         self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
     ) -> SufficientStatistics:
         """Statistics of `Indicated` rows, all or a part of them."""
-        return self.way.follow(Indicated(rows), blocks)
+        return self.way.follow(Indicated(rows, self.centre), blocks)
 
     def completed(
         self, statistics: SufficientStatistics, scatter: Callable[[], Doubles]

@@ -71,6 +71,8 @@ class Tables(RowSource):
         How to read CSV, see `_tables.open_table`.
     memory : int
         As for `RowSource`.
+    allow_nan : bool, default=False
+        Whether NaN stands for missing values, but for those of weights.
 
     Attributes
     ----------
@@ -82,10 +84,19 @@ class Tables(RowSource):
         Known from the start but for CSV, then when all have been read.
     """
 
-    def __init__(self, paths: Sequence[str], *, header: str, delimiter: str, memory: int) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        *,
+        header: str,
+        delimiter: str,
+        memory: int,
+        allow_nan: bool = False,
+    ) -> None:
         super().__init__(memory=memory)
         self._paths = paths
         self._header, self._delimiter = header, delimiter
+        self._allow_nan = allow_nan
         self._once = is_read_once(paths[0])
         # A thread that waits for a pipe could not be ended.
         self.fresh_chunks = not self._once
@@ -177,7 +188,7 @@ class Tables(RowSource):
             )
             with table if table is not self.first else contextlib.nullcontext():
                 first_row = 0
-                for block in table.blocks(wanted, size):
+                for block in table.blocks(wanted, size, allow_nan=self._allow_nan):
                     if self._weight_column is not None:
                         _require_weights(table, wanted[-1], block[:, -1], first_row)
                     first_row += len(block)
@@ -219,7 +230,7 @@ class Tables(RowSource):
         """Let the library's messages speak of the files' columns.
 
         The library sees an array: it counts the columns from 0 and does not know their names. It
-        also advises in the parameters of the class, which are options here.
+        also advises in the parameters of the class, which are options here, and calls the rows X.
         """
 
         def translate(message: str) -> str:
@@ -228,6 +239,7 @@ class Tables(RowSource):
 
             message = PARAMETER.sub(_as_option, message)
             message = message.replace("pass X as", "store the columns as")
+            message = re.sub(r"\bX\b", "the table", message)
             return f"{self}: " + re.sub(r"\bcolumn (\d+)\b", column, message)
 
         with warnings.catch_warnings(record=True) as caught:
@@ -243,12 +255,14 @@ class Tables(RowSource):
 
 
 def _require_weights(table: Table, column: int, weights: Floats, first_row: int) -> None:
-    """Raise for a negative weight."""
-    if (weights < 0).any():
-        row = int(np.flatnonzero(weights < 0)[0])
+    """Raise for a weight that is negative or missing."""
+    bad = ~(weights >= 0)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        what = "missing" if np.isnan(weights[row]) else f"negative ({weights[row]:g})"
         raise TableError(
             f"{table.path}: {table.column_text(column)}: the weight of data row "
-            f"{first_row + row + 1} is negative ({weights[row]:g})"
+            f"{first_row + row + 1} is {what}"
         )
 
 

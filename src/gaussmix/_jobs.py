@@ -1,4 +1,4 @@
-"""Scoring files with a model: into one output, or into a directory with one output a file.
+"""What is written of the rows of files: into one output, or into a directory, one output a file.
 
 A directory holds, beside the outputs, a record of the files that are done: a line of JSON each,
 appended when the output has its name. A command that is run again skips those files, unless the
@@ -20,10 +20,11 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from . import _persistence, _streamed, _tables
+from ._completing import Noise
 from ._inputs import Tables, is_read_once
 from ._rows import Rows
 from ._tables import Field, Table, TableError, counted
-from ._typing import AnyArray, FloatDType
+from ._typing import AnyArray
 
 if TYPE_CHECKING:
     from .mixture import GaussianMixture
@@ -34,16 +35,17 @@ MEMORY = 64 << 20
 RECORD = ".gaussmix-score.jsonl"
 ENDINGS = {"csv": ".csv", "npy": ".npy", "parquet": ".parquet"}
 
+# Makes of a block of rows an array for each field of the output.
+Make = Callable[[AnyArray], Sequence[AnyArray]]
+
 
 @dataclass(frozen=True)
 class Job:
-    """What to write of each row.
+    """A model, files whose rows it is to read, and what to write of each row: a subclass says.
 
     Attributes
     ----------
     model : GaussianMixture
-    outputs : tuple of str
-        Some of "log_density", "label" and "probability", in this order.
     columns : tuple of str or None
         Columns to read by name or number, None for those of the model.
     header, delimiter : str
@@ -51,21 +53,50 @@ class Job:
     """
 
     model: GaussianMixture
-    outputs: tuple[str, ...]
     columns: tuple[str, ...] | None
     header: str
     delimiter: str
 
+    @property
+    def allow_nan(self) -> bool:
+        """Whether the files may have missing values."""
+        return self.model.allow_nan
+
+    @property
+    def memory(self) -> int:
+        """Bytes for rows of the inputs."""
+        return MEMORY
+
+    def options(self) -> list[object]:
+        """What decides the output beside the model and how files are read."""
+        raise NotImplementedError
+
+    def fields(self, table: Table, columns: Sequence[int]) -> list[Field]:
+        """The columns of the output."""
+        raise NotImplementedError
+
+    def maker(self, fields: Sequence[Field], own: str | None) -> Make:
+        """What makes the output, a block of the rows of one file after the other.
+
+        Parameters
+        ----------
+        fields : sequence of Field
+            As `fields` returns them.
+        own : str or None
+            The file's name where it is one of several.
+        """
+        raise NotImplementedError
+
     def digest(self) -> str:
-        """A hash of everything that decides the scores of a file."""
+        """A hash of everything that decides the output of a file."""
         names = getattr(self.model, "feature_names_in_", None)
         options = [
             self.model.covariance_type,
             None if names is None else list(names),
-            self.outputs,
             self.columns,
             self.header,
             self.delimiter,
+            *self.options(),
         ]
         content = hashlib.sha256(json.dumps(options).encode())
         for array in (self.model.weights_, self.model.means_, self.model.precisions_cholesky_):
@@ -74,59 +105,42 @@ class Job:
         return content.hexdigest()
 
     def run(
-        self, path: str, output: str, on_block: Callable[[Table], object], *, may_be_empty: bool
+        self, path: str, output: str, on_block: Callable[[Table], object], *, one_of_several: bool
     ) -> int:
-        """Score a file; return its number of rows.
+        """Read a file and write its output; return its number of rows.
 
         Parameters
         ----------
         path, output : str
         on_block : callable
             Called with the table after each block.
-        may_be_empty : bool
-            Whether a table without rows has an output without rows, or is an error.
+        one_of_several : bool
+            Whether the file is one of a directory: then it may be without rows, and what is random
+            differs from file to file.
         """
-        with Tables([path], header=self.header, delimiter=self.delimiter, memory=MEMORY) as tables:
+        with Tables(
+            [path],
+            header=self.header,
+            delimiter=self.delimiter,
+            memory=self.memory,
+            allow_nan=self.allow_nan,
+        ) as tables:
             columns = self._columns_of(tables.first)
             tables.choose(columns)
-            fields = self._fields(tables.first.dtype(columns))
+            fields = self.fields(tables.first, columns)
+            make = self.maker(fields, os.path.basename(path) if one_of_several else None)
             n_rows = 0
             with (
                 _tables.writing(output, fields) as writer,
                 contextlib.closing(_streamed.pieces(tables, type(self.model).__name__)) as pieces,
             ):
                 for piece in pieces:
-                    writer.write(*self._scores(piece.X, fields))
+                    writer.write(*make(piece.X))
                     n_rows += len(piece.X)
                     on_block(tables.first)
-                if n_rows == 0 and not may_be_empty:
+                if n_rows == 0 and not one_of_several:
                     raise TableError(f"{path}: the file has no rows of data")
         return n_rows
-
-    def _scores(self, X: AnyArray, fields: Sequence[Field]) -> list[AnyArray]:
-        """What to write of some rows, from one pass over them."""
-        wide = self.model.means_.shape[0]
-        arrays = [
-            np.empty(len(X) if f.columns is None else (len(X), wide), f.dtype) for f in fields
-        ]
-        kernel_names = {"log_density": "log_density", "label": "labels"}
-        given = {
-            kernel_names.get(f.name, "responsibilities"): array for f, array in zip(fields, arrays)
-        }
-        rows = Rows(X, n_threads=self.model.n_threads)
-        # The tables have been checked for values that are not finite.
-        self.model._scorer().evaluate(rows, **given, spare=False)
-        return arrays
-
-    def _fields(self, dtype: FloatDType) -> list[Field]:
-        n_components = self.model.means_.shape[0]
-        names = tuple(f"probability_{k}" for k in range(n_components))
-        fields = {
-            "log_density": Field("log_density", dtype),
-            "label": Field("label", np.dtype(np.intp)),
-            "probability": Field("probability", dtype, names),
-        }
-        return [fields[name] for name in self.outputs]
 
     def _columns_of(self, table: Table) -> list[int]:
         """The 0-based columns the model reads, in its order.
@@ -151,12 +165,135 @@ class Job:
         return columns
 
 
+@dataclass(frozen=True)
+class Scoring(Job):
+    """Scores and labels of rows.
+
+    Attributes
+    ----------
+    outputs : tuple of str
+        Some of "log_density", "label" and "probability", in this order.
+    """
+
+    outputs: tuple[str, ...]
+
+    def options(self) -> list[object]:
+        return list(self.outputs)
+
+    def fields(self, table: Table, columns: Sequence[int]) -> list[Field]:
+        dtype = table.dtype(columns)
+        n_components = self.model.means_.shape[0]
+        names = tuple(f"probability_{k}" for k in range(n_components))
+        fields = {
+            "log_density": Field("log_density", dtype),
+            "label": Field("label", np.dtype(np.intp)),
+            "probability": Field("probability", dtype, names),
+        }
+        return [fields[name] for name in self.outputs]
+
+    def maker(self, fields: Sequence[Field], own: str | None) -> Make:
+        return lambda X: self._scores(X, fields)
+
+    def _scores(self, X: AnyArray, fields: Sequence[Field]) -> list[AnyArray]:
+        """What to write of some rows: from one pass over them, if all values are there."""
+        wide = self.model.means_.shape[0]
+        arrays = [
+            np.empty(len(X) if f.columns is None else (len(X), wide), f.dtype) for f in fields
+        ]
+        kernel_names = {"log_density": "log_density", "label": "labels"}
+        given = {
+            kernel_names.get(f.name, "responsibilities"): array for f, array in zip(fields, arrays)
+        }
+        rows = Rows(X, n_threads=self.model.n_threads, allow_nan=self.model.allow_nan)
+        scorer = self.model._scorer()
+        # The tables have been checked: what is not finite is a missing value.
+        if scorer.evaluate(rows, **given, spare=False) is not None:
+            for name, array in given.items():
+                scorer.fill(name, rows, array, spare=False)
+        return arrays
+
+
+@dataclass(frozen=True)
+class Imputation(Job):
+    """Rows with their missing values filled in, see `GaussianMixture.impute`.
+
+    Attributes
+    ----------
+    std : bool
+        Whether to add the conditional standard deviations.
+    n_draws : int or None
+        Number of draws, which follow one another for each row; None for conditional means.
+    seed : int
+        Decides the draws.
+    """
+
+    std: bool
+    n_draws: int | None
+    seed: int
+
+    @property
+    def allow_nan(self) -> bool:
+        return True
+
+    @property
+    def memory(self) -> int:
+        return max(1, MEMORY // (self.n_draws or 1))
+
+    def options(self) -> list[object]:
+        return ["impute", self.std, self.n_draws, None if self.n_draws is None else self.seed]
+
+    def fields(self, table: Table, columns: Sequence[int]) -> list[Field]:
+        dtype = table.dtype(columns)
+        names = self._names(table, columns)
+        fields = [Field("values", dtype, names)]
+        if self.std:
+            fields.append(Field("std", dtype, tuple(f"{name}_std" for name in names)))
+        if self.n_draws is not None:
+            fields = [Field(name, np.dtype(np.int64)) for name in ("row", "draw")] + fields
+        added = {name for f in fields if f.name != "values" for name in f.column_names}
+        if taken := [name for name in names if name in added]:
+            raise TableError(
+                f"{table.path}: a column is named {taken[0]!r}, as one that would be added; "
+                "rename it first"
+            )
+        return fields
+
+    def _names(self, table: Table, columns: Sequence[int]) -> tuple[str, ...]:
+        """What the columns are called: in the file, else in the model, else by their numbers."""
+        if table.names:
+            return tuple(table.names[column] for column in columns)
+        names = getattr(self.model, "feature_names_in_", None)
+        return tuple(f"x{j + 1}" for j in range(len(columns))) if names is None else tuple(names)
+
+    def maker(self, fields: Sequence[Field], own: str | None) -> Make:
+        parameters = self.model._parameters()
+        noise = None
+        if self.n_draws is not None:
+            noise = Noise(self.n_draws, self.model._seed(self.seed), *os.fsencode(own or ""))
+        first = 0
+
+        def make(X: AnyArray) -> Sequence[AnyArray]:
+            nonlocal first
+            number = np.arange(first, first + len(X))
+            first += len(X)
+            values, *deviations = self.model._completed(parameters, X, noise, self.std, 0)
+            if noise is None:
+                return [values, *deviations]
+            return [
+                np.repeat(number, noise.n_draws),
+                np.tile(np.arange(noise.n_draws), len(X)),
+                values.swapaxes(0, 1).reshape(-1, X.shape[1]),
+            ]
+
+        return make
+
+
 # --- a directory of outputs ----------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class Part:
-    """A file to score, and its output.
+    """A file to read, and its output.
 
     Attributes
     ----------
@@ -204,8 +341,8 @@ def parts_of(
         earlier = parts.get(os.path.normcase(output))
         if earlier is not None:
             raise TableError(
-                f"{path}: its scores and those of {earlier.path} would both be {output}; score "
-                "them into different directories"
+                f"{path}: its output and that of {earlier.path} would both be {output}; give them "
+                "different directories"
             )
         if os.path.realpath(output) in inputs:
             raise TableError(f"{output}: is also an input; give another output directory")

@@ -662,7 +662,7 @@ def lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
 
 def _available_lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
     """`lloyd` for rows with missing values."""
-    both = Indicated(rows)
+    both = Indicated(rows, rows.centre)
     scores = available_scores(centres, rows.centre)
     origins = np.tile(both.centre, (len(centres), 1))
     sums = _sum(both, scores, "sums", both.centre, origins)

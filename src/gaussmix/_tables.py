@@ -43,8 +43,12 @@ ROW_GROUP_BYTES = 16 << 20
 # A line, or a quoted field with line breaks, longer than this is taken for a missing quote.
 CSV_MAX_LINE = 16 << 20
 
-# What to do about a value that is no finite number.
+# What to do about a value that is infinite, and one that is missing.
 REMEDY = "leave the row out or fill it in, or choose other columns with --columns"
+MISSING_REMEDY = (
+    "leave the row out or fill it in, choose other columns with --columns, or fit with --allow-nan"
+)
+# What stands for a missing value in CSV, in any case, beside an empty field.
 MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "#n/a", "?", "."})
 # Before the names in the header that numpy.savetxt writes. A column may be named "#" alone.
 HEADER_MARK = re.compile(r"#+ *(?=[^\s,;|#])")
@@ -130,8 +134,13 @@ class Table:
         """Floating-point type of these columns: float32 if the file stores that, else float64."""
         return np.dtype(np.float64)
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
-        """Yield rows in order, as (n, len(columns)) arrays of finite numbers, n <= max_rows."""
+    def blocks(
+        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
+    ) -> Iterator[Floats]:
+        """Yield rows in order, as (n, len(columns)) arrays of finite numbers, n <= max_rows.
+
+        With `allow_nan`, NaN stands for missing values.
+        """
         raise NotImplementedError
 
     def resolve(self, wanted: Sequence[str]) -> list[int]:
@@ -194,19 +203,21 @@ class Table:
             asked = f"named {', '.join(map(repr, missing))}"
         raise TableError(f"{self.path}: no {noun} {asked}; {known}")
 
-    def _require_finite(self, block: Floats, first_row: int, columns: Sequence[int]) -> None:
+    def _require_finite(
+        self, block: Floats, first_row: int, columns: Sequence[int], allow_nan: bool
+    ) -> None:
         # One cheap number tells for nearly every block that nothing is wrong with it; a sum of
         # finite values that overflows only costs the second look.
         with np.errstate(over="ignore", invalid="ignore"):
             if np.isfinite(block.sum()):
                 return
-        bad = np.argwhere(~np.isfinite(block))
+        bad = np.argwhere(np.isinf(block) if allow_nan else ~np.isfinite(block))
         if len(bad):
             row, column = bad[0]
             raise TableError(
                 f"{self.path}: row {first_row + row}, {self.column_text(columns[column])}: "
                 + (
-                    f"missing value (NaN); {REMEDY}"
+                    f"missing value (NaN); {MISSING_REMEDY}"
                     if np.isnan(block[row, column])
                     else f"infinite value; {REMEDY}"
                 )
@@ -336,10 +347,12 @@ class NpyTable(Table):
     def dtype(self, columns: Sequence[int]) -> FloatDType:
         return np.dtype(np.float32 if self._array.dtype.type is np.float32 else np.float64)
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
+    def blocks(
+        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
+    ) -> Iterator[Floats]:
         for start, rows in self._pieces(max_rows):
             block = self._choose(rows, columns)
-            self._require_finite(block, start + 1, columns)
+            self._require_finite(block, start + 1, columns, allow_nan)
             self.position = start + len(block)
             yield block
 
@@ -410,8 +423,10 @@ class ParquetTable(Table):
         single = all(self._pa.types.is_float32(self._schema.field(i).type) for i in columns)
         return np.dtype(np.float32 if single else np.float64)
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
-        self._require_numbers(columns)
+    def blocks(
+        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
+    ) -> Iterator[Floats]:
+        self._require_numbers(columns, allow_nan)
         names = [self._schema.names[index] for index in columns]
         dtype = self.dtype(columns)
         first_row = 1
@@ -421,11 +436,12 @@ class ParquetTable(Table):
                 parts = []
                 for position, name in enumerate(names):
                     values = batch.column(batch.schema.get_field_index(name))
-                    self._require_no_null(values, first_row, columns[position])
+                    if not allow_nan:
+                        self._require_no_null(values, first_row, columns[position])
                     numbers = values.cast(self._pa.from_numpy_dtype(dtype), safe=False)
                     parts.append(numbers.to_numpy(zero_copy_only=False))
                 block = _side_by_side(parts, dtype)
-                self._require_finite(block, first_row, columns)
+                self._require_finite(block, first_row, columns, allow_nan)
                 first_row += len(block)
                 self.position = first_row - 1
                 yield block
@@ -444,7 +460,7 @@ class ParquetTable(Table):
                 f"name, so write the file with distinct names"
             )
 
-    def _require_numbers(self, columns: Sequence[int]) -> None:
+    def _require_numbers(self, columns: Sequence[int], allow_nan: bool) -> None:
         types = self._pa.types
         for index in columns:
             kind = self._schema.field(index).type
@@ -453,6 +469,7 @@ class ParquetTable(Table):
                 or types.is_floating(kind)
                 or types.is_decimal(kind)
                 or types.is_boolean(kind)
+                or (types.is_null(kind) and allow_nan)
             ):
                 raise TableError(
                     f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; "
@@ -464,7 +481,7 @@ class ParquetTable(Table):
             row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
             raise TableError(
                 f"{self.path}: row {first_row + row}, {self.column_text(column)}: "
-                f"missing value (null); {REMEDY}"
+                f"missing value (null); {MISSING_REMEDY}"
             )
 
 
@@ -513,10 +530,12 @@ class CsvTable(Table):
         if self.path != "-":  # standard input is not ours to close
             self._file.close()
 
-    def blocks(self, columns: Sequence[int], max_rows: int) -> Iterator[Floats]:
+    def blocks(
+        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
+    ) -> Iterator[Floats]:
         text, self._first = self._first, ""
         while text:
-            block = self._parse(text, list(columns))
+            block = self._parse(text, list(columns), allow_nan)
             self._line += text.count("\n") + (not text.endswith("\n"))
             self.position = self._bytes_read
             for start in range(0, len(block), max_rows):
@@ -653,14 +672,22 @@ class CsvTable(Table):
 
     # Numbers
 
-    def _parse(self, text: str, columns: list[int]) -> Doubles:
-        if '"' in text:
-            return self._parse_carefully(text, columns)
+    def _parse(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
+        if '"' not in text:
+            block = self._parse_quickly(text, columns, allow_nan)
+            if block is None and allow_nan:
+                block = self._parse_quickly(self._with_nan(text), columns, allow_nan)
+            if block is not None:
+                return block
+        return self._parse_carefully(text, columns, allow_nan)
+
+    def _parse_quickly(self, text: str, columns: list[int], allow_nan: bool) -> Doubles | None:
+        """Parse a block without quotes by NumPy's reader; None if anything is wrong with it."""
         lines = text.removesuffix("\n").split("\n")
         all_columns = columns == list(range(self.n_columns))
-        # NumPy's reader counts the fields of each line only where it is to return all of them.
+        # The reader counts the fields of each line only where it is to return all of them.
         if not all_columns and not self._is_regular(lines):
-            return self._parse_carefully(text, columns)
+            return None
         try:
             block = np.loadtxt(
                 lines,
@@ -670,11 +697,20 @@ class CsvTable(Table):
                 ndmin=2,
             )
         except ValueError:
-            return self._parse_carefully(text, columns)
+            return None
+        wrong = np.isinf(block) if allow_nan else ~np.isfinite(block)
         # It leaves out empty lines.
-        if block.shape != (len(lines), len(columns)) or not np.isfinite(block).all():
-            return self._parse_carefully(text, columns)
-        return block
+        return None if block.shape != (len(lines), len(columns)) or wrong.any() else block
+
+    def _with_nan(self, text: str) -> str:
+        """Write "nan" for every missing value of a block without quotes."""
+        words = "|".join(map(re.escape, MISSING))
+        if self._delimiter == " ":
+            missing = rf"(?<![^ \t\n])(?:{words})(?![^ \t\n])"
+        else:
+            edge = rf"[^{re.escape(self._delimiter)}\n]"
+            missing = rf"(?<!{edge}) *(?:{words})? *(?!{edge})"
+        return re.sub(missing, "nan", text.removesuffix("\n"), flags=re.IGNORECASE)
 
     def _is_regular(self, lines: list[str]) -> bool:
         """Whether each of these lines, which hold no quotes, has as many fields as the first."""
@@ -683,7 +719,7 @@ class CsvTable(Table):
         delimiters = {line.count(self._delimiter) for line in lines}
         return delimiters == {self.n_columns - 1}
 
-    def _parse_carefully(self, text: str, columns: list[int]) -> Doubles:
+    def _parse_carefully(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
         """Parse any block, a field at a time; raise `TableError` with row and column."""
         values: list[list[float]] = []
         line = self._line
@@ -696,20 +732,23 @@ class CsvTable(Table):
                     f"{self.path}: row {line}: {counted(len(record), 'field')}, expected "
                     f"{self.n_columns} as in the first row"
                 )
-            values.append([self._parse_field(record[c], line, c) for c in columns])
+            values.append([self._parse_field(record[c], line, c, allow_nan) for c in columns])
             line = self._line + last_line
         return np.array(values, np.float64).reshape(-1, len(columns))
 
-    def _parse_field(self, field: str, line: int, column: int) -> float:
+    def _parse_field(self, field: str, line: int, column: int, allow_nan: bool) -> float:
         value = _number(field)
         if value is not None and math.isfinite(value):
             return value
+        missing = _is_missing(field) or (value is not None and math.isnan(value))
+        if missing and allow_nan:
+            return math.nan
         field = field.strip()
         shown = repr(field if len(field) <= 40 else field[:37] + "...")
         if not field:
-            what = f"the field is empty; {REMEDY}"
-        elif _is_missing(field):
-            what = f"missing value ({shown}); {REMEDY}"
+            what = f"the field is empty; {MISSING_REMEDY}"
+        elif missing:
+            what = f"missing value ({shown}); {MISSING_REMEDY}"
         elif value is not None:
             what = f"{shown} is infinite or too large; {REMEDY}"
         else:

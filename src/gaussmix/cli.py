@@ -1,4 +1,4 @@
-"""The command line: ``gaussmix fit``, ``score``, ``predict``, ``sample``, ``info`` and others.
+"""The command line: ``gaussmix fit``, ``score``, ``predict``, ``impute`` and others.
 
 Each command is a function of its parsed arguments; `main` turns what it raises into one line on
 standard error and an exit status: 0 done, 2 an error, 130 interrupted, 141 the reader has gone,
@@ -70,7 +70,7 @@ DIRECTORY_OUTPUT = """\
 Where -o is a directory, or ends with "/", each file has an output there of
 its own name. Run again after a crash, the same command goes on: a file is
 done if its output is as it was written and the model, the options and the
-size and time of the input are the same; else it is scored again.
+size and time of the input are the same; else it is written again.
 """
 
 
@@ -150,11 +150,18 @@ def _fit(args: argparse.Namespace) -> None:
         max_iter=args.max_iter,
         n_init=args.n_init,
         init_params=args.init_params,
+        allow_nan=args.allow_nan,
         random_state=args.seed,
         verbose=args.verbose,
         n_threads=args.threads,
     )
-    with Tables(files, header=args.header, delimiter=args.delimiter, memory=args.memory) as tables:
+    with Tables(
+        files,
+        header=args.header,
+        delimiter=args.delimiter,
+        memory=args.memory,
+        allow_nan=args.allow_nan,
+    ) as tables:
         columns, weight_column = _fit_columns(tables.first, args)
         tables.choose(columns, weight_column)
         loaded = tables.load()
@@ -243,34 +250,38 @@ def _weighted_log_likelihood(
     )
 
 
-# --- score and predict -------------------------------------------------------------------------
+# --- score, predict and impute -------------------------------------------------------------------
 
 
 def _score(args: argparse.Namespace) -> None:
     wanted = ["log_density"]
     wanted += ["label"] if args.labels else []
     wanted += ["probability"] if args.probabilities else []
-    _write_scores(args, wanted)
+    _run_job(args, _jobs.Scoring, outputs=tuple(wanted))
 
 
 def _predict(args: argparse.Namespace) -> None:
-    _write_scores(args, ["label"])
+    _run_job(args, _jobs.Scoring, outputs=("label",))
 
 
-def _write_scores(args: argparse.Namespace, wanted: list[str]) -> None:
-    """Score DATA into one output, or each file into an output of its own in a directory."""
+def _impute(args: argparse.Namespace) -> None:
+    _run_job(args, _jobs.Imputation, std=args.std, n_draws=args.draws, seed=args.seed)
+
+
+def _run_job(args: argparse.Namespace, kind: Callable[..., _jobs.Job], **what: object) -> None:
+    """Read DATA into one output, or each file into an output of its own in a directory."""
     files = _inputs.files_of(args.data)
     model = load(args.model)
     model.n_threads = args.threads
     columns = None if args.columns is None else tuple(args.columns)
-    job = _jobs.Job(model, tuple(wanted), columns, args.header, args.delimiter)
+    job = kind(model, columns, args.header, args.delimiter, **what)
     if os.path.isdir(args.output) or args.output.endswith(_SEPARATORS):
-        _score_into_directory(job, files, args)
+        _run_into_directory(job, files, args)
         return
     if len(files) > 1:
         where = "DIRECTORY" if args.output == "-" else args.output
         raise TableError(
-            f"{counted(len(files), 'file')} to score have an output each; give a directory, "
+            f"{counted(len(files), 'file')} of DATA have an output each; give a directory, "
             f"-o {where}{os.sep}"
         )
     if args.format is not None:
@@ -281,13 +292,13 @@ def _write_scores(args: argparse.Namespace, wanted: list[str]) -> None:
     _tables.check_output(args.output, inputs=[*files, args.model])
     started = time.perf_counter()
     with _progress_bar(args.quiet) as show_progress:
-        n_rows = job.run(files[0], args.output, show_progress, may_be_empty=False)
+        n_rows = job.run(files[0], args.output, show_progress, one_of_several=False)
     if not args.quiet:
         _say(f"{counted(n_rows, 'row')} in {_speed(n_rows, time.perf_counter() - started)}")
 
 
-def _score_into_directory(job: _jobs.Job, files: list[str], args: argparse.Namespace) -> None:
-    """Score the files that are not done yet."""
+def _run_into_directory(job: _jobs.Job, files: list[str], args: argparse.Namespace) -> None:
+    """Write the outputs of the files that are not done yet."""
     _jobs.prepare_directory(args.output, args.data)
     parts = _jobs.parts_of(files, args.output, args.format, others=[args.model])
     n_rows, started = 0, time.perf_counter()
@@ -303,7 +314,7 @@ def _score_into_directory(job: _jobs.Job, files: list[str], args: argparse.Names
             about = f"{number}/{len(left)} {os.path.basename(part.path)}"
             try:
                 with _progress_bar(args.quiet, about) as show_progress:
-                    done = job.run(part.path, part.output, show_progress, may_be_empty=True)
+                    done = job.run(part.path, part.output, show_progress, one_of_several=True)
             except KeyboardInterrupt:
                 n_done = len(parts) - len(left) + number - 1
                 raise KeyboardInterrupt(
@@ -390,6 +401,7 @@ def _info(args: argparse.Namespace) -> None:
         "covariance_type": model.covariance_type,
         "n_parameters": int(model.n_parameters()),
         "feature_names": None if names is None else list(names),
+        "allow_nan": bool(model.allow_nan),
         "converged": bool(model.converged_),
         "n_iter": int(model.n_iter_),
         "lower_bound": lower_bound if math.isfinite(lower_bound) else None,
@@ -411,6 +423,8 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
         f"{counted(n_components, 'component')}, {counted(n_features, 'column')}, "
         f"{model.covariance_type} covariance, {counted(model.n_parameters(), 'parameter')}"
     )
+    if model.allow_nan:
+        kind += "\nmissing values are allowed"
     if model.n_iter_ == 0:
         state = "parameters as given, without an iteration of EM"
     else:
@@ -508,7 +522,8 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(
         prog="gaussmix",
-        description="Fit Gaussian mixtures to files of numbers, and score files with them.",
+        description="Fit Gaussian mixtures to files of numbers; score files with them, and fill "
+        "in what is missing.",
         epilog="Try first: gaussmix demo. Help on one command: gaussmix fit --help",
     )
     parser.add_argument("--version", action="version", version=f"gaussmix {__version__}")
@@ -569,6 +584,23 @@ def _parser() -> argparse.ArgumentParser:
         f"{DATA_FORMATS}\n{OUTPUT_FORMATS}\n{DIRECTORY_OUTPUT}",
     )
     _add_scoring_arguments(predict)
+    _add_impute_arguments(
+        command(
+            "impute",
+            _impute,
+            "fill in missing values",
+            "Write the columns of a saved model with their missing values filled in: empty\n"
+            "fields, NA, nan and nulls. In their place come means given the other values of\n"
+            "the row, or draws. Rows keep their order; other columns of DATA are left out.\n"
+            "The memory used does not grow with the file.",
+            f"{DATA_FORMATS}\n{OUTPUT_FORMATS}\n{DIRECTORY_OUTPUT}\n"
+            "With --draws N the output has N rows for each row of DATA, one after the other,\n"
+            "and begins with the columns row and draw, both counted from 0. The same seed\n"
+            "gives the same draws; in a directory they differ from file to file.\n\n"
+            "A .npy output is a plain array; with --std or --draws it is a structured array\n"
+            "with the fields row, draw, values and std, those that there are.\n",
+        )
+    )
     _add_sample_arguments(
         command(
             "sample",
@@ -621,6 +653,11 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
     )
     _add_table_arguments(fit, "by name or by number from 1 (default: all)")
     fit.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row")
+    fit.add_argument(
+        "--allow-nan",
+        action="store_true",
+        help="take empty fields, NA, nan and nulls for missing values, and fit what there is",
+    )
     fit.add_argument(
         "--memory",
         metavar="SIZE",
@@ -709,6 +746,23 @@ def _add_scoring_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="no progress bar and no rows per second"
     )
+
+
+def _add_impute_arguments(impute: argparse.ArgumentParser) -> None:
+    _add_scoring_arguments(impute)
+    kind = impute.add_mutually_exclusive_group()
+    kind.add_argument(
+        "--std",
+        action="store_true",
+        help="add columns NAME_std: standard deviations given the row, 0 where nothing is missing",
+    )
+    kind.add_argument(
+        "--draws",
+        metavar="N",
+        type=_whole(1),
+        help="draw what is missing so many times (default: its mean)",
+    )
+    _add_seed_argument(impute, 0)
 
 
 def _add_sample_arguments(sample: argparse.ArgumentParser) -> None:
