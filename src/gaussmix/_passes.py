@@ -264,13 +264,9 @@ def nearest_way(
     rows: Seen, centres: Doubles, covariance_type: CovarianceType
 ) -> Way | AvailableWay:
     """Every row belongs wholly to the nearest centre; no log-likelihood."""
-    if not rows.incomplete:
-        return _nearest_way(rows.centre, centres, covariance_type)
-    origin = beside_indicators(rows.centre)
-    scores = available_scores(centres, rows.centre)
-    moments = AvailableWay.moments_of(covariance_type)
-    way = Way(moments, scores, origin, np.tile(origin, (len(centres), 1)))
-    return AvailableWay(covariance_type, way, rows.centre)
+    if rows.incomplete:
+        return _available_way(rows, available_scores(centres, rows.centre), covariance_type)
+    return _nearest_way(rows.centre, centres, covariance_type)
 
 
 def _nearest_way(origin: Doubles, centres: Doubles, covariance_type: CovarianceType) -> Way:
@@ -287,16 +283,18 @@ def given_way(
     rows: Seen, n_components: int, covariance_type: CovarianceType
 ) -> Way | AvailableWay:
     """Responsibilities are given with the rows; no log-likelihood."""
-    if not rows.incomplete:
-        return _given_way(rows.centre, n_components, covariance_type)
-    origin = beside_indicators(rows.centre)
-    way = _given_way(origin, n_components, AvailableWay.moments_of(covariance_type))
-    return AvailableWay(covariance_type, way, rows.centre)
-
-
-def _given_way(origin: Doubles, n_components: int, covariance_type: CovarianceType) -> Way:
     scores = Scores("given", NOTHING, 0, np.zeros(n_components), n_components)
-    return Way(covariance_type, scores, origin, np.tile(origin, (n_components, 1)))
+    if rows.incomplete:
+        return _available_way(rows, scores, covariance_type)
+    return Way(covariance_type, scores, rows.centre, np.tile(rows.centre, (n_components, 1)))
+
+
+def _available_way(rows: Seen, scores: Scores, covariance_type: CovarianceType) -> AvailableWay:
+    """Statistics of the values that are not missing, under these scores."""
+    origin = beside_indicators(rows.centre)
+    means = np.tile(origin, (len(scores.constants), 1))
+    way = Way(AvailableWay.moments_of(covariance_type), scores, origin, means)
+    return AvailableWay(covariance_type, way, rows.centre)
 
 
 def random_responsibilities(

@@ -79,6 +79,30 @@ def strip_rows():
 
 # --- Preparing a job ------------------------------------------------------------------------
 
+cdef void describe(
+    Job *job,                               # OUT
+    int estep,
+    int mstep,
+    int features,
+    const double[::1] centre,
+    const double[:, ::1] means,
+    Py_ssize_t tile_rows,
+) noexcept:
+    """A job without rows and without factors."""
+    memset(job, 0, sizeof(Job))
+    job.d = means.shape[1]
+    job.K = means.shape[0]
+    job.tile_rows = tile_rows
+    job.estep = estep
+    job.mstep = mstep
+    job.features = features
+    job.f = n_features(features, job.d)
+    job.f_padded = round_up(job.f, VL)
+    job.centre = &centre[0]
+    job.means = &means[0, 0]
+    job.floor = lowest_exponent()
+
+
 cdef object prepare(
     Job *job,                               # OUT
     int estep,
@@ -93,24 +117,9 @@ cdef object prepare(
 ):
     """Fill in the job and pack its factors; the caller keeps what is returned, their memory."""
     cdef double[::1] memory
-    job.d = means.shape[1]
-    job.K = means.shape[0]
-    job.tile_rows = tile_rows
-    job.estep = estep
-    job.mstep = mstep
-    job.features = features
-    job.f = n_features(features, job.d)
-    job.f_padded = round_up(job.f, VL)
-    job.rows = NULL
-    job.sample_weight = NULL
-    job.responsibilities = NULL
-    job.centre = &centre[0]
-    job.means = &means[0, 0]
+    describe(job, estep, mstep, features, centre, means, tile_rows)
     job.factors = &factors[0] if factors.shape[0] > 0 else NULL
     job.factor_stride = factor_stride
-    job.bias = NULL
-    job.whitening = NULL
-    job.floor = lowest_exponent()
     memory = numpy.empty(packed_size(job) + LINE)
     pack(job, <scalar *> aligned(&memory[0]), &constants[0])
     return memory
@@ -657,17 +666,7 @@ cdef class IncompleteJob:
         Py_ssize_t tile_rows,
     ):
         cdef Job *job = &self.call.job
-        memset(job, 0, sizeof(Job))
-        job.d = means.shape[1]
-        job.K = means.shape[0]
-        job.tile_rows = tile_rows
-        job.estep = estep
-        job.mstep = mstep
-        job.features = features
-        job.f = n_features(features, job.d)
-        job.f_padded = round_up(job.f, VL)
-        job.centre = &centre[0]
-        job.means = &means[0, 0]
+        describe(job, estep, mstep, features, centre, means, tile_rows)
         job.floor = <scalar> max(floor, <double> lowest_exponent())
         self.call.order = &order[0]
         self.call.columns = &columns[0, 0]
