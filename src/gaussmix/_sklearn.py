@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import importlib
 import inspect
 import sys
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -325,14 +326,11 @@ class TransformerMixin(EstimatorMixin):
             return values
         _check_container(container)
         names = list(self.get_feature_names_out())
+        library = importlib.import_module(container)
         if container == "polars":
-            import polars
-
-            return polars.DataFrame(values, schema=names, orient="row")
-        import pandas
-
-        index = X.index if isinstance(X, pandas.DataFrame) else None
-        return pandas.DataFrame(values, index=index, columns=names, copy=False)
+            return library.DataFrame(values, schema=names, orient="row")
+        index = X.index if isinstance(X, library.DataFrame) else None
+        return library.DataFrame(values, index=index, columns=names, copy=False)
 
 
 def _check_container(container: Any) -> None:
