@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import time
 import tracemalloc
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from scipy import integrate, optimize, stats
 
 import gaussmix
 from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError
+from gaussmix._patterns import patterns
 from gaussmix.sources import ChunkSource
 
 TYPES = reference.COVARIANCE_TYPES
@@ -588,6 +590,23 @@ def test_memory_does_not_grow_with_the_rows():
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] < 1.1 * peaks[0]
+
+
+def test_patterns_are_found_as_fast_wherever_the_columns_with_holes_are():
+    n, columns = 1 << 14, 14
+    holes = np.arange(n)[:, None] >> np.arange(columns) & 1 == 1
+    seconds = []
+    for first in (0, 50):
+        X = np.zeros((n, 64))
+        X[:, first : first + columns][holes] = np.nan
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            found = patterns(X)
+            times.append(time.perf_counter() - start)
+        seconds.append(min(times))
+        assert len(found.observed) == n
+    assert seconds[1] < 10 * seconds[0]
 
 
 # --- scoring -------------------------------------------------------------------------------------
