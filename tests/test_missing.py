@@ -663,6 +663,26 @@ def test_complete_rows_have_the_same_bits_beside_incomplete_ones(covariance_type
             np.testing.assert_array_equal(together[complete], alone, strict=True)
 
 
+def test_what_is_for_complete_rows_never_sees_a_missing_value(monkeypatch):
+    rng = np.random.default_rng(0)
+    mixture = reference.random_mixture(rng, "full", 2, 3)
+    X = reference.draw(rng, mixture, 10_000)
+    X[3000, 1] = np.nan
+    model = model_of(mixture)
+    kernels = gaussmix._runtime.kernels()
+    evaluate = kernels.evaluate
+
+    def checked(rows, *arguments):
+        assert np.isfinite(rows).all()
+        return evaluate(rows, *arguments)
+
+    monkeypatch.setattr(kernels, "evaluate", checked)
+    densities = model.score_samples(X)
+    assert model.score(X) == pytest.approx(densities.mean())
+    model.predict_proba(ChunkSource(lambda: iter([X])), out=np.empty((len(X), 2)))
+    model.fit_predict(X)
+
+
 def test_scores_written_to_out():
     mixture, X, _ = case((40, 5, 3), "full")
     model = model_of(mixture)
