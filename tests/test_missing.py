@@ -765,6 +765,20 @@ def test_every_start_is_finite_and_ends_well(init_params):
     assert share_found(labels[known], model.predict(X)[known]) > 0.99
 
 
+@pytest.mark.parametrize("distance", [1e8, 1e11])
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_clusters_many_deviations_apart_have_a_start(covariance_type, distance):
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    X = distance * rng.normal(size=(2, 4))[labels] + rng.normal(size=(200, 4))
+    X[0, 0] = X[1, 1] = np.nan
+    params = {"n_components": 2, "covariance_type": covariance_type, "random_state": 0}
+    model = fitted(X, **params)
+    assert share_found(labels, model.predict(X)) == 1.0
+    complete = fitted(X[2:], **params)
+    assert model.lower_bound_ == pytest.approx(complete.lower_bound_, abs=0.1)
+
+
 @pytest.mark.parametrize("init_params", INITS)
 def test_no_row_needs_to_be_complete(init_params):
     X, labels = blobs(200)
