@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import math
+import time
 import tracemalloc
 import warnings
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from scipy import integrate, optimize, stats
 
 import gaussmix
 from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError
+from gaussmix._patterns import patterns
 from gaussmix.sources import ChunkSource
 
 TYPES = reference.COVARIANCE_TYPES
@@ -590,6 +592,23 @@ def test_memory_does_not_grow_with_the_rows():
     assert peaks[1] < 1.1 * peaks[0]
 
 
+def test_patterns_are_found_as_fast_wherever_the_columns_with_holes_are():
+    n, columns = 1 << 14, 14
+    holes = np.arange(n)[:, None] >> np.arange(columns) & 1 == 1
+    seconds = []
+    for first in (0, 50):
+        X = np.zeros((n, 64))
+        X[:, first : first + columns][holes] = np.nan
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            found = patterns(X)
+            times.append(time.perf_counter() - start)
+        seconds.append(min(times))
+        assert len(found.observed) == n
+    assert seconds[1] < 10 * seconds[0]
+
+
 # --- scoring -------------------------------------------------------------------------------------
 
 
@@ -642,6 +661,26 @@ def test_complete_rows_have_the_same_bits_beside_incomplete_ones(covariance_type
         for method in ("score_samples", "predict_proba", "predict"):
             together, alone = getattr(model, method)(X), getattr(model, method)(X[complete])
             np.testing.assert_array_equal(together[complete], alone, strict=True)
+
+
+def test_what_is_for_complete_rows_never_sees_a_missing_value(monkeypatch):
+    rng = np.random.default_rng(0)
+    mixture = reference.random_mixture(rng, "full", 2, 3)
+    X = reference.draw(rng, mixture, 10_000)
+    X[3000, 1] = np.nan
+    model = model_of(mixture)
+    kernels = gaussmix._runtime.kernels()
+    evaluate = kernels.evaluate
+
+    def checked(rows, *arguments):
+        assert np.isfinite(rows).all()
+        return evaluate(rows, *arguments)
+
+    monkeypatch.setattr(kernels, "evaluate", checked)
+    densities = model.score_samples(X)
+    assert model.score(X) == pytest.approx(densities.mean())
+    model.predict_proba(ChunkSource(lambda: iter([X])), out=np.empty((len(X), 2)))
+    model.fit_predict(X)
 
 
 def test_scores_written_to_out():
@@ -724,6 +763,20 @@ def test_every_start_is_finite_and_ends_well(init_params):
     model = fitted(X, **params, n_init=10, max_iter=300)
     known = telling(X)
     assert share_found(labels[known], model.predict(X)[known]) > 0.99
+
+
+@pytest.mark.parametrize("distance", [1e8, 1e11])
+@pytest.mark.parametrize("covariance_type", TYPES)
+def test_clusters_many_deviations_apart_have_a_start(covariance_type, distance):
+    rng = np.random.default_rng(0)
+    labels = np.arange(200) % 2
+    X = distance * rng.normal(size=(2, 4))[labels] + rng.normal(size=(200, 4))
+    X[0, 0] = X[1, 1] = np.nan
+    params = {"n_components": 2, "covariance_type": covariance_type, "random_state": 0}
+    model = fitted(X, **params)
+    assert share_found(labels, model.predict(X)) == 1.0
+    complete = fitted(X[2:], **params)
+    assert model.lower_bound_ == pytest.approx(complete.lower_bound_, abs=0.1)
 
 
 @pytest.mark.parametrize("init_params", INITS)

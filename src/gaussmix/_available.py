@@ -25,6 +25,9 @@ from ._typing import Doubles, Floats
 # have in a column: only variances for its missing values are drawn towards that.
 BORROWED = 1e-3
 
+# By how many roundings a sum of products of available values is off.
+ROUNDINGS = 8
+
 
 class Indicated(Rows):
     """Rows (n, d) with missing values as complete rows (n, 2 d), see `with_indicators`.
@@ -139,6 +142,9 @@ class AvailableWay(NamedTuple):
             squares = second.reshape(len(second), -1)[:, :: second.shape[1] + 1]  # the diagonals
         else:
             second = squares = statistics.second[:, : len(self.centre)] - counts * move * move
+        # Of a cluster far from the centre, for its spread, the moments are rounded by more than
+        # that; with as much more variance they stay definite.
+        squares += ROUNDINGS * np.finfo(np.float64).eps * move.shape[1] * counts * move * move
         # Beside the values of its own, which may be few, a cluster borrows of what all have.
         borrowed = BORROWED * statistics.weight.sum()
         total = counts.sum(axis=0)

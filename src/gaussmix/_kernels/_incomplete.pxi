@@ -591,10 +591,12 @@ cdef inline Py_ssize_t find_slot(
     cdef uint64_t hash = 0
     cdef Py_ssize_t w, slot
     for w in range(g.words):
-        # Multiplication by 2^64 over the golden ratio spreads the bits.
+        # Multiplication by 2^64 over the golden ratio spreads bits upwards, the shift downwards:
+        # what differs may be a few high bits alone.
         hash = (hash ^ g.marks[i * g.words + w]) * <uint64_t> 0x9E3779B97F4A7C15
-        hash ^= hash >> 29
-    slot = <Py_ssize_t> (hash & <uint64_t> (size - 1))
+        hash ^= hash >> 32
+    hash *= <uint64_t> 0x9E3779B97F4A7C15
+    slot = <Py_ssize_t> (hash >> 32 & <uint64_t> (size - 1))
     while table[slot] >= 0 and not same_marks(g, first[table[slot]], i):
         slot = (slot + 1) & (size - 1)
     return slot
