@@ -147,7 +147,7 @@ class _Model:
         self.log_determinants = np.ascontiguousarray(parameters.log_determinants)
         self.precisions = _sound_precisions(parameters)
         with np.errstate(divide="ignore"):
-            self.log_weights = np.log(parameters.weights / parameters.weights.sum()) * LOG2E
+            self.log_weights = np.log(parameters.weights) * LOG2E
 
     def job(
         self,

@@ -828,6 +828,7 @@ cdef void evaluate_unobserved(
 ) noexcept nogil:
     """Of a row without any value nothing is known but the weights of the components."""
     cdef Py_ssize_t i, k, best = 0
+    cdef double total = sum_of_weights(call)
     for k in range(call.job.K):
         if call.log_weights[k] > call.log_weights[best]:
             best = k
@@ -837,7 +838,7 @@ cdef void evaluate_unobserved(
         if labels != NULL:
             labels[i] = best
         for k in range(call.job.K if responsibilities != NULL else 0):
-            responsibilities[i * call.job.K + k] = <real> exp2(call.log_weights[k])
+            responsibilities[i * call.job.K + k] = <real> (exp2(call.log_weights[k]) / total)
 
 
 # --- k-means and a first look at the rows ---------------------------------------------------

@@ -257,14 +257,23 @@ cdef void add_piece(
     complete_moments(call, &piece, &total)
 
 
+cdef double sum_of_weights(const Incomplete *call) noexcept nogil:
+    """One to rounding, unless a user has set weights that are none."""
+    cdef Py_ssize_t k
+    cdef double total = 0.0
+    for k in range(call.job.K):
+        total += exp2(call.log_weights[k])
+    return total
+
+
 cdef void share_unobserved(const Incomplete *call, Piece *piece) noexcept nogil:
     """Rows without any value belong to the components as their weights say."""
     cdef Py_ssize_t k, i
-    cdef double total = 0.0
+    cdef double total = 0.0, whole = sum_of_weights(call)
     for i in range(piece.n):
         total += piece.sample_weight[i]
     for k in range(call.job.K):
-        piece.weight[k] = total * exp2(call.log_weights[k])
+        piece.weight[k] = total * exp2(call.log_weights[k]) / whole
     piece.log_likelihood = 0.0
 
 
@@ -565,9 +574,11 @@ cdef inline void flag_missing(
 cdef inline uint64_t packed_flags(const unsigned char *flags, Py_ssize_t n) noexcept nogil:
     """Up to 64 bytes, each 0 or 1, as bits; reads up to 7 bytes more."""
     cdef uint64_t eight, mark = 0
-    cdef Py_ssize_t j
+    cdef Py_ssize_t i, j
     for j from 0 <= j < n by 8:
-        memcpy(&eight, flags + j, 8)
+        eight = 0
+        for i in range(8):  # compilers know this as one load where bytes come lowest first
+            eight |= (<uint64_t> flags[j + i]) << (8 * i)
         if n - j < 8:
             eight &= ((<uint64_t> 1) << (8 * (n - j))) - 1
         # A multiplication brings the lowest bit of byte i to bit 56 + i.

@@ -14,7 +14,7 @@
 from libc.float cimport DBL_MAX, FLT_MAX
 from libc.math cimport INFINITY, exp2, fabs, isfinite, log, sqrt
 from libc.stdint cimport uint64_t, uintptr_t
-from libc.string cimport memcmp, memcpy, memset
+from libc.string cimport memcmp, memset
 
 cdef extern from "simd.h" nogil:
     ctypedef double scalar
