@@ -23,7 +23,14 @@ from ._caching import cached_property
 from ._digits import centred_moments_hold, has_cancelled
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
-from ._partition import ROUND_WORK, Partition, most_partials, negligible_bits, partition
+from ._partition import (
+    LANES_BYTES,
+    ROUND_WORK,
+    Partition,
+    most_partials,
+    negligible_bits,
+    partition,
+)
 from ._patterns import Grouper, Patterns
 from ._rows import Rows, Seen
 from ._scores import EXPANSION_LIMIT, LOG2E, digits_lost, scores_for_sums, scoring_centre
@@ -49,9 +56,6 @@ PARTIAL_ROWS = 64
 # a row scores on the rows beside it.
 FEW_ROWS = 8
 FEW_FEATURES = 20
-
-# Sums of products are kept lane by lane in this much at most.
-LANES_BYTES = 256 * 1024
 
 
 def unit_rows(n_features: int) -> int:

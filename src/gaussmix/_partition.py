@@ -31,6 +31,10 @@ PARTIALS_BYTES = 36 * 1024 * 1024
 # Work between two looks for Ctrl-C, about a tenth of a second on one core.
 ROUND_WORK = 1_000_000_000  # multiply-adds
 
+# Sums of products are kept lane by lane while they take at most this much; then the rows need not
+# be laid out a second time.
+LANES_BYTES = 256 * 1024
+
 # A component this many bits below a row's best has no share in the row: 2^-86 of a row would
 # change no digit of a sum; in single precision 2^-50 would not.
 NEGLIGIBLE_BITS = -86.0

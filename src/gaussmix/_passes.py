@@ -20,7 +20,7 @@ from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
 from ._incomplete import IncompleteScorer, IncompleteWay, incomplete_ways, units
 from ._layouts import LAYOUTS, CovarianceType
 from ._parameters import MixtureParameters
-from ._partition import Partition, most_partials, negligible_bits, partition
+from ._partition import LANES_BYTES, Partition, most_partials, negligible_bits, partition
 from ._rows import BLOCK_BYTES, SINGLE, Rows, Seen, beside_indicators
 from ._scores import (
     NOTHING,
@@ -44,10 +44,6 @@ LN2 = math.log(2.0)
 BLOCK_VALUES = 1 << 18
 
 LABEL = np.dtype(np.intp)
-
-# Sums of products are kept lane by lane while they take at most this much; then the rows need not
-# be laid out a second time.
-LANES_BYTES = 256 * 1024
 
 # --- Passes that sum ----------------------------------------------------------------------------
 

@@ -614,7 +614,7 @@ def group_patterns(
     g.words = (g.d + 63) // 64
     g.chunk_rows = chunk_rows
     g.table_size = 2
-    while g.table_size < 2 * chunk_rows:
+    while g.table_size < 2 * min(chunk_rows, g.n):
         g.table_size *= 2
     n_chunks = (g.n + chunk_rows - 1) // chunk_rows
     tables = numpy.empty((n_threads, g.table_size), dtype=numpy.intp)
