@@ -153,6 +153,8 @@ def rows(n=60, d=3, dtype=np.float64):
 def fitting(covariance_type="full", K=2, dtype=np.float64, d=3, **settings):
     assert K * d * d <= MOST_ELEMENTS
     X = rows(settings.pop("n", 60), d, dtype)
+    if settings.get("allow_nan"):
+        X[::3, 0] = np.nan
     model = GaussianMixture(
         K, covariance_type=covariance_type, random_state=0, max_iter=3, **settings
     )
@@ -160,9 +162,11 @@ def fitting(covariance_type="full", K=2, dtype=np.float64, d=3, **settings):
     return Case(model, lambda model: model.fit(X))
 
 
-def scoring(method, out=False, n_threads=1, dtype=np.float64, **shape):
+def scoring(method, out=False, n_threads=1, dtype=np.float64, missing=False, **shape):
     X = rows(dtype=dtype, **shape)
-    model = GaussianMixture(2, random_state=0, n_threads=n_threads).fit(X)
+    model = GaussianMixture(2, random_state=0, n_threads=n_threads, allow_nan=missing).fit(X)
+    if missing:
+        X[::3, 0] = np.nan
     if not out:
         return Case(model, lambda model: getattr(model, method)(X))
     array = np.empty_like(getattr(model, method)(X))
@@ -199,12 +203,15 @@ CASES = {
     "fit diag": lambda _: fitting("diag"),
     "fit spherical": lambda _: fitting("spherical"),
     "fit float32": lambda _: fitting(K=1, dtype=np.float32, d=20),
+    "fit missing": lambda _: fitting(allow_nan=True),
     "fit two threads": lambda _: fitting(n_threads=2, init_params="random_from_data", **LARGE),
     "predict": lambda _: scoring("predict", out=True),
     "predict_proba": lambda _: scoring("predict_proba", out=True),
     "score_samples": lambda _: scoring("score_samples", out=True),
     "score_samples float32": lambda _: scoring("score_samples", out=True, dtype="f4", d=20),
     "predict two threads": lambda _: scoring("predict", n_threads=2, **LARGE),
+    "predict_proba missing": lambda _: scoring("predict_proba", out=True, missing=True),
+    "impute": lambda _: scoring("impute", missing=True),
     "score": lambda _: scoring("score"),
     "icl": lambda _: scoring("icl"),
     "accumulate": lambda _: scoring("accumulate"),

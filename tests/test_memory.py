@@ -67,7 +67,7 @@ def check_failing(library, case, modes="once", stride=1, **variables):
 
 # Few of the many steps of the longer calls; the slow tests take every one.
 STRIDES = {"fit full": 7, "fit float32": 17, "fit two threads": 43, "load": 5, "save": 3}
-STRIDES |= {"fit tied": 17, "fit diag": 17, "fit spherical": 17}
+STRIDES |= {"fit missing": 17, "fit tied": 17, "fit diag": 17, "fit spherical": 17}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -483,15 +483,15 @@ class Scorer:
         for unit in units(rows):
             part = out[unit.first : unit.first + len(unit.X)]
             complete, groups = unit.groups.split()
+            order = np.concatenate([complete, groups.order])
+            values = np.empty_like(part)
             if complete.size:
                 alone = Rows(unit.X[complete], n_threads=rows.n_threads)
-                values = np.empty(*self.form(field, alone))
-                self.fill(field, alone, values, spare=False)
-                part[complete] = values
+                self.fill(field, alone, values[: complete.size], spare=False)
             if groups.order.size:
-                values = np.empty((len(groups.order), *out.shape[1:]), out.dtype)
-                self._incomplete.fill(unit.X, groups, rows, **{field: values})
-                part[groups.order] = values
+                few = {field: values[complete.size :]}
+                self._incomplete.fill(unit.X, groups, rows, **few)
+            part[order] = values
 
     def evaluate(
         self,
