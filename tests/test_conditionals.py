@@ -221,6 +221,10 @@ def test_tables_bring_their_names(named):
     ]
     with pytest.raises(ValueError, match="The feature names should match"):
         named.predict_conditional(table[["length", "mass"]], ["mass", "length"])
+    with pytest.raises(ValueError, match="must be in the same order"):
+        named.condition(["mass", "length"], table.iloc[0][["length", "mass"]])
+    # Labels of rows, not of features.
+    assert named.condition("mass", table["mass"].iloc[:1].set_axis(["a"])).n_features_in_ == 3
 
 
 # --- distribution functions and quantiles --------------------------------------------------------
@@ -555,12 +559,20 @@ def test_numpy_may_be_told_to_raise():
         ([0.5], "columns must be column indices from 0 to 3 or column names. Got 0.5"),
         ([True, 1], "columns must be column indices from 0 to 3 or column names. Got True"),
         (None, "columns must be column indices, column names or a mask of 4 booleans. Got None"),
+        ({"mass", "length"}, "columns must be in an order. Got a set; pass a list"),
     ],
 )
 def test_bad_columns(named, columns, message):
     for method in (named.marginal, lambda columns: named.condition(columns, [0.0])):
         with pytest.raises((ValueError, TypeError), match=message):
             method(columns)
+
+
+def test_a_name_of_two_columns_chooses_none(named):
+    named.feature_names_in_ = np.array(["a", "b", "a", "c"], dtype=object)
+    with pytest.raises(ValueError, match="columns names 'a', as columns 0, 2 of the model are"):
+        named.marginal(["b", "a"])
+    assert named.marginal([2, 1]).feature_names_in_.tolist() == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ __all__ = [
     "check_given",
     "check_given_rows",
     "check_initial",
+    "check_labels",
     "check_lower_bounds",
     "check_mixture",
     "check_model",
@@ -296,14 +297,23 @@ def collapse_warning(
 
 
 def constant_columns_warning(
-    columns: Sequence[int], feature_names: _ColumnNames | None, reg_covar: float
+    columns: Sequence[int],
+    feature_names: _ColumnNames | None,
+    covariance_type: str,
+    reg_covar: float,
 ) -> UserWarning:
     """A warning, to pass to `warnings.warn`, about columns of X that hold one value only.
 
     Such a column tells nothing about the components; its variance in the model is `reg_covar`,
-    which then decides how large the log-likelihood is.
+    which then decides how large the log-likelihood is. A "spherical" component has one variance
+    for all columns, which the column makes smaller.
     """
     labels = ", ".join(_column_label(column, feature_names) for column in columns)
+    if covariance_type == "spherical":
+        return UserWarning(
+            f"X is constant in {labels}. It tells nothing, and makes the variance smaller that"
+            " each component has for all columns. Drop the column."
+        )
     return UserWarning(
         f"X is constant in {labels}. The variance there is reg_covar={reg_covar:g} alone, and that"
         " number decides the log-likelihood. Drop the column, or choose reg_covar with it in"
@@ -1565,6 +1575,8 @@ def check_columns(
     """
     if isinstance(columns, (str, numbers.Integral)) and not _is_bool(columns):
         columns = [columns]
+    if isinstance(columns, (set, frozenset)):
+        raise TypeError(f"{argument} must be in an order. Got a set; pass a list of the columns.")
     if not isinstance(columns, Iterable):
         raise TypeError(
             f"{argument} must be column indices, column names or a mask of {n_features} booleans. "
@@ -1640,6 +1652,19 @@ def check_given_rows(
     fitted = None if all_names is None else all_names[given]
     if names_of_rows is not None:
         check_feature_names(fitted, names_of_rows, estimator_name)
+
+
+def check_labels(
+    values: Any, given: Indices, all_names: Names | None, estimator_name: str = _ESTIMATOR
+) -> None:
+    """Refuse a pandas Series of values that is labelled with other features than those given."""
+    index = getattr(values, "index", None)
+    if all_names is None or index is None or callable(index):
+        return
+    labels = np.asarray(index, dtype=object)
+    # Other labels are those of rows, or none.
+    if labels.ndim == 1 and labels.size and set(labels.tolist()) <= set(all_names.tolist()):
+        check_feature_names(all_names[given], labels, estimator_name)
 
 
 def check_one_feature(n_features: int, method: str) -> None:
@@ -1794,7 +1819,13 @@ def _feature_index(
                 f"{argument} names {feature!r}, which the model was not fitted with. Its features "
                 f"are {listed}{more}."
             )
-        return list(names).index(feature)
+        places = [index for index, name in enumerate(names) if name == feature]
+        if len(places) > 1:
+            raise ValueError(
+                f"{argument} names {feature!r}, as columns {', '.join(map(str, places))} of the "
+                "model are called. Pass the index of one of them."
+            )
+        return places[0]
     if not isinstance(feature, numbers.Integral) or _is_bool(feature):
         raise TypeError(
             f"{argument} must be column indices from 0 to {n_features - 1} or column names. Got "
