@@ -484,6 +484,23 @@ def test_patterns_of_many_columns():
         np.testing.assert_allclose(distances, expected)
 
 
+def test_containers_of_one_row_with_missing_values(incomplete):
+    pandas = pytest.importorskip("pandas")
+    model, _, _ = incomplete
+    row = [1.0, np.nan]
+    given, one = model.condition([0, 1], row), model.marginal(0)
+    masked = np.ma.array([1.0, 1e30], mask=[False, True])
+    nullable = [pandas.Series([1.0, None], dtype=kind) for kind in ("Float64", "Float32")]
+    for values in (masked, [1.0, None], [1.0, pandas.NA], *nullable):
+        assert np.array_equal(model.condition([0, 1], values).weights_, given.weights_)
+        np.testing.assert_allclose(one.cdf(values), one.cdf(row), rtol=1e-6)
+    assert one.cdf(nullable[1]).dtype == one.quantile(nullable[1][:1] / 2).dtype == np.float32
+    model.set_params(allow_nan=False)
+    for values in (masked, [1.0, pandas.NA]):
+        with pytest.raises(ValueError, match=r"values contains NaN\. First at row 0, column 1"):
+            model.condition([0, 1], values)
+
+
 def test_infinity_is_refused_beside_missing_values(incomplete):
     model, _, holes = incomplete
     holes[7, 1] = -np.inf

@@ -360,7 +360,9 @@ class ConditionalMixture(FittedMixture):
 
 
 def _result_dtype(values: Any) -> FloatDType:
-    return _validation.computing_dtype(getattr(values, "dtype", np.float64))
+    dtype = getattr(values, "dtype", None)
+    dtype = getattr(dtype, "numpy_dtype", dtype)  # of a pandas column that has its own kind
+    return _validation.computing_dtype(dtype if isinstance(dtype, np.dtype) else np.float64)
 
 
 def _empty_prediction(

@@ -801,15 +801,21 @@ def _numbers_of_objects(objects: _Objects) -> AnyArray:
     types = set(map(type, values.ravel(order="K").tolist()))
     if any(issubclass(kind, _NOT_NUMBERS) for kind in types):
         _refuse_first_object(objects)
-    missing = _pandas_missing()
-    if missing is not None and type(missing) in types:
-        absent = np.frompyfunc(lambda value: value is missing, 1, 1)(values).astype(bool)
-        values = values.copy()
-        values[absent] = None  # which NumPy reads as NaN; it refuses pandas.NA
     try:
-        return values.astype(np.float64)
+        return _na_as_none(values, types).astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         _refuse_first_object(objects)
+
+
+def _na_as_none(values: AnyArray, types: set[type]) -> AnyArray:
+    """Objects of some types, with None, which NumPy reads as NaN, in place of pandas.NA."""
+    missing = _pandas_missing()
+    if missing is None or type(missing) not in types:
+        return values
+    absent = np.frompyfunc(lambda value: value is missing, 1, 1)(values)
+    values = values.copy()
+    values[np.asarray(absent, dtype=bool)] = None
+    return values
 
 
 def _pandas_missing() -> Any:
@@ -1526,6 +1532,7 @@ def _as_float64(values: Any, name: str) -> Doubles:
     if array.dtype.kind == "O":
         types = set(map(type, array.ravel().tolist()))
         text = any(issubclass(kind, _NOT_NUMBERS) for kind in types)
+        array = _na_as_none(array, types)
     else:
         text = array.dtype.kind not in "biuf"
     if not text:
@@ -1678,6 +1685,8 @@ def check_one_feature(n_features: int, method: str) -> None:
 
 def check_values(values: Any, argument: str, *, allow_nan: bool) -> Doubles:
     """Numbers of one feature, in any shape, as float64; infinities are allowed."""
+    if allow_nan and isinstance(values, np.ma.MaskedArray):
+        values = _masked_as_nan(values)
     array = _as_float64(values, argument)
     missing = np.isnan(array)
     if not allow_nan and missing.any():
