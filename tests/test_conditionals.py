@@ -221,6 +221,10 @@ def test_tables_bring_their_names(named):
     ]
     with pytest.raises(ValueError, match="The feature names should match"):
         named.predict_conditional(table[["length", "mass"]], ["mass", "length"])
+    with pytest.raises(ValueError, match="must be in the same order"):
+        named.condition(["mass", "length"], table.iloc[0][["length", "mass"]])
+    # Labels of rows, not of features.
+    assert named.condition("mass", table["mass"].iloc[:1].set_axis(["a"])).n_features_in_ == 3
 
 
 # --- distribution functions and quantiles --------------------------------------------------------
@@ -480,6 +484,23 @@ def test_patterns_of_many_columns():
         np.testing.assert_allclose(distances, expected)
 
 
+def test_containers_of_one_row_with_missing_values(incomplete):
+    pandas = pytest.importorskip("pandas")
+    model, _, _ = incomplete
+    row = [1.0, np.nan]
+    given, one = model.condition([0, 1], row), model.marginal(0)
+    masked = np.ma.array([1.0, 1e30], mask=[False, True])
+    nullable = [pandas.Series([1.0, None], dtype=kind) for kind in ("Float64", "Float32")]
+    for values in (masked, [1.0, None], [1.0, pandas.NA], *nullable):
+        assert np.array_equal(model.condition([0, 1], values).weights_, given.weights_)
+        np.testing.assert_allclose(one.cdf(values), one.cdf(row), rtol=1e-6)
+    assert one.cdf(nullable[1]).dtype == one.quantile(nullable[1][:1] / 2).dtype == np.float32
+    model.set_params(allow_nan=False)
+    for values in (masked, [1.0, pandas.NA]):
+        with pytest.raises(ValueError, match=r"values contains NaN\. First at row 0, column 1"):
+            model.condition([0, 1], values)
+
+
 def test_infinity_is_refused_beside_missing_values(incomplete):
     model, _, holes = incomplete
     holes[7, 1] = -np.inf
@@ -555,12 +576,20 @@ def test_numpy_may_be_told_to_raise():
         ([0.5], "columns must be column indices from 0 to 3 or column names. Got 0.5"),
         ([True, 1], "columns must be column indices from 0 to 3 or column names. Got True"),
         (None, "columns must be column indices, column names or a mask of 4 booleans. Got None"),
+        ({"mass", "length"}, "columns must be in an order. Got a set; pass a list"),
     ],
 )
 def test_bad_columns(named, columns, message):
     for method in (named.marginal, lambda columns: named.condition(columns, [0.0])):
         with pytest.raises((ValueError, TypeError), match=message):
             method(columns)
+
+
+def test_a_name_of_two_columns_chooses_none(named):
+    named.feature_names_in_ = np.array(["a", "b", "a", "c"], dtype=object)
+    with pytest.raises(ValueError, match="columns names 'a', as columns 0, 2 of the model are"):
+        named.marginal(["b", "a"])
+    assert named.marginal([2, 1]).feature_names_in_.tolist() == ["a", "b"]
 
 
 @pytest.mark.parametrize(

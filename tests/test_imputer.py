@@ -189,6 +189,18 @@ def test_columns_without_values_are_warned_about():
         GaussianMixtureImputer().fit(table()[:, [0, 1, 3]])
 
 
+def test_messages_name_the_columns_of_a_table():
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(0)
+    X = pandas.DataFrame(rng.normal(size=(20, 3)), columns=["alpha", "beta", "gamma"])
+    with pytest.warns(UserWarning, match=r"no value in column 1 \('beta'\)"):
+        GaussianMixtureImputer().fit(X.assign(beta=NAN))
+    with pytest.warns(UserWarning, match=r"is constant in column 2 \('gamma'\)"):
+        GaussianMixtureImputer().fit(X.assign(gamma=1.0))
+    with pytest.raises(ValueError, match=r"lie column 0 \('alpha'\), column 1 \('beta'\)"):
+        GaussianMixtureImputer(reg_covar=0).fit(X.assign(beta=X.alpha))
+
+
 @pytest.mark.filterwarnings("ignore:X has no value", "ignore:X is constant")
 def test_columns_without_values_do_not_count_in_the_choice():
     _, X = groups()

@@ -1190,11 +1190,17 @@ def test_rows_without_a_single_value_cannot_be_fitted(model):
         model.fit(X, sample_weight=weights)
 
 
-def test_a_batch_without_values_changes_nothing_that_it_cannot(model):
-    before = model.means_.copy()
-    model.partial_fit(np.full((10, 3), np.nan))
-    np.testing.assert_allclose(model.means_, before, rtol=1e-9)
-    assert model.n_samples_seen_ == 70
+@pytest.mark.parametrize("forgetting", [None, 0.5])
+def test_a_batch_without_values_changes_nothing(model, forgetting):
+    model.set_params(forgetting=forgetting, reg_covar=0.1)
+    empty = np.full((10, 3), np.nan)
+    weights = np.r_[np.ones(10), np.zeros(60)]
+    with nothing_lost(model):
+        model.partial_fit(empty)
+        model.partial_fit([empty, empty])
+        model.partial_fit(np.concatenate([empty, small()]), sample_weight=weights)
+    model.partial_fit(np.concatenate([empty, small()[:1]]))
+    assert model.n_samples_seen_ == 71
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)

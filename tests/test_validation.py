@@ -927,7 +927,11 @@ def test_collapses_are_told_up_to_a_few():
 
 
 def test_constant_columns_are_named():
-    warning = validation.constant_columns_warning([0, 2], ["a", "b", "c"], 1e-6)
+    warning = validation.constant_columns_warning([0, 2], ["a", "b", "c"], "full", 1e-6)
     assert isinstance(warning, UserWarning)
     for part in ("column 0 ('a'), column 2 ('c')", "reg_covar=1e-06", "Drop"):
         assert part in str(warning)
+    # A spherical component has no variance there alone.
+    warning = validation.constant_columns_warning([1], None, "spherical", 0.0)
+    assert "reg_covar" not in str(warning)
+    assert "constant in column 1. It tells nothing" in str(warning)

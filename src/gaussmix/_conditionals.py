@@ -101,8 +101,8 @@ class ConditionalMixture(FittedMixture):
         Raises
         ------
         ValueError, TypeError
-            For columns as in `marginal`, when no column is left, and for values of another shape
-            or that are not finite.
+            For columns as in `marginal`, when no column is left, and for values of another shape,
+            in another order by their names, or that are not finite.
 
         See Also
         --------
@@ -125,6 +125,7 @@ class ConditionalMixture(FittedMixture):
         )
         one = np.ndim(values) < 2
         if one:
+            _validation.check_labels(values, given, getattr(self, "feature_names_in_", None))
             values = _validation.check_values(values, "values", allow_nan=True).reshape(1, -1)
         X = self._given_rows(values, given, "values")
         rest = np.setdiff1d(np.arange(parameters.n_features), given)
@@ -230,7 +231,8 @@ class ConditionalMixture(FittedMixture):
         Raises
         ------
         ValueError
-            For a model of more than one feature, and for NaN.
+            For a model of more than one feature, and for NaN, unless `allow_nan` says that it may
+            be there: then the result is NaN.
 
         Examples
         --------
@@ -358,7 +360,9 @@ class ConditionalMixture(FittedMixture):
 
 
 def _result_dtype(values: Any) -> FloatDType:
-    return _validation.computing_dtype(getattr(values, "dtype", np.float64))
+    dtype = getattr(values, "dtype", None)
+    dtype = getattr(dtype, "numpy_dtype", dtype)  # of a pandas column that has its own kind
+    return _validation.computing_dtype(dtype if isinstance(dtype, np.dtype) else np.float64)
 
 
 def _empty_prediction(

@@ -127,8 +127,8 @@ class StepwiseMixture(FittedMixture):
         y : ignored
             Present for pipelines.
         sample_weight : number or array-like of shape (n,), optional
-            Weight of each row, at least 0. A batch without weight, or without rows, leaves the
-            model as it is, also with `forgetting`.
+            Weight of each row, at least 0. A batch without weight, without rows, or of rows
+            without any value, leaves the model as it is, also with `forgetting`.
         update : str, default="wmc"
             What the M-step changes, as for `update`; the running statistics learn all of it.
             The first step of a model without parameters changes all.
@@ -183,6 +183,8 @@ class StepwiseMixture(FittedMixture):
         try:
             with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
                 batch = rows.accumulate(previous, self.reg_covar)
+                if _has_no_value(batch, rows):
+                    return self
                 if running is None and seen > 0:
                     running = self._implied(previous, weight / n_rows)
                 running = _online.with_batch(
@@ -366,3 +368,14 @@ class StepwiseMixture(FittedMixture):
         if hasattr(self, "feature_names_in_"):
             state["feature_names_in_"] = self.feature_names_in_
         return state
+
+
+def _has_no_value(batch: SufficientStatistics, rows: Data) -> bool:
+    """Whether all values of a batch are missing.
+
+    Only then are all its log-densities 0, chance aside: other batches are not looked at again.
+    """
+    if batch.log_likelihood != 0:
+        return False
+    observed = rows.scan().observed
+    return observed is not None and not observed.any()

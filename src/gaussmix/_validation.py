@@ -56,6 +56,7 @@ __all__ = [
     "check_given",
     "check_given_rows",
     "check_initial",
+    "check_labels",
     "check_lower_bounds",
     "check_mixture",
     "check_model",
@@ -296,14 +297,23 @@ def collapse_warning(
 
 
 def constant_columns_warning(
-    columns: Sequence[int], feature_names: _ColumnNames | None, reg_covar: float
+    columns: Sequence[int],
+    feature_names: _ColumnNames | None,
+    covariance_type: str,
+    reg_covar: float,
 ) -> UserWarning:
     """A warning, to pass to `warnings.warn`, about columns of X that hold one value only.
 
     Such a column tells nothing about the components; its variance in the model is `reg_covar`,
-    which then decides how large the log-likelihood is.
+    which then decides how large the log-likelihood is. A "spherical" component has one variance
+    for all columns, which the column makes smaller.
     """
     labels = ", ".join(_column_label(column, feature_names) for column in columns)
+    if covariance_type == "spherical":
+        return UserWarning(
+            f"X is constant in {labels}. It tells nothing, and makes the variance smaller that"
+            " each component has for all columns. Drop the column."
+        )
     return UserWarning(
         f"X is constant in {labels}. The variance there is reg_covar={reg_covar:g} alone, and that"
         " number decides the log-likelihood. Drop the column, or choose reg_covar with it in"
@@ -791,15 +801,21 @@ def _numbers_of_objects(objects: _Objects) -> AnyArray:
     types = set(map(type, values.ravel(order="K").tolist()))
     if any(issubclass(kind, _NOT_NUMBERS) for kind in types):
         _refuse_first_object(objects)
-    missing = _pandas_missing()
-    if missing is not None and type(missing) in types:
-        absent = np.frompyfunc(lambda value: value is missing, 1, 1)(values).astype(bool)
-        values = values.copy()
-        values[absent] = None  # which NumPy reads as NaN; it refuses pandas.NA
     try:
-        return values.astype(np.float64)
+        return _na_as_none(values, types).astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         _refuse_first_object(objects)
+
+
+def _na_as_none(values: AnyArray, types: set[type]) -> AnyArray:
+    """Objects of some types, with None, which NumPy reads as NaN, in place of pandas.NA."""
+    missing = _pandas_missing()
+    if missing is None or type(missing) not in types:
+        return values
+    absent = np.frompyfunc(lambda value: value is missing, 1, 1)(values)
+    values = values.copy()
+    values[np.asarray(absent, dtype=bool)] = None
+    return values
 
 
 def _pandas_missing() -> Any:
@@ -1516,6 +1532,7 @@ def _as_float64(values: Any, name: str) -> Doubles:
     if array.dtype.kind == "O":
         types = set(map(type, array.ravel().tolist()))
         text = any(issubclass(kind, _NOT_NUMBERS) for kind in types)
+        array = _na_as_none(array, types)
     else:
         text = array.dtype.kind not in "biuf"
     if not text:
@@ -1565,6 +1582,8 @@ def check_columns(
     """
     if isinstance(columns, (str, numbers.Integral)) and not _is_bool(columns):
         columns = [columns]
+    if isinstance(columns, (set, frozenset)):
+        raise TypeError(f"{argument} must be in an order. Got a set; pass a list of the columns.")
     if not isinstance(columns, Iterable):
         raise TypeError(
             f"{argument} must be column indices, column names or a mask of {n_features} booleans. "
@@ -1642,6 +1661,19 @@ def check_given_rows(
         check_feature_names(fitted, names_of_rows, estimator_name)
 
 
+def check_labels(
+    values: Any, given: Indices, all_names: Names | None, estimator_name: str = _ESTIMATOR
+) -> None:
+    """Refuse a pandas Series of values that is labelled with other features than those given."""
+    index = getattr(values, "index", None)
+    if all_names is None or index is None or callable(index):
+        return
+    labels = np.asarray(index, dtype=object)
+    # Other labels are those of rows, or none.
+    if labels.ndim == 1 and labels.size and set(labels.tolist()) <= set(all_names.tolist()):
+        check_feature_names(all_names[given], labels, estimator_name)
+
+
 def check_one_feature(n_features: int, method: str) -> None:
     """Refuse a distribution function or quantiles of more than one feature."""
     if n_features != 1:
@@ -1653,6 +1685,8 @@ def check_one_feature(n_features: int, method: str) -> None:
 
 def check_values(values: Any, argument: str, *, allow_nan: bool) -> Doubles:
     """Numbers of one feature, in any shape, as float64; infinities are allowed."""
+    if allow_nan and isinstance(values, np.ma.MaskedArray):
+        values = _masked_as_nan(values)
     array = _as_float64(values, argument)
     missing = np.isnan(array)
     if not allow_nan and missing.any():
@@ -1794,7 +1828,13 @@ def _feature_index(
                 f"{argument} names {feature!r}, which the model was not fitted with. Its features "
                 f"are {listed}{more}."
             )
-        return list(names).index(feature)
+        places = [index for index, name in enumerate(names) if name == feature]
+        if len(places) > 1:
+            raise ValueError(
+                f"{argument} names {feature!r}, as columns {', '.join(map(str, places))} of the "
+                "model are called. Pass the index of one of them."
+            )
+        return places[0]
     if not isinstance(feature, numbers.Integral) or _is_bool(feature):
         raise TypeError(
             f"{argument} must be column indices from 0 to {n_features - 1} or column names. Got "

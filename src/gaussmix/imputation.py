@@ -179,7 +179,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
         if scan.bad is not None:
             raise _validation.nonfinite_error(X, *scan.bad, names, name)
         standard = _standardised(rows, scan)
-        self._take(self._best(candidates, standard), standard)
+        self._take(self._best(candidates, standard, names), standard)
         self._empty = standard.observed == 0
         self._only = np.where(standard.constant | self._empty, standard.mean, np.nan)
         self._indicated = np.isnan(X).any(axis=0)
@@ -302,12 +302,13 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
             allow_nan=True,
         )
 
-    def _best(self, candidates: list[int], rows: _Standardised) -> GaussianMixture:
+    def _best(
+        self, candidates: list[int], rows: _Standardised, names: Names | None
+    ) -> GaussianMixture:
         """The mixture of standardised rows with the lowest BIC."""
-        models = [
-            self._mixture(n, self.covariance_type).fit(rows.Z, sample_weight=rows.weight)
-            for n in candidates
-        ]
+        models = [self._mixture(n, self.covariance_type) for n in candidates]
+        for model in models:
+            model._fit(rows.Z, rows.weight, column_names=names)
         return models[0] if len(models) == 1 else min(models, key=lambda model: _bic(model, rows))
 
     def _take(self, model: GaussianMixture, rows: _Standardised) -> None:

@@ -311,14 +311,21 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
 
     @_validation.says_memory_error
     def _fit(
-        self, X: RowsLike, sample_weight: ArrayLike | None, *, one_step: bool = False
+        self,
+        X: RowsLike,
+        sample_weight: ArrayLike | None,
+        *,
+        one_step: bool = False,
+        column_names: Names | None = None,
     ) -> Data:
         """Fit, assign the fitted attributes, and return the checked rows.
 
         With `one_step` there is one iteration, whatever `max_iter` says, and no warning about it.
+        Messages about an X without names call its columns by `column_names`.
         """
         _validation.check_parameters(self.get_params(), type(self).__name__)
         data, names = self._training_data(X, sample_weight)
+        called = column_names if names is None else names
         scan = data.scan()
         if scan.observed is not None and not scan.observed.any():
             raise _validation.no_values()
@@ -343,14 +350,14 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
                 previous_lower_bound=self.lower_bound_ if continues else -np.inf,
             )
         except CollapsedComponent as collapsed:
-            raise self._ill_defined(collapsed, names, data.dtype) from None
+            raise self._ill_defined(collapsed, called, data.dtype) from None
         if result is None:
             raise ValueError(
                 "The log-likelihood of every start became NaN or infinite. Scale the input data: "
                 "squares of its values overflow or vanish in double precision."
             )
         unfinished = self.max_iter > 0 and not one_step
-        self._warn(result, scan, names, data.n_samples, unfinished)
+        self._warn(result, scan, called, data.n_samples, unfinished)
         parameters = result.parameters
         if not continues and scan.observed is not None:
             parameters = without_knowledge(parameters, np.flatnonzero(scan.observed == 0))
@@ -469,7 +476,9 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         constant = np.flatnonzero(np.sqrt(scan.variance) <= rounding)
         if constant.size:
             _validation.warn(
-                _validation.constant_columns_warning(constant.tolist(), names, self.reg_covar)
+                _validation.constant_columns_warning(
+                    constant.tolist(), names, self.covariance_type, self.reg_covar
+                )
             )
 
     @_validation.says_memory_error
