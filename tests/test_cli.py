@@ -282,6 +282,8 @@ def test_draws_are_those_of_the_class(run, holes, monkeypatch):
     draws = np.load("draws.npy")
     assert draws["values"].shape == (816, 2)
     assert (draws["values"].reshape(272, 3, 2) != found)[np.isnan(holes)[:, 0], :, 0].all()
+    message = error_of(run("impute", "model.npz", "holes.csv", "--seed", 5, "-o", "o.csv"))
+    assert message.startswith("--seed 5 decides what --draws draws, and there is no --draws.")
 
 
 def test_names_that_impute_would_write_twice(run, old_faithful):

@@ -265,7 +265,13 @@ def _predict(args: argparse.Namespace) -> None:
 
 
 def _impute(args: argparse.Namespace) -> None:
-    _run_job(args, _jobs.Imputation, std=args.std, n_draws=args.draws, seed=args.seed)
+    if args.seed is not None and args.draws is None:
+        raise ValueError(
+            f"--seed {args.seed} decides what --draws draws, and there is no --draws. Give it as "
+            "well, or leave --seed out."
+        )
+    seed = 0 if args.seed is None else args.seed
+    _run_job(args, _jobs.Imputation, std=args.std, n_draws=args.draws, seed=seed)
 
 
 def _run_job(args: argparse.Namespace, kind: Callable[..., _jobs.Job], **what: object) -> None:
@@ -762,7 +768,7 @@ def _add_impute_arguments(impute: argparse.ArgumentParser) -> None:
         type=_whole(1),
         help="draw what is missing so many times (default: its mean)",
     )
-    _add_seed_argument(impute, 0)
+    _add_seed_argument(impute, None, shown="0; with --draws only")
 
 
 def _add_sample_arguments(sample: argparse.ArgumentParser) -> None:
@@ -809,8 +815,10 @@ def _add_threads_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_seed_argument(parser: argparse.ArgumentParser, default: int | None) -> None:
-    shown = "a new one every time" if default is None else default
+def _add_seed_argument(
+    parser: argparse.ArgumentParser, default: int | None, shown: str = "a new one every time"
+) -> None:
+    shown = shown if default is None else str(default)
     parser.add_argument(
         "--seed",
         metavar="N",
