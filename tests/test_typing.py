@@ -61,6 +61,7 @@ def test_slips_are_reported(reported):
     assert reported == expected
 
 
+@pytest.mark.slow
 def test_stubs_say_what_the_modules_hold():
     runnable = _runtime.supported_instruction_sets()
     names = [f"_em_{name}" for name in _build_config.INSTRUCTION_SETS if name in runnable]
