@@ -195,7 +195,7 @@ class Scoring(Job):
         return lambda X: self._scores(X, fields)
 
     def _scores(self, X: AnyArray, fields: Sequence[Field]) -> list[AnyArray]:
-        """What to write of some rows: from one pass over them, if all values are there."""
+        """What to write of some rows, from one pass over them."""
         wide = self.model.means_.shape[0]
         arrays = [
             np.empty(len(X) if f.columns is None else (len(X), wide), f.dtype) for f in fields
@@ -205,11 +205,8 @@ class Scoring(Job):
             kernel_names.get(f.name, "responsibilities"): array for f, array in zip(fields, arrays)
         }
         rows = Rows(X, n_threads=self.model.n_threads, allow_nan=self.model.allow_nan)
-        scorer = self.model._scorer()
-        # The tables have been checked: what is not finite is a missing value.
-        if scorer.evaluate(rows, **given, spare=False) is not None:
-            for name, array in given.items():
-                scorer.fill(name, rows, array, spare=False)
+        # The tables have been checked for values that must not be.
+        self.model._scorer().evaluate(rows, **given, spare=False)
         return arrays
 
 

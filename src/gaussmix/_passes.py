@@ -461,37 +461,13 @@ class Scorer:
     def fill(
         self, field: str, rows: Rows, out: AnyArray, *, spare: bool = True
     ) -> tuple[int, int] | None:
-        """`evaluate` into one array, which `field` names; NaN may be a missing value here."""
-        if rows.allow_nan and rows.incomplete:
-            bad = rows.first_bad()
-            if bad is None:
-                self._fill_incomplete(field, rows, out)
-            return bad
+        """`evaluate` into one array; `field` says which it is."""
         # A dictionary of arguments would take a tenth of the time of a row.
         if field == "labels":
             return self.evaluate(rows, labels=out, spare=spare)
         if field == "responsibilities":
             return self.evaluate(rows, responsibilities=out, spare=spare)
         return self.evaluate(rows, log_density=out, spare=spare)
-
-    @_validation.says_memory_error
-    def _fill_incomplete(self, field: str, rows: Rows, out: AnyArray) -> None:
-        """`fill` for rows with missing values: by the density of what each row has.
-
-        Rows that have all values are scored as everywhere, to the bit.
-        """
-        for unit in units(rows):
-            part = out[unit.first : unit.first + len(unit.X)]
-            complete, groups = unit.groups.split()
-            order = np.concatenate([complete, groups.order])
-            values = np.empty_like(part)
-            if complete.size:
-                alone = Rows(unit.X[complete], n_threads=rows.n_threads)
-                self.fill(field, alone, values[: complete.size], spare=False)
-            if groups.order.size:
-                few = {field: values[complete.size :]}
-                self._incomplete.fill(unit.X, groups, rows, **few)
-            part[order] = values
 
     def evaluate(
         self,
@@ -502,7 +478,7 @@ class Scorer:
         labels: Indices | None = None,
         spare: bool = True,
     ) -> tuple[int, int] | None:
-        """Fill the given C-contiguous arrays, if all rows are finite.
+        """Fill the given C-contiguous arrays, if all rows are finite but for missing values.
 
         Parameters
         ----------
@@ -520,8 +496,14 @@ class Scorer:
         Returns
         -------
         tuple of int or None
-            Row and column of the first NaN or infinity; what has been written means nothing then.
+            Row and column of the first value that must not be; what has been written means nothing
+            then.
         """
+        if rows.allow_nan and rows.incomplete:
+            bad = rows.first_bad()
+            if bad is None:
+                self._evaluate_incomplete(rows, log_density, responsibilities, labels)
+            return bad
         single = rows.dtype == SINGLE and self._suits_single
         kernels, job = _runtime.kernels(single), self._job(single)
         tile_scalars = 2 * self.n_features + self.n_components
@@ -539,6 +521,29 @@ class Scorer:
             return None if position < 0 else divmod(position, self.n_features)
         outputs = log_density, responsibilities, labels
         return self._evaluate_many(rows, kernels, job, cut, outputs, spare)
+
+    @_validation.says_memory_error
+    def _evaluate_incomplete(self, rows: Rows, *outputs: AnyArray | None) -> None:
+        """`evaluate` for rows with missing values: by the density of what each row has.
+
+        Rows that have all values are scored as everywhere, to the bit.
+        """
+        names = "log_density", "responsibilities", "labels"
+        wanted = {name: out for name, out in zip(names, outputs, strict=True) if out is not None}
+        for unit in units(rows):
+            complete, groups = unit.groups.split()
+            order = np.concatenate([complete, groups.order])
+            places = {name: out[unit.first :][: len(unit.X)] for name, out in wanted.items()}
+            values = {name: np.empty_like(place) for name, place in places.items()}
+            if complete.size:
+                alone = Rows(unit.X[complete], n_threads=rows.n_threads)
+                front: dict[str, Any] = {k: v[: complete.size] for k, v in values.items()}
+                self.evaluate(alone, **front, spare=False)
+            if groups.order.size:
+                back: dict[str, Any] = {k: v[complete.size :] for k, v in values.items()}
+                self._incomplete.fill(unit.X, groups, rows, **back)
+            for name, place in places.items():
+                place[order] = values[name]
 
     @_validation.says_memory_error
     def _evaluate_many(
@@ -616,12 +621,7 @@ def log_likelihood_terms(
         rows = Rows(X[start : start + size], n_threads=n_threads, allow_nan=allow_nan)
         density = np.empty(*scorer.form("log_density", rows))
         proba = np.empty(*scorer.form("responsibilities", rows)) if completed else None
-        if allow_nan and rows.incomplete:
-            bad = scorer.fill("log_density", rows, density)
-            if bad is None and proba is not None:
-                scorer.fill("responsibilities", rows, proba)
-        else:
-            bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
+        bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
         if bad is not None:
             return terms, (start + bad[0], bad[1])
         with np.errstate(over="ignore"):
