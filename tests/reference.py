@@ -9,7 +9,9 @@ Covariances have scikit-learn's shapes: full (K, d, d), tied (d, d), diag (K, d)
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.linalg import solve_triangular
@@ -185,12 +187,13 @@ def em(
     n_iter: int,
     reg_covar: float = 0.0,
     sample_weight: np.ndarray | None = None,
+    e_step: Callable[..., Statistics] = statistics,
 ) -> tuple[Mixture, list[float]]:
     """``n_iter`` EM iterations; also the mean log-likelihood each E-step saw."""
     total = len(X) if sample_weight is None else np.sum(sample_weight)
     lower_bounds = []
     for _ in range(n_iter):
-        stats = statistics(mixture, X, sample_weight=sample_weight)
+        stats = e_step(mixture, X, sample_weight=sample_weight)
         lower_bounds.append(stats.log_likelihood / total)
         mixture = maximize(stats, mixture.covariance_type, reg_covar)
     return mixture, lower_bounds
@@ -277,21 +280,8 @@ def incomplete_statistics(
     return Statistics(shares.sum(axis=0), first, second, np.array(shift), log_likelihood)
 
 
-def incomplete_em(
-    mixture: Mixture,
-    X: np.ndarray,
-    n_iter: int,
-    reg_covar: float = 0.0,
-    sample_weight: np.ndarray | None = None,
-) -> tuple[Mixture, list[float]]:
-    """`em` for rows with missing values."""
-    total = len(X) if sample_weight is None else np.sum(sample_weight)
-    lower_bounds = []
-    for _ in range(n_iter):
-        stats = incomplete_statistics(mixture, X, sample_weight=sample_weight)
-        lower_bounds.append(stats.log_likelihood / total)
-        mixture = maximize(stats, mixture.covariance_type, reg_covar)
-    return mixture, lower_bounds
+#: `em` for rows with missing values.
+incomplete_em = partial(em, e_step=incomplete_statistics)
 
 
 def imputation(mixture: Mixture, row: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

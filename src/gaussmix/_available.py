@@ -74,17 +74,15 @@ def available_distances(rows: Rows, points: Doubles, out: Doubles) -> Doubles:
     L, d = points.shape
     moved = points - rows.centre
     size = max(1, BLOCK_BYTES // (8 * 2 * (d + L)))
-    for first, block, _weight in rows.blocks(size):
-        for start in range(0, len(block), size):
-            X = block[start : start + size].astype(np.float64) - rows.centre
-            observed = ~np.isnan(X)
-            X[~observed] = 0.0
-            squares = (moved * moved) @ observed.T - 2.0 * moved @ X.T
-            squares += np.einsum("ij,ij->i", X, X)
-            counts = observed.sum(axis=1)
-            squares *= d / np.maximum(counts, 1)
-            part = slice(first + start, first + start + len(X))
-            np.maximum(squares, 0.0, out=out[:, part])
+    for first, block, _weight in rows.pieces(size):
+        X = block.astype(np.float64) - rows.centre
+        observed = ~np.isnan(X)
+        X[~observed] = 0.0
+        squares = (moved * moved) @ observed.T - 2.0 * moved @ X.T
+        squares += np.einsum("ij,ij->i", X, X)
+        counts = observed.sum(axis=1)
+        squares *= d / np.maximum(counts, 1)
+        np.maximum(squares, 0.0, out=out[:, first : first + len(X)])
     return out
 
 

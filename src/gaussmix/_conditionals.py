@@ -244,8 +244,7 @@ class ConditionalMixture(FittedMixture):
         from . import _univariate
 
         weights, means, deviations = self._one_feature("cdf")
-        allow_nan = getattr(self, "allow_nan", False)
-        values = _validation.check_values(x, "x", allow_nan=allow_nan)
+        values = _validation.check_values(x, "x", allow_nan=self.allow_nan)
         with np.errstate(all="ignore"):
             result = _univariate.cdf(values.ravel(), weights, means, deviations)
         return result.reshape(values.shape).astype(_result_dtype(x), copy=False)[()]
@@ -370,10 +369,7 @@ def _empty_prediction(
 ) -> ConditionalPrediction:
     """Room for a prediction."""
     shapes = [(n, t), (n, t, t), (n, n_quantiles or 0, t)]
-    try:
-        mean, covariance, quantiles = (np.empty(shape, dtype=dtype) for shape in shapes)
-    except (MemoryError, ValueError) as error:
-        raise _validation.result_too_large(shapes[1], dtype) from error
+    mean, covariance, quantiles = (_validation.new_result(shape, dtype) for shape in shapes)
     return ConditionalPrediction(mean, covariance, None if n_quantiles is None else quantiles)
 
 

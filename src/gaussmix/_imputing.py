@@ -169,11 +169,8 @@ class ImputingMixture(FittedMixture):
         """
         rows = Rows(X, n_threads=self.n_threads, allow_nan=True)
         shape = X.shape if noise is None else (noise.n_draws, *X.shape)
-        try:
-            values = np.empty(shape, rows.dtype)
-            deviations = np.empty(X.shape, rows.dtype) if return_std else None
-        except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
-            raise _validation.result_too_large(shape, rows.dtype) from error
+        values = _validation.new_result(shape, rows.dtype)
+        deviations = _validation.new_result(X.shape, rows.dtype) if return_std else None
         bad = complete(parameters, rows, values, deviations, noise)
         if bad is not None:
             names = getattr(self, "feature_names_in_", None)

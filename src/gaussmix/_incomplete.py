@@ -89,21 +89,16 @@ def units(rows: Rows, size: int | None = None, *, keep: bool = False) -> Iterato
     kept = rows.kept_patterns if keep else []
     room = KEPT_BYTES - sum(groups.nbytes for groups in kept)
     grouper: Grouper | None = None
-    number = 0
-    for first, block, weight in rows.blocks(size):
-        for start in range(0, len(block), size):
-            X = block[start : start + size]
-            w = None if weight is None else weight[start : start + size]
-            if number < len(kept):
-                groups = kept[number]
-            else:
-                grouper = grouper or Grouper(min(size, rows.n_samples), rows.n_features)
-                groups = grouper(X, rows.threads(4 * X.size))
-                if keep and number == len(kept) and groups.nbytes <= room:
-                    kept.append(groups.copy())
-                    room -= groups.nbytes
-            yield Unit(first + start, X, w, groups)
-            number += 1
+    for number, (first, X, weight) in enumerate(rows.pieces(size)):
+        if number < len(kept):
+            groups = kept[number]
+        else:
+            grouper = grouper or Grouper(min(size, rows.n_samples), rows.n_features)
+            groups = grouper(X, rows.threads(4 * X.size))
+            if keep and number == len(kept) and groups.nbytes <= room:
+                kept.append(groups.copy())
+                room -= groups.nbytes
+        yield Unit(first, X, weight, groups)
 
 
 class _Steps(NamedTuple):
@@ -166,10 +161,10 @@ class _Model:
         steps = self.steps
         # The observed features in front, both kinds in their order.
         columns = np.argsort(~groups.observed, axis=1, kind="stable")
-        mstep = kernels.MSTEPS[steps.mstep]
         return kernels.IncompleteJob(
             groups.order, columns, groups.observed.sum(axis=1), pieces, cut.chunk_rows,
-            kernels.ESTEPS[steps.estep], mstep, kernels.FEATURE_SETS[steps.features],
+            kernels.ESTEPS[steps.estep], kernels.MSTEPS[steps.mstep],
+            kernels.FEATURE_SETS[steps.features],
             self.centre, self.means, self.covariances, self.stride, self.diagonal,
             self.log_weights, self.precisions, self.log_determinants, most_few, floor,
             cut.tile_rows,
@@ -179,11 +174,11 @@ class _Model:
         scalars = self.steps.copies * self.steps.width + self.n_components
         return partition(n_samples, scalars, self.steps.row_work, kernels)
 
-    def rounds(self, pieces: Indices, row_work: int) -> Iterator[tuple[int, int]]:
+    def rounds(self, pieces: Indices) -> Iterator[tuple[int, int]]:
         """Runs of pieces between two looks for a signal."""
         K, d = self.n_components, self.n_features
         marginal = K * d * (4 if self.diagonal else d * d)
-        work = np.cumsum((pieces[:, 2] - pieces[:, 1]) * row_work + marginal)
+        work = np.cumsum((pieces[:, 2] - pieces[:, 1]) * self.steps.row_work + marginal)
         begin = 0
         while begin < len(pieces):
             done = work[begin - 1] if begin else 0
@@ -259,7 +254,7 @@ class IncompleteWay(NamedTuple):
             threads = model.threads(rows, pieces)
             if len(scratch) < threads:
                 scratch = np.empty((threads, job.thread_doubles()))
-            for begin, end in model.rounds(pieces, steps.row_work):
+            for begin, end in model.rounds(pieces):
                 kernels.accumulate_incomplete(
                     unit.X, unit.weight, job, begin, end, partials, scratch[:threads]
                 )
@@ -369,7 +364,7 @@ class IncompleteScorer:
         most_few = len(X) if model.n_features >= FEW_FEATURES else 0
         job = model.job(kernels, groups, pieces, cut, -math.inf, most_few)
         scratch = np.empty((model.threads(rows, pieces), job.thread_doubles()))
-        for begin, end in model.rounds(pieces, model.steps.row_work):
+        for begin, end in model.rounds(pieces):
             kernels.evaluate_incomplete(
                 X, job, begin, end, log_density, responsibilities, labels, scratch
             )

@@ -11,7 +11,7 @@ from . import _runtime, _validation
 from ._caching import cached_property
 from ._patterns import Patterns
 from ._thinning import thinned
-from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices
+from ._typing import AnyArray, Bools, Doubles, FloatDType, Floats, Indices
 
 SINGLE: FloatDType = np.dtype(np.float32)
 DOUBLE: FloatDType = np.dtype(np.float64)
@@ -48,6 +48,13 @@ class Scan(NamedTuple):
     variance: Doubles
     observed: Doubles | None = None  # (d,) weight of the values that are not missing, if any are
     n_empty: int = 0  # rows of positive weight of which all values are missing
+
+    @property
+    def constant(self) -> Bools:
+        """Which columns have equal values: with a rounded mean, at most this variance."""
+        rounding = 4 * np.finfo(np.float64).eps * np.abs(self.mean)
+        equal: Bools = np.sqrt(self.variance) <= rounding
+        return equal
 
 
 class Seen(Protocol):
@@ -231,10 +238,11 @@ class Rows:
         """`blocks` of at most `BLOCK_BYTES` also in place, for what makes arrays of their size."""
         row_bytes = self.n_features * self.dtype.itemsize
         size = max(1, BLOCK_BYTES // (row_bytes * chunk_rows)) * chunk_rows
-        for first, block, weight in self.blocks(chunk_rows):
-            for start in range(0, len(block), size):
-                piece = slice(start, start + size)
-                yield first + start, block[piece], None if weight is None else weight[piece]
+        return _cut(self.blocks(chunk_rows), size)
+
+    def pieces(self, size: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+        """All rows, so many at a time."""
+        return _cut(self.blocks(size), size)
 
     def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
         """Row and column of the first infinity or, unless that is allowed, NaN; or None."""
@@ -305,6 +313,16 @@ class Rows:
         """Threads for so many multiply-adds."""
         worth = work // THREAD_WORK
         return min(self.n_threads, worth) if worth > 1 else 1
+
+
+def _cut(
+    blocks: Iterator[tuple[int, Floats, Doubles | None]], size: int
+) -> Iterator[tuple[int, Floats, Doubles | None]]:
+    """Blocks of rows in pieces of at most so many."""
+    for first, block, weight in blocks:
+        for start in range(0, len(block), size):
+            piece = slice(start, start + size)
+            yield first + start, block[piece], None if weight is None else weight[piece]
 
 
 def with_indicators(X: Floats, centre: Doubles) -> Floats:

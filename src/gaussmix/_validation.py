@@ -1502,11 +1502,20 @@ def says_memory_error(function: Callable[Arguments, Result]) -> Callable[Argumen
     return saying
 
 
-def result_too_large(
-    shape: tuple[int, ...], dtype: DTypeLike, *, takes_out: bool = False
+def new_result(shape: tuple[int, ...], dtype: DTypeLike, *, takes_out: bool = False) -> AnyArray:
+    """A new array of results; where there is no memory for it an error says how large it is.
+
+    `takes_out` says whether the method can write to another array instead.
+    """
+    try:
+        return np.empty(shape, dtype)
+    except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
+        raise _result_too_large(shape, np.dtype(dtype), takes_out) from error
+
+
+def _result_too_large(
+    shape: tuple[int, ...], dtype: np.dtype[Any], takes_out: bool
 ) -> MemoryError:
-    """Error for a new array of results that there is no memory for; `takes_out` as the method."""
-    dtype = np.dtype(dtype)
     n_bytes = math.prod(shape) * dtype.itemsize
     other = ""
     if takes_out:

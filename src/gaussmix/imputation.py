@@ -347,23 +347,18 @@ def _standardised(rows: Rows, scan: Scan) -> _Standardised:
             raise _validation.no_values()
         some = ~np.isnan(X).all(axis=1)
         X, weight = X[some], None if weight is None else weight[some]
-    scale, constant = _scale(scan)
+    scale = _scale(scan)
     Z = ((X - scan.mean) / scale).astype(rows.dtype, copy=False)
     total = len(Z) if weight is None else weight.sum()
-    return _Standardised(Z, weight, scan.mean, scale, constant, observed / total)
+    return _Standardised(Z, weight, scan.mean, scale, scan.constant, observed / total)
 
 
-def _scale(scan: Scan) -> tuple[Doubles, Bools]:
-    """What to divide the columns by, and which are constant.
-
-    These are divided by their size, the others by their standard deviations.
-    """
-    deviations = np.sqrt(scan.variance)
-    constant = deviations <= 4 * np.finfo(np.float64).eps * np.abs(scan.mean)
-    deviations[constant] = np.abs(scan.mean[constant])
+def _scale(scan: Scan) -> Doubles:
+    """What to divide the columns by: their standard deviations, constant ones by their size."""
+    scale = np.where(scan.constant, np.abs(scan.mean), np.sqrt(scan.variance))
     # What overflows is left to the fit, which says so.
-    deviations[(deviations == 0) | ~np.isfinite(deviations)] = 1.0
-    return deviations, constant
+    scale[(scale == 0) | ~np.isfinite(scale)] = 1.0
+    return scale
 
 
 def _bic(model: GaussianMixture, rows: _Standardised) -> float:

@@ -471,9 +471,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
                 _validation.warn(_validation.empty_columns_warning(empty.tolist(), names))
             if scan.n_empty:
                 _validation.warn(_validation.empty_rows_warning(scan.n_empty, n_samples))
-        # A column of equal values has, with its rounded mean, at most this variance.
-        rounding = 4 * np.finfo(np.float64).eps * np.abs(scan.mean)
-        constant = np.flatnonzero(np.sqrt(scan.variance) <= rounding)
+        constant = np.flatnonzero(scan.constant)
         if constant.size:
             _validation.warn(
                 _validation.constant_columns_warning(
@@ -964,9 +962,6 @@ def _output(
 ) -> NDArray[Scalar]:
     """The array to write a result to: the caller's, checked, or a new one."""
     if out is None:
-        try:
-            return np.empty(shape, dtype=dtype)
-        except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
-            raise _validation.result_too_large(shape, dtype, takes_out=True) from error
+        return _validation.new_result(shape, dtype, takes_out=True)
     _validation.check_out(out, shape, dtype, X)
     return out
