@@ -188,11 +188,13 @@ def allocated_by_c():
 
 
 def allocated_by_python():
-    """Bytes that Python and NumPy hold, while `tracemalloc` runs."""
+    """Bytes that Python and NumPy hold, while `tracemalloc` runs, which makes all calls slow."""
     return tracemalloc.get_traced_memory()[0]
 
 
-@pytest.fixture(params=[allocated_by_c, allocated_by_python])
+@pytest.fixture(
+    params=[allocated_by_c, pytest.param(allocated_by_python, marks=pytest.mark.slow)]
+)
 def allocated(request):
     if request.param is allocated_by_c:
         yield allocated_by_c

@@ -369,7 +369,7 @@ CALLS = {
 }
 
 
-@pytest.mark.parametrize("n_threads", [1, 2])
+@pytest.mark.parametrize("n_threads", [pytest.param(1, marks=pytest.mark.slow), 2])
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 def test_ctrl_c_is_answered_and_nothing_is_lost(call, n_threads):
     code = f"threads_wanted = {n_threads}\ncheck({call})"
