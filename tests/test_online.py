@@ -462,18 +462,18 @@ def test_a_neighbour_does_not_take_the_rows_that_come_back(covariance_type):
     [("full", 0.0), ("full", 1e-3), ("tied", 0.0), ("diag", 0.0), ("spherical", 1e-3)],
 )
 def test_regularisation_does_not_add_up(covariance_type, variance_floor):
-    """2000 frames with hardly a row for one of the components; reg_covar is a tenth of it."""
+    """1000 frames with hardly a row for one of the components; reg_covar is a tenth of it."""
     model = tracker(covariance_type, reg_covar=0.1, variance_floor=variance_floor)
     rng = np.random.default_rng(3)
     frames = [at([0, 1], 8, rng) for _ in range(100)]
     start = dense(model)
-    for frame in range(2000):
+    for frame in range(1000):
         model.partial_fit(frames[frame % 100])
     variances = np.einsum("kii->ki", dense(model))
     np.testing.assert_allclose(variances[2], np.diag(start[2]), rtol=0.35)
     np.testing.assert_allclose(variances[:2], 1.1, rtol=0.4)
     # Neither does taking statistics from the parameters again and again.
-    for _ in range(300):
+    for _ in range(150):
         model.weights_ = model.weights_.copy()
         model.n_samples_seen_ = 1e9
         del model._running
