@@ -31,8 +31,8 @@ PIECES_AHEAD = 2
 # needs to decode its chunks.
 BLOCK_SHARE = 1 / 8
 
-# The part of it within which rows are kept as an array. To join the pieces takes it twice, and until
-# they turn out to be too many the sample and the chunks read ahead lie beside them.
+# The part of it within which rows are kept as an array. To join the pieces takes it twice, and
+# until they turn out to be too many the sample and the chunks read ahead lie beside them.
 KEPT_SHARE = 3 / 8
 
 
