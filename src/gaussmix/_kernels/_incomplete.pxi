@@ -6,7 +6,6 @@
 # observed ones, so it is done once for a piece, to its sums.
 
 cdef enum:
-    GATHER_AHEAD = 32   # rows that are asked for before they are gathered
     FLAGS = 2048        # values whose absence is noted at a time
 
 cdef double HALF_LOG_2PI = 0.91893853320467274178
@@ -35,7 +34,6 @@ cdef struct Piece:
     const Py_ssize_t *observed  # (g,)
     const Py_ssize_t *missing   # (m,)
     Job job                     # of the marginal mixture
-    void *rows                  # (n, g), of the rows' type
     double *sample_weight       # (n,)
     double *centre              # (g,)
     double *means               # (K, g)
@@ -66,7 +64,6 @@ cdef Py_ssize_t lay_out_piece(const Incomplete *call, void *memory, Piece *piece
     cdef Py_ssize_t n = call.piece_rows
     scratch.start = <char *> aligned(memory) if memory != NULL else NULL
     scratch.used = 0
-    piece.rows = take(&scratch, (n + 1) * d * double_size)
     piece.sample_weight = <double *> take(&scratch, n * double_size)
     piece.centre = <double *> take(&scratch, d * double_size)
     piece.means = <double *> take(&scratch, K * d * double_size)
@@ -106,32 +103,14 @@ cdef void begin_piece(const Incomplete *call, Py_ssize_t number, Piece *piece) n
 
 
 cdef void take_marginal(const Incomplete *call, Piece *piece) noexcept nogil:
-    """Gather the rows of a piece, and take the marginal mixture of their observed features."""
+    """Take the marginal mixture of the observed features of a piece."""
     cdef Py_ssize_t j, k, d = call.job.d
-    if call.job.single_rows:
-        gather[float](<const float *> call.job.rows, d, piece, <float *> piece.rows)
-    else:
-        gather[double](<const double *> call.job.rows, d, piece, <double *> piece.rows)
     for j in range(piece.g):
         piece.centre[j] = call.job.centre[piece.observed[j]]
         for k in range(call.job.K):
             piece.means[k * piece.g + j] = call.job.means[k * d + piece.observed[j]]
     factorise_marginal(call, piece)
     prepare_piece(call, piece)
-
-
-cdef void gather(
-    const real *rows, Py_ssize_t d, const Piece *piece, real *out
-) noexcept nogil:
-    cdef Py_ssize_t i, j
-    cdef const real *row
-    for i in range(piece.n):
-        # The rows of a pattern lie anywhere, where the processor's own prefetching expects none.
-        prefetch_values(rows + piece.order[min(i + GATHER_AHEAD, piece.n - 1)] * d, d)
-        row = rows + piece.order[i] * d
-        for j in range(piece.g):
-            out[j] = row[piece.observed[j]]
-        out += piece.g
 
 
 cdef void factorise_marginal(const Incomplete *call, Piece *piece) noexcept nogil:
@@ -167,7 +146,10 @@ cdef void prepare_piece(const Incomplete *call, Piece *piece) noexcept nogil:
     job.d = g
     job.f = n_features(job.features, g)
     job.f_padded = round_up(job.f, VL)
-    job.rows = piece.rows
+    job.order = piece.order
+    job.columns = piece.observed
+    job.row_values = call.job.d
+    job.n_rows = call.job.n
     job.n = piece.n
     job.sample_weight = piece.sample_weight
     job.centre = piece.centre

@@ -54,6 +54,7 @@ cdef enum:
     PANEL = NV * VL
     PANEL_ROWS = 4      # outputs of one E-step panel: 4 x 3 accumulators fit 16 registers
     LINE = 8            # doubles in a cache line
+    LISTED_AHEAD = 32   # rows that are asked for before they are loaded, where they lie anywhere
 
 # How a row's scores are found (E-step).
 cdef enum EStep:
@@ -101,6 +102,10 @@ cdef struct Job:
     bint single_rows            # rows are float32
     const double *sample_weight     # (n,) or NULL
     const double *responsibilities  # (n, K) or NULL; GIVEN only
+    const Py_ssize_t *order     # (n,) which of `rows` are meant, ascending; or NULL
+    const Py_ssize_t *columns   # (d,) which values of those rows, ascending; with `order` only
+    Py_ssize_t row_values       # values of one of `rows`, and how many there are of these: the
+    Py_ssize_t n_rows           # same; with `order` only
     Py_ssize_t n
     Py_ssize_t d
     Py_ssize_t K
@@ -232,7 +237,11 @@ cdef void load_tile(
     tile.first = first
     tile.n = n
     tile.capacity = round_up(n, STRIP)
-    if job.single_rows:
+    if job.order != NULL and job.single_rows:
+        load_listed_rows[float](<const float *> job.rows, job.order + first, job, n, tile)
+    elif job.order != NULL:
+        load_listed_rows[double](<const double *> job.rows, job.order + first, job, n, tile)
+    elif job.single_rows:
         load_rows[float](<const float *> job.rows + first * job.d, job, n, tile)
     else:
         load_rows[double](<const double *> job.rows + first * job.d, job, n, tile)
@@ -370,6 +379,44 @@ cdef inline void store_centred(
     for j in range(m):
         x = block[j] - vset1(<scalar> centre[j])
         vstore(lane + j * STRIP, vselect_gt(vset1(negligible()), vabs(x), vset1(0.0), x))
+
+
+cdef void load_listed_rows(
+    const real *rows, const Py_ssize_t *order, const Job *job, Py_ssize_t n, Tile *tile
+) noexcept nogil:
+    """Strips from some columns of rows that lie anywhere, as `load_rows` does from whole rows."""
+    cdef Py_ssize_t i = 0, j, v, width = job.row_values
+    # The first row from which a vector would reach past the last.
+    cdef Py_ssize_t end = job.n_rows if width >= VL else job.n_rows - (VL - 1) // width
+    cdef const real *row
+    cdef scalar *lane
+    while i + VL <= n and order[i + VL - 1] < end:
+        for v in range(VL):  # the processor's own prefetching does not expect these
+            prefetch_values(rows + order[min(i + v + LISTED_AHEAD, n - 1)] * width, width)
+        load_listed_group(rows, order + i, job, lane_of(job, tile, i))
+        i += VL
+    while i < n:
+        row = rows + order[i] * width
+        lane = lane_of(job, tile, i)
+        for j in range(job.d):
+            lane[j * STRIP] = centred(<scalar> row[job.columns[j]], job.centre[j])
+        i += 1
+
+
+cdef void load_listed_group(
+    const real *rows, const Py_ssize_t *order, const Job *job, scalar *lane
+) noexcept nogil:
+    """VL rows, transposed in those square blocks in which there is a column to be read."""
+    cdef Py_ssize_t j = 0, v, start, width = job.row_values
+    cdef vec block[16]
+    while j < job.d:
+        start = min(job.columns[j], max(width - VL, <Py_ssize_t> 0))
+        for v in range(VL):
+            block[v] = vload_real(rows + order[v] * width + start)
+        transpose(VL, block)
+        while j < job.d and job.columns[j] < start + VL:
+            store_centred(1, block + job.columns[j] - start, job.centre + j, lane + j * STRIP)
+            j += 1
 
 
 cdef bint is_finite(const Job *job, const Tile *tile) noexcept nogil:
