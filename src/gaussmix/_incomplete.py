@@ -124,6 +124,8 @@ def _expanded_steps(layout: str, K: int, d: int) -> _Steps:
     """Distances and moments about the centre, as plain matrix products."""
     if layout == "tied":
         return _Steps("linear", "dots", "plain", d, 2 * K * d + d * d, 1)
+    if layout == "spherical":
+        return _Steps("linear", "dots", "with_norm", d + 1, 2 * K * (d + 1), 1)
     width = d * (d + 3) // 2
     return _Steps("linear", "dots", "with_products", width, 2 * K * width, 1)
 
@@ -301,7 +303,7 @@ def incomplete_ways(
     parameters: MixtureParameters, rows: Seen, reg_covar: float
 ) -> Iterator[IncompleteWay]:
     """`_passes.ways` for rows with missing values; what holds for all features holds for some."""
-    if parameters.layout in ("full", "tied"):
+    if parameters.layout != "diag":  # of which moments about the means cost no more
         scores = scores_for_sums(parameters, rows, single=False)
         lanes = scores.row_work * _runtime.kernels().vector_bytes()
         if (

@@ -171,9 +171,12 @@ cdef void expand_marginal(const Incomplete *call, Piece *piece) noexcept nogil:
     cdef double *out
     cdef double distance, move
     for k in range(call.job.K):
+        out = piece.coefficients + k * width
+        if call.diagonal:
+            piece.constants[k] -= expand_sphere(piece, k, out)
+            continue
         if k == 0 or not shared:
             multiply_factor(piece.factors + (0 if shared else k * g * g), g, precision)
-        out = piece.coefficients + k * width
         distance = 0.0
         for p in range(g):
             out[p] = 0.0
@@ -189,6 +192,19 @@ cdef void expand_marginal(const Incomplete *call, Piece *piece) noexcept nogil:
                 for q in range(p + 1):
                     out[0] = precision[p * g + q] / LN2 * (-0.5 if p == q else -1.0)
                     out += 1
+
+
+cdef double expand_sphere(const Piece *piece, Py_ssize_t k, double *out) noexcept nogil:
+    """Coefficients of x and |x|^2; returns what the constant loses, in bits."""
+    cdef Py_ssize_t p, g = piece.g
+    cdef double scale = piece.factors[k * g], precision = scale * scale / LN2
+    cdef double distance = 0.0, move
+    for p in range(g):
+        move = piece.means[k * g + p] - piece.centre[p]
+        out[p] = precision * move
+        distance += out[p] * move
+    out[g] = -0.5 * precision
+    return 0.5 * distance
 
 
 cdef void multiply_factor(const double *factor, Py_ssize_t g, double *out) noexcept nogil:
@@ -316,6 +332,9 @@ cdef void take_moments(Piece *piece, Sums *sums) noexcept nogil:
         move_to_means(job, sums, piece.moments)
     elif job.features == PLAIN:
         take_pooled_moments(piece, sums)
+    elif job.features == WITH_NORM:
+        for k in range(job.K):
+            take_norm_moment(piece, sums, k)
     else:
         for k in range(job.K):
             take_expanded_moments(piece, sums, k)
@@ -338,6 +357,18 @@ cdef void take_expanded_moments(Piece *piece, const Sums *sums, Py_ssize_t k) no
                 + sums.weight[k] * move_p * move_q
             )
             product += 1
+
+
+cdef void take_norm_moment(Piece *piece, const Sums *sums, Py_ssize_t k) noexcept nogil:
+    """Second moments of which only the sum over the features counts: all of it is the first's."""
+    cdef Py_ssize_t p, g = piece.g
+    cdef const double *first = sums.first + k * sums.first_stride
+    cdef double value = first[g], move
+    for p in range(g):
+        move = piece.means[k * g + p] - piece.centre[p]
+        value += (sums.weight[k] * move - 2.0 * first[p]) * move
+        piece.moments[k * g + p] = 0.0
+    piece.moments[k * g] = value
 
 
 cdef void take_pooled_moments(Piece *piece, const Sums *sums) noexcept nogil:
