@@ -118,6 +118,11 @@ def read(kernels, single, X):
         mixture = MixtureParameters.from_covariances(family, np.ones(2), points, covariances)
         _passes.accumulate(mixture, rows)
         _passes.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
+    if d > 1:
+        X[::-3, 1::2] = np.nan  # the last row too
+        rows = _passes.Rows(X, allow_nan=True)
+        _passes.accumulate(mixture, rows)
+        _passes.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
 
 if beyond:
     X = placed(8, 3, np.float64, True)

@@ -17,12 +17,15 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import reference
+from conftest import parameters_of
 from reference import Mixture
 from scipy import integrate, optimize, stats
 
 import gaussmix
 from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError
+from gaussmix._incomplete import IncompleteWay
 from gaussmix._patterns import patterns
+from gaussmix._rows import Rows
 from gaussmix.sources import ChunkSource
 
 TYPES = reference.COVARIANCE_TYPES
@@ -431,6 +434,34 @@ def test_one_step_is_the_reference_s(covariance_type, size, dtype):
             rtol=10 * tolerance + rounding,
             atol=tolerance,
         )
+
+
+# d: shorter than a vector, one longer, and wide enough for blocks of columns that overlap.
+@pytest.mark.parametrize("d", [1, 3, 9, 21])
+@pytest.mark.parametrize(
+    ("covariance_type", "expanded"),
+    [(kind, way) for kind in TYPES for way in (False, True) if (kind, way) != ("diag", True)],
+)
+def test_either_way_through_the_tiles(instruction_set, covariance_type, expanded, d):
+    """Patterns of many rows each, also where the last lie at the end of the memory."""
+    rng = np.random.default_rng([d, expanded])
+    X = reference.draw(rng, reference.random_mixture(rng, covariance_type, 3, d), 61)
+    X = X.astype(np.float32).astype(np.float64)  # the same numbers in both types
+    patterns = rng.random((4, d)) < 0.4
+    patterns[0] = False
+    X[patterns[np.arange(len(X)) % 4]] = np.nan
+    weights = rng.uniform(0.5, 3.0, len(X))
+    of_types = [Rows(X.astype(t), weights, allow_nan=True) for t in (np.float64, np.float32)]
+    for _ in range(2):  # what is kept from the first pass holds for other parameters
+        mixture = reference.random_mixture(rng, covariance_type, 3, d)
+        expected = reference.incomplete_statistics(mixture, X, sample_weight=weights)
+        for rows in of_types:
+            way = IncompleteWay(parameters_of(mixture), rows.centre, expanded)
+            found = way.follow(rows)
+            assert_statistics(found, expected, 1e-10)
+            fresh = way.follow(Rows(rows.X, weights, allow_nan=True))
+            for name in ("weight", "first", "second", "log_likelihood"):
+                np.testing.assert_array_equal(getattr(found, name), getattr(fresh, name))
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)

@@ -44,10 +44,6 @@ if TYPE_CHECKING:
 # a unit, with a copy of it, still takes little memory.
 UNIT_VALUES = 1 << 21
 
-# Patterns of a fit's rows are kept from one pass to the next in this much memory, four million
-# rows; beyond that they are found again in every pass, which takes a fifth of it.
-KEPT_BYTES = 32 * 1024 * 1024
-
 # Rows for each partial sum at least, so that few rows do not have many sums to add up.
 PARTIAL_ROWS = 64
 
@@ -66,7 +62,8 @@ def unit_rows(n_features: int) -> int:
 class Unit(NamedTuple):
     """Some rows, grouped by pattern."""
 
-    first: int  # number of the first
+    number: int
+    first: int  # number of the first row
     X: Floats
     weight: Doubles | None
     groups: Patterns
@@ -86,8 +83,7 @@ def units(rows: Rows, size: int | None = None, *, keep: bool = False) -> Iterato
     """
     size = size or unit_rows(rows.n_features)
     keep = keep and not rows.streamed
-    kept = rows.kept_patterns if keep else []
-    room = KEPT_BYTES - sum(groups.nbytes for groups in kept)
+    kept = rows.kept.patterns if keep else []
     grouper: Grouper | None = None
     for number, (first, X, weight) in enumerate(rows.pieces(size)):
         if number < len(kept):
@@ -95,10 +91,9 @@ def units(rows: Rows, size: int | None = None, *, keep: bool = False) -> Iterato
         else:
             grouper = grouper or Grouper(min(size, rows.n_samples), rows.n_features)
             groups = grouper(X, rows.threads(4 * X.size))
-            if keep and number == len(kept) and groups.nbytes <= room:
-                kept.append(groups.copy())
-                room -= groups.nbytes
-        yield Unit(first, X, weight, groups)
+            if keep and number == len(kept):
+                rows.kept.add(groups)
+        yield Unit(number, first, X, weight, groups)
 
 
 class _Steps(NamedTuple):
@@ -253,12 +248,16 @@ class IncompleteWay(NamedTuple):
         for unit in units(rows, keep=True):
             pieces = _pieces(unit.groups, cut.chunk_rows)
             job = model.job(kernels, unit.groups, pieces, cut, floor, FEW_ROWS)
+            scatters = None
+            if self.expanded and parameters.layout == "tied" and not rows.streamed:
+                shape = len(pieces), d * (d + 1) // 2
+                scatters = rows.kept.scatters(unit.number, cut.chunk_rows, shape)
             threads = model.threads(rows, pieces)
             if len(scratch) < threads:
                 scratch = np.empty((threads, job.thread_doubles()))
             for begin, end in model.rounds(pieces):
                 kernels.accumulate_incomplete(
-                    unit.X, unit.weight, job, begin, end, partials, scratch[:threads]
+                    unit.X, unit.weight, job, scatters, begin, end, partials, scratch[:threads]
                 )
         return self._statistics(np.add.reduce(partials, axis=0), rows)
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from . import _runtime
-from ._typing import Bools, Floats, Indices
+from ._typing import Bools, Doubles, Floats, Indices
 
 # Rows that one thread marks at a time.
 MARK_ROWS = 8192
+
+# What does not change is kept from one pass of a fit to the next in this much memory: the patterns
+# of four million rows. Beyond that it is found again in every pass, which takes a fifth of it.
+KEPT_BYTES = 32 * 1024 * 1024
 
 
 class Patterns(NamedTuple):
@@ -84,6 +89,44 @@ class Grouper:
         )
         observed = ~np.isnan(X[first[:found]])
         return Patterns(observed, order[: len(X)], starts[: found + 1])
+
+
+class Kept:
+    """What does not change from one pass over rows to the next, as far as there is room for it.
+
+    Attributes
+    ----------
+    patterns : list of Patterns
+        Of the rows, a unit at a time from the first on.
+    """
+
+    def __init__(self) -> None:
+        self.patterns: list[Patterns] = []
+        self._scatters: dict[tuple[int, int], Doubles] = {}
+        self._room = KEPT_BYTES
+
+    def add(self, groups: Patterns) -> None:
+        """Keep a copy of the patterns of the next unit."""
+        if self._has_room(groups.nbytes):
+            self.patterns.append(groups.copy())
+
+    def scatters(self, unit: int, piece_rows: int, shape: tuple[int, int]) -> Doubles | None:
+        """Second moments of the pieces of a unit, to be filled in: NaN where they are not known.
+
+        None where there is no room for them.
+        """
+        key = unit, piece_rows
+        if key not in self._scatters:
+            if not self._has_room(8 * math.prod(shape)):
+                return None
+            self._scatters[key] = np.full(shape, np.nan)
+        return self._scatters[key]
+
+    def _has_room(self, n_bytes: int) -> bool:
+        if n_bytes > self._room:
+            return False
+        self._room -= n_bytes
+        return True
 
 
 def patterns(X: Floats, n_threads: int = 1) -> Patterns:

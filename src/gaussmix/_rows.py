@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _runtime, _validation
 from ._caching import cached_property
-from ._patterns import Patterns
+from ._patterns import Kept
 from ._thinning import thinned
 from ._typing import AnyArray, Bools, Doubles, FloatDType, Floats, Indices
 
@@ -138,8 +138,6 @@ class Rows:
         # Second moment of all rows about the centre, (d, d): the same in every iteration, kept
         # here by the pass that first needs it.
         self.scatter: Doubles | None = None
-        # How passes grouped the rows by pattern, see `_incomplete.units`.
-        self.kept_patterns: list[Patterns] = []
         self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
 
     def moderate(self) -> Rows:
@@ -190,6 +188,11 @@ class Rows:
     def incomplete(self) -> bool:
         """Whether values are missing; infinities, if any, were refused before this is asked."""
         return self.allow_nan and self.first_nonfinite() is not None
+
+    @cached_property
+    def kept(self) -> Kept:
+        """What passes over incomplete rows keep from one to the next."""
+        return Kept()
 
     @cached_property
     def ordinary(self) -> bool:

@@ -707,6 +707,7 @@ def accumulate_incomplete(
     const real[:, ::1] X,                   # IN (n, d)
     const double[::1] sample_weight,        # IN (n,) or None
     IncompleteJob prepared,                 # IN
+    double[:, ::1] scatters,                # INOUT (pieces, d (d + 1) / 2) or None
     Py_ssize_t begin,                       # pieces begin..end
     Py_ssize_t end,
     double[:, ::1] partials,                # INOUT (n_partials, partial_size)
@@ -714,9 +715,16 @@ def accumulate_incomplete(
 ):
     """Add sums over the rows, completed in expectation, to the partial sums: log-likelihood in
     bits, (K,) weights, and moments about the means, (K, d) and (K, d, d), (d, d) or (K, d).
+
+    Where one covariance is shared and features are linear, pieces need second moments about the
+    centre, the same for any parameters. `scatters` keeps them for the next call; NaN stands where
+    they are not known yet.
     """
     cdef Completing completing
     completing.call = prepared.call
+    completing.call.scatters = NULL
+    if scatters is not None:
+        completing.call.scatters = &scatters[0, 0]
     completing.begin = begin
     completing.end = end
     attach(&completing.call.job, &X[0, 0], X.shape[0], real is float, sample_weight)

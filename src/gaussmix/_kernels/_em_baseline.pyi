@@ -127,6 +127,7 @@ def accumulate_incomplete(
     X: Floats,
     sample_weight: Doubles | None,
     prepared: IncompleteJob,
+    scatters: Doubles | None,
     begin: int,
     end: int,
     partials: Doubles,

@@ -24,6 +24,7 @@ cdef struct Incomplete:
     const double *precisions    # as the covariances, or NULL where they have lost too many digits
     const double *log_determinants  # (K,) half the logarithm of those of the precisions
     Py_ssize_t most_few         # rows up to which a piece is completed row by row
+    double *scatters            # (pieces, scatter_size) as far as known, else NaN; or NULL
 
 
 # What a piece is computed from, in the memory of one thread. Features are counted g observed, m
@@ -46,13 +47,18 @@ cdef struct Piece:
     double *weight              # (K,)
     double *first               # (K, g) first moments about the means
     double *moments             # (K or 1, g, g) or (K, g): second moments about the means
-    double *scatter             # LINEAR with PLAIN: (g, g) about the centre
+    double *scatter             # LINEAR with PLAIN: second moments about the centre, see below
     double *work                # 3 (d, d)
     double *tile
     double *missing_factors     # of few rows: (K or 1, m, m)
     double *deviations          # (FEW_ROWS, K, d) the completed rows less the means
     double *shares              # (FEW_ROWS, K) responsibilities
     double *densities           # (FEW_ROWS,) log-densities in bits
+
+
+cdef inline Py_ssize_t scatter_size(Py_ssize_t d) noexcept nogil:
+    """Doubles of a symmetric matrix: of each row up to the diagonal, one row after the other."""
+    return d * (d + 1) // 2
 
 
 cdef Py_ssize_t lay_out_piece(const Incomplete *call, void *memory, Piece *piece) noexcept nogil:
@@ -75,7 +81,7 @@ cdef Py_ssize_t lay_out_piece(const Incomplete *call, void *memory, Piece *piece
     piece.weight = <double *> take(&scratch, K * double_size)
     piece.first = <double *> take(&scratch, K * d * double_size)
     piece.moments = <double *> take(&scratch, K * square * double_size)
-    piece.scatter = <double *> take(&scratch, square * double_size)
+    piece.scatter = <double *> take(&scratch, scatter_size(d) * double_size)
     piece.work = <double *> take(&scratch, 3 * d * d * double_size)
     piece.tile = <double *> take(&scratch, lay_out_tile(&call.job, NULL, &tile))
     if call.precisions != NULL:
@@ -96,6 +102,10 @@ cdef void begin_piece(const Incomplete *call, Py_ssize_t number, Piece *piece) n
     piece.m = d - piece.g
     piece.observed = call.columns + entry[0] * d
     piece.missing = piece.observed + piece.g
+    if call.scatters != NULL:
+        piece.scatter = call.scatters + number * scatter_size(d)
+    else:
+        piece.scatter[0] = NAN
     for i in range(piece.n):
         piece.sample_weight[i] = (
             1.0 if call.job.sample_weight == NULL else call.job.sample_weight[piece.order[i]]
@@ -280,17 +290,18 @@ cdef void sum_piece(Piece *piece, Sums *sums) noexcept nogil:
     cdef Py_ssize_t first = 0, i, g = piece.g
     cdef const Job *job = &piece.job
     cdef Tile tile
-    cdef bint pooled = job.estep == LINEAR and job.features == PLAIN
+    # It is the same in every iteration.
+    cdef bint scatters = job.features == PLAIN and job.estep == LINEAR and isnan(piece.scatter[0])
     lay_out_tile(job, piece.tile, &tile)
     lay_out_sums(job, piece.sums, sums)
     if job.mstep == DOTS:
         memset(tile.lanes, 0, job.K * job.f * VL * sizeof(double))
-    if pooled:
-        memset(piece.scatter, 0, g * g * sizeof(double))
+    if scatters:
+        memset(piece.scatter, 0, scatter_size(g) * sizeof(double))
     while first < piece.n:
         load_tile(job, first, min(job.tile_rows, piece.n - first), &tile)
         accumulate_tile(job, &tile, sums)
-        if pooled:
+        if scatters:
             add_scatter(job, &tile, piece.scatter)
         first += job.tile_rows
     if job.mstep == DOTS:
@@ -298,7 +309,7 @@ cdef void sum_piece(Piece *piece, Sums *sums) noexcept nogil:
 
 
 cdef void add_scatter(const Job *job, const Tile *tile, double *scatter) noexcept nogil:
-    """Second moments of a tile's rows about the centre, the lower triangle."""
+    """Second moments of a tile's rows about the centre."""
     cdef Py_ssize_t p, q, s, v
     cdef const scalar *strip
     cdef vec x, total
@@ -310,7 +321,8 @@ cdef void add_scatter(const Job *job, const Tile *tile, double *scatter) noexcep
                 for v in range(NV):
                     x = vload(strip + p * STRIP + v * VL) * vload(strip + q * STRIP + v * VL)
                     total = total + x * vload(tile.weight + s * STRIP + v * VL)
-            scatter[p * job.d + q] += vsum(total)
+            scatter[0] += vsum(total)
+            scatter += 1
 
 
 cdef void take_moments(Piece *piece, Sums *sums) noexcept nogil:
@@ -376,13 +388,15 @@ cdef void take_pooled_moments(Piece *piece, const Sums *sums) noexcept nogil:
     is the same for each, -1/2 trace(precision scatter).
     """
     cdef Py_ssize_t k, p, q, g = piece.g
+    cdef const double *scatter = piece.scatter
     cdef const double *first
     cdef const double *mean
     cdef double move_p, move_q, value, trace = 0.0
     multiply_factor(piece.factors, g, piece.work)
     for p in range(g):
         for q in range(p + 1):
-            value = piece.scatter[p * g + q]
+            value = scatter[0]
+            scatter += 1
             trace += value * piece.work[p * g + q] * (1.0 if p == q else 2.0)
             for k in range(piece.job.K):
                 first = sums.first + k * sums.first_stride

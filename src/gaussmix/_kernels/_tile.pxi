@@ -12,7 +12,7 @@
 # from the caller and what goes back, parameters and sums, is double in both.
 
 from libc.float cimport DBL_MAX, FLT_MAX
-from libc.math cimport INFINITY, exp2, fabs, isfinite, log, sqrt
+from libc.math cimport INFINITY, NAN, exp2, fabs, isfinite, isnan, log, sqrt
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcmp, memset
 
