@@ -1,6 +1,6 @@
 """What missing values cost: the time of an EM iteration, and peak memory.
 
-    python benchmarks/missing.py                    about three minutes on two cores, 2 GB
+    python benchmarks/missing.py                    about three minutes on two cores, 3 GB
     python benchmarks/missing.py --quick            does everything run?
     python benchmarks/missing.py --types full diag --threads 1
     python benchmarks/missing.py --write            puts the tables into docs/missing.md
@@ -246,7 +246,7 @@ def main() -> None:
         return
     n, repeats = (20_000, 2) if options.quick else (options.rows, options.repeats)
     found = measured_times(n, options.types, options.threads, repeats)
-    sizes = [n // 16, n // 4, n]
+    sizes = [n // 4, n, 4 * n]
     made = {
         "iteration": time_table(found, n, options.threads),
         "memory": memory_table(peaks(sizes, options.threads), sizes),
