@@ -52,6 +52,19 @@ def run_command(capfd):
     return run
 
 
+def model_of(mixture, **params):
+    """A fitted model with the parameters of a reference mixture."""
+    from gaussmix import GaussianMixture
+
+    return GaussianMixture.from_parameters(
+        mixture.weights,
+        mixture.means,
+        mixture.covariances,
+        covariance_type=mixture.covariance_type,
+        **params,
+    )
+
+
 def parameters_of(mixture):
     """A reference mixture as the library's parameters, with the factors the library computes."""
     from gaussmix._parameters import MixtureParameters

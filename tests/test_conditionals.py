@@ -9,6 +9,7 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 import reference
+from conftest import model_of
 from reference import COVARIANCE_TYPES
 from scipy.integrate import quad
 
@@ -20,14 +21,7 @@ NAMES = np.array(["length", "width", "height", "mass"], dtype=object)
 def made(covariance_type="full", K=3, d=3, seed=2, **params):
     """A model and the same mixture for the reference."""
     mixture = reference.random_mixture(np.random.default_rng(seed), covariance_type, K, d)
-    model = GaussianMixture.from_parameters(
-        mixture.weights,
-        mixture.means,
-        mixture.covariances,
-        covariance_type=covariance_type,
-        **params,
-    )
-    return model, mixture
+    return model_of(mixture, **params), mixture
 
 
 def univariate(*components):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import reference
+from conftest import model_of
 from reference import COVARIANCE_TYPES
 
 from gaussmix import GaussianMixture, _completing, sources
@@ -15,14 +16,7 @@ NAN = np.nan
 def made(covariance_type="full", K=3, d=4, seed=2, **params):
     """A model and the same mixture for the reference."""
     mixture = reference.random_mixture(np.random.default_rng(seed), covariance_type, K, d)
-    model = GaussianMixture.from_parameters(
-        mixture.weights,
-        mixture.means,
-        mixture.covariances,
-        covariance_type=covariance_type,
-        **params,
-    )
-    return model, mixture
+    return model_of(mixture, **params), mixture
 
 
 def holed(mixture, n, share=0.4, seed=5):
