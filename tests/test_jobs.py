@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -490,66 +490,90 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
 
 # --- processes that are killed, interrupted, or not alone ----------------------------------------
 
+# The command, which says when it calls a method for the nth time, and waits for a line of input.
+PAUSING = """
+import sys
+from gaussmix import _jobs, cli
 
-def start(*arguments):
-    return subprocess.Popen(
-        [sys.executable, "-m", "gaussmix", *map(str, arguments)],
+place, number, *arguments = sys.argv[1:]
+owner, name = place.split(".")
+owner = getattr(_jobs, owner)
+method = getattr(owner, name)
+calls = 0
+
+def pausing(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == int(number):
+        print("paused", flush=True)
+        sys.stdin.readline()
+    return method(*args, **kwargs)
+
+setattr(owner, name, pausing)
+sys.exit(cli.main(arguments))
+"""
+# Where the output of a file is begun, and where it has its name but no line in the record.
+AMID = "Scoring._scores"
+BEFORE_THE_LINE = "Record.add"
+
+
+@contextlib.contextmanager
+def paused(place, number, *arguments):
+    """The command in a process of its own, waiting where it does something for the nth time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PAUSING, place, str(number), *arguments],
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+    try:
+        assert process.stdout.readline() == "paused\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
-def until(condition):
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+SCORE = ["score", "model.npz", "in", "-o", "out/"]
+
+
+def unfinished(directory):
+    return [name for name in os.listdir(directory) if name.endswith(".tmp")]
 
 
 @pytest.fixture
 def many(run):
-    """Eight files of text, which takes a while to parse; the expected scores are in `whole`."""
+    """Eight files of text; the expected scores are in `whole`."""
     for number in range(8):
-        write(f"in/{number}.csv", rows_of(30_000, seed=number))
+        write(f"in/{number}.csv", rows_of(1000, seed=number))
     assert run("score", "model.npz", "in", "-o", "whole/", "-q")[0] == 0
 
 
-def stop_amid(number, done_before):
-    """Score until a file after the first is being written, and end that by a signal."""
-    process = start("score", "model.npz", "in", "-o", "out/")
-    out = Path("out")
-    until(
-        lambda: (
-            out.exists()
-            and len(states(out)) >= done_before
-            and any(name.endswith(".tmp") for name in os.listdir(out))
-        )
-    )
-    process.send_signal(number)
-    process.wait(timeout=60)
-    said = process.stderr.read()
-    process.stdout.close()
-    process.stderr.close()
+def stopped(place, number):
+    """Score until the third file is at the place, end that by a signal; its status and error."""
+    with paused(place, 3, *SCORE) as process:
+        assert len(unfinished("out")) == (place == AMID)
+        process.send_signal(number)
+        _, said = process.communicate(timeout=60)
     return process.returncode, said
 
 
 @posix
-def test_a_killed_run_is_resumed(run, many):
-    status, _ = stop_amid(signal.SIGKILL, 2)
+@pytest.mark.parametrize("place", [AMID, BEFORE_THE_LINE])
+def test_a_killed_run_is_resumed(run, many, place):
+    status, _ = stopped(place, signal.SIGKILL)
     assert status == -signal.SIGKILL
     before = states("out")
-    assert 2 <= len(before) < 8
+    there = ["0.csv", "1.csv"] if place == AMID else ["0.csv", "1.csv", "2.csv"]
+    assert sorted(before) == there
     for name in before:  # what is there is whole
         assert Path("out", name).read_bytes() == Path("whole", name).read_bytes()
-    # Perhaps it was killed while no file was unfinished.
-    Path("out", TEMPORARY).write_text("unfinished")
-    status, _, err = run("score", "model.npz", "in", "-o", "out/")
+    status, _, err = run(*SCORE)
     assert status == 0
-    skipped = int(re.search(r"(\d) files? had been done before", err)[1])
-    assert skipped >= len(before) - 1  # the last may have been killed before its line was written
+    assert "; 2 files had been done before" in err
     after = states("out")
-    assert sum(after[name] != state for name, state in before.items()) == len(before) - skipped
+    assert [name for name, state in before.items() if after[name] != state] == there[2:]
     assert sorted(os.listdir("out")) == sorted(os.listdir("whole"))  # nothing unfinished is left
     for name in after:
         assert Path("out", name).read_bytes() == Path("whole", name).read_bytes()
@@ -559,28 +583,29 @@ def test_a_killed_run_is_resumed(run, many):
 @pytest.mark.parametrize(
     ("number", "status", "said"),
     [
-        (signal.SIGINT, 130, r"gaussmix: interrupted; [1-7] of 8 files are done; .* goes on .*\n"),
+        (signal.SIGINT, 130, r"gaussmix: interrupted; 2 of 8 files are done; .* goes on .*\n"),
         (signal.SIGTERM, 143, ""),
     ],
 )
 def test_an_interrupted_run_leaves_what_is_done(run, many, number, status, said):
-    returned, err = stop_amid(number, 1)
+    returned, err = stopped(AMID, number)
     assert returned == status
     assert re.fullmatch(said, err)
-    before = states("out")
-    assert len(before) < 8
-    assert not any(name.endswith(".tmp") for name in os.listdir("out"))
-    err = run("score", "model.npz", "in", "-o", "out/")[2]
-    assert f"{len(before)} file" in err
-    assert "had been done before" in err
+    assert set(states("out")) == {"0.csv", "1.csv"}
+    assert not unfinished("out")
+    assert "; 2 files had been done before" in run(*SCORE)[2]
 
 
 @posix
 def test_two_processes_in_one_directory(run, many):
-    processes = [start("score", "model.npz", "in", "-o", "out/") for _ in range(2)]
-    for process in processes:
-        _, err = process.communicate(timeout=120)
-        assert process.returncode == 0, err
+    with paused(AMID, 1, *SCORE) as one, paused(AMID, 1, *SCORE) as other:
+        assert len(unfinished("out")) == 2
+        for process in (one, other):
+            process.stdin.write("\n")
+            process.stdin.flush()
+        for process in (one, other):
+            _, err = process.communicate(timeout=120)
+            assert process.returncode == 0, err
     assert sorted(os.listdir("out")) == sorted(os.listdir("whole"))
     for name in states("out"):
         assert Path("out", name).read_bytes() == Path("whole", name).read_bytes()
