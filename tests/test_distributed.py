@@ -530,7 +530,7 @@ def test_interrupt_leaves_no_task_behind(client, rows, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         model.fit(slow)
     assert not hasattr(model, "means_")
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while client.run_on_scheduler(tasks_in_progress) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert client.run_on_scheduler(tasks_in_progress) == 0

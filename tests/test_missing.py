@@ -620,16 +620,14 @@ def test_memory_does_not_grow_with_the_rows():
 def test_patterns_are_found_as_fast_wherever_the_columns_with_holes_are():
     n, columns = 1 << 14, 14
     holes = np.arange(n)[:, None] >> np.arange(columns) & 1 == 1
-    seconds = []
+    seconds = []  # of this thread's processor, whatever else the machine does
     for first in (0, 50):
         X = np.zeros((n, 64))
         X[:, first : first + columns][holes] = np.nan
-        times = []
-        for _ in range(3):
-            start = time.perf_counter()
+        start = time.thread_time()
+        for _ in range(10):  # together longer than a tick of the clock
             found = patterns(X)
-            times.append(time.perf_counter() - start)
-        seconds.append(min(times))
+        seconds.append(time.thread_time() - start)
         assert len(found.observed) == n
     assert seconds[1] < 10 * seconds[0]
 

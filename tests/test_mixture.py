@@ -194,7 +194,7 @@ def test_the_best_of_several_starts_is_kept(old_faithful):
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_a_start_that_repeats_an_earlier_one_is_not_run_again(covariance_type, monkeypatch):
-    rng = np.random.default_rng()
+    rng = np.random.default_rng(0)
     X = np.repeat(np.diag([9.0, 9.0, 9.0]), 50, axis=0) + rng.normal(size=(150, 3))
     runs = []
     run = _em.run

@@ -57,7 +57,7 @@ def in_child(check):
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
-        signal.alarm(20)  # a child that hangs ends, and the test fails
+        signal.alarm(60)  # a child that hangs ends, and the test fails
         code = 1
         try:
             check()
@@ -158,7 +158,7 @@ from sklearn.cluster import KMeans
 KMeans(3, n_init=1).fit(np.random.default_rng(0).normal(size=(10_000, 3)))
 pid = os.fork()
 if pid == 0:
-    signal.alarm(20)
+    signal.alarm(60)
     code = 1
     try:
         exec(MODEL)
@@ -179,7 +179,7 @@ import multiprocessing
 expected = fit()
 with multiprocessing.get_context("fork").Pool(3) as pool:
     results = [pool.apply_async(fit) for _ in range(6)]
-    assert all(result.get(timeout=20) == expected for result in results)
+    assert all(result.get(timeout=60) == expected for result in results)
 print("equal")
 """
     assert output_of(MODEL + code) == "equal"
@@ -339,7 +339,9 @@ def interrupted(call):
 def check(call):
     model.fit(rows)
     before = {name: repr(value) for name, value in vars(model).items()}
-    delays = [interrupted(call) for _ in range(3)]
+    delays = [interrupted(call)]
+    while min(delays) > 0.5 and len(delays) < 3:
+        delays.append(interrupted(call))
     assert {name: repr(value) for name, value in vars(model).items()} == before
     assert model.predict(rows).tobytes() == model.fit(rows).predict(rows).tobytes()
     print("in time" if min(delays) < 0.5 else delays)
@@ -389,8 +391,11 @@ expected = fit()  # in the master, so that its threads exist before the fork
 
 def application(environ, start_response):
     if environ["PATH_INFO"] == "/slow":
-        end = time.monotonic() + 1.5
-        while time.monotonic() < end:
+        open("computing", "x").close()
+        end = time.monotonic() + 60
+        while not os.path.exists("signalled") and time.monotonic() < end:
+            fit()
+        for _ in range(10):  # the signal comes to the workers by way of the master
             fit()
     body = b"equal" if fit() == expected else b"different"
     start_response("200 OK", [("Content-Length", str(len(body)))])
@@ -405,7 +410,7 @@ def server(tmp_path):
         pytest.skip("needs gunicorn")
     (tmp_path / "served.py").write_text(MODEL + APPLICATION, encoding="utf-8")
     command = [sys.executable, "-m", "gunicorn", "--preload", "--workers=2", "--threads=4"]
-    command += ["--bind=127.0.0.1:0", "--timeout=20", "served:application"]
+    command += ["--bind=127.0.0.1:0", "--timeout=60", "served:application"]
     process = subprocess.Popen(
         command, cwd=tmp_path, env=environment(), stderr=subprocess.PIPE, text=True
     )
@@ -421,7 +426,7 @@ def server(tmp_path):
 
 
 def answer_of(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=20) as response:
+    with urllib.request.urlopen(url, timeout=60) as response:
         return response.read().decode()
 
 
@@ -430,17 +435,21 @@ def test_gunicorn_preload_computes_in_every_worker(server):
     assert {answer_of(url) for _ in range(12)} == {"equal"}
 
 
-def test_gunicorn_ends_gracefully_on_sigterm(server):
+def test_gunicorn_ends_gracefully_on_sigterm(server, tmp_path):
     """The request that is being computed is answered, and the server ends by itself."""
     url, process = server
     answers = []
     request = threading.Thread(target=lambda: answers.append(answer_of(url + "/slow")))
     request.start()
-    time.sleep(0.5)
+    end = time.monotonic() + 60
+    while not (tmp_path / "computing").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
-    request.join(timeout=20)
+    (tmp_path / "signalled").touch()
+    request.join(timeout=60)
     assert answers == ["equal"]
-    assert process.wait(timeout=20) == 0
+    assert process.wait(timeout=60) == 0
 
 
 # --- other libraries' workers --------------------------------------------------------------------
