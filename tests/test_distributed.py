@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture
+from gaussmix import GaussianMixture, _runtime
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -64,13 +64,15 @@ def cluster():
         "distributed.scheduler.work-stealing": False,  # which would move partitions
     }
     with (
+        pytest.MonkeyPatch.context() as patched,
         dask.config.set(settings),
-        distributed.LocalCluster(
+    ):
+        patched.delenv("GAUSSMIX_NUM_THREADS", raising=False)  # which workers would inherit
+        with distributed.LocalCluster(
             n_workers=2, threads_per_worker=2, processes=True, host="127.0.0.1",
             dashboard_address="127.0.0.1:0", silence_logs=60,
-        ) as cluster,
-    ):  # fmt: skip
-        yield cluster
+        ) as cluster:  # fmt: skip
+            yield cluster
 
 
 @pytest.fixture
@@ -524,7 +526,7 @@ def test_interrupt_leaves_no_task_behind(client, rows, monkeypatch):
     def interrupt():
         threading.Timer(0.05, signal.raise_signal, [signal.SIGINT]).start()
 
-    slow = rows.map_blocks(lambda block: time.sleep(0.2) or block, meta=X[:0])
+    slow = rows.map_blocks(lambda block: time.sleep(0.1) or block, meta=X[:0])
     model = Watched(K, tol=0.0, max_iter=1000, random_state=0)
     model.watch(monkeypatch, interrupt)
     with pytest.raises(KeyboardInterrupt):
@@ -536,24 +538,27 @@ def test_interrupt_leaves_no_task_behind(client, rows, monkeypatch):
     assert client.run_on_scheduler(tasks_in_progress) == 0
 
 
-def threads_of_task(n_threads, seconds):
-    """What a task may use, once all that run beside it have begun."""
+def threads_of_task(n_threads, n_tasks, group):
+    """What a task may use, once all of its group have begun and before any ends."""
     from gaussmix.distributed import _threads
 
-    time.sleep(seconds)
+    groups = vars(distributed.get_worker())
+    together = groups.setdefault(group, threading.Barrier(n_tasks))
+    together.wait(60)
     with _threads(n_threads) as threads:
-        time.sleep(seconds)
+        together.wait(60)
         return threads
 
 
 def test_threads_of_tasks_follow_the_worker(client):
-    alone = min(2, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    alone = min(2, _runtime.available_cpus())
     worker = next(iter(client.run(os.getpid)))
 
     def run(n_threads, n_tasks):
         """Results of so many tasks at once on one worker."""
+        arguments = (n_threads, n_tasks, f"{n_tasks} tasks for {n_threads}")
         tasks = [
-            client.submit(threads_of_task, n_threads, 0.3, workers=worker, pure=False)
+            client.submit(threads_of_task, *arguments, workers=worker, pure=False)
             for _ in range(n_tasks)
         ]
         return client.gather(tasks)
