@@ -6,16 +6,20 @@ On a page, blocks are run from the top down in one folder and one namespace:
     python     Python that is only run
     console    commands after "$"; what they print is compared in the same way
 
-Blocks in other languages are not run.
+Blocks in other languages are not run. A command that is `gaussmix` alone, without anything that a
+shell would do, runs in this process, where it need not be imported again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import io
 import os
 import pkgutil
 import re
+import shlex
 import subprocess
 import sys
 import sysconfig
@@ -24,11 +28,13 @@ from pathlib import Path
 import pytest
 
 import gaussmix
+from gaussmix import cli
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 BLOCK = re.compile(r"^```(pycon|python|console)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+PLAIN = re.compile(r"gaussmix [\w ./-]*(#.*)?\n")
 
 needs_shell = pytest.mark.skipif(
     sys.platform == "win32", reason="the commands are a POSIX shell's"
@@ -44,18 +50,33 @@ def run_prompts(source: str, names: dict, place: str) -> None:
     assert not runner.summarize(verbose=False).failed, "".join(said)
 
 
+def printed_by(arguments: list[str]) -> str:
+    """What the command prints, on standard output and standard error."""
+    printed = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True)
+    with (
+        contextlib.redirect_stdout(printed),
+        contextlib.redirect_stderr(printed),
+        contextlib.suppress(SystemExit),
+    ):
+        cli.main(arguments)
+    return printed.buffer.getvalue().decode()
+
+
 def run_commands(source: str, folder: Path) -> None:
     """Run each line after "$", with its continuations, and compare what it prints."""
     scripts = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])
-    environment = os.environ | {"PATH": scripts, "COLUMNS": "80"}
+    environment = os.environ | {"PATH": scripts}
     for part in re.split(r"^\$ ", source, flags=re.MULTILINE)[1:]:
         command, expected = re.match(r"((?:.*\\\n)*.*\n)((?s:.*))", part).groups()
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=folder, env=environment, text=True, timeout=120,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
-        )  # fmt: skip
-        matches = doctest.OutputChecker().check_output(expected, done.stdout, FLAGS)
-        assert matches, f"$ {command}prints\n{done.stdout}\nand the page says\n{expected}"
+        if PLAIN.fullmatch(command):
+            printed = printed_by(shlex.split(command, comments=True)[1:])
+        else:
+            printed = subprocess.run(
+                ["bash", "-c", command], cwd=folder, env=environment, text=True, timeout=120,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+            ).stdout  # fmt: skip
+        matches = doctest.OutputChecker().check_output(expected, printed, FLAGS)
+        assert matches, f"$ {command}prints\n{printed}\nand the page says\n{expected}"
 
 
 def run_page(page: Path, folder: Path) -> int:
@@ -78,6 +99,7 @@ def run_page(page: Path, folder: Path) -> int:
 def test_pages(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.setenv("COLUMNS", "80")
     run_page(page, tmp_path)
 
 
