@@ -284,6 +284,24 @@ def test_cancellation_in_the_variance(instruction_set: str) -> None:
         np.testing.assert_allclose(model.covariances_.ravel(), 0.1, rtol=1e-3)
 
 
+@pytest.mark.parametrize("missing", [False, True])
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_moments_that_overflow_about_the_centre_only(covariance_type: str, missing: bool) -> None:
+    rng = np.random.default_rng(0)
+    far, deviation = 1e153, 1e151
+    X = rng.normal(size=(2000, 3)) * deviation
+    X[:500] += far
+    if missing:
+        X[::2, 0] = np.nan
+    covariances = reference.unit_covariances(covariance_type, 2, 3) * deviation**2
+    means = np.array([[0.0] * 3, [far] * 3])
+    mixture = Mixture(covariance_type, np.array([0.75, 0.25]), means, covariances)
+    with np.errstate(all="ignore"):
+        found = _passes.accumulate(parameters(mixture), _passes.Rows(X, allow_nan=True))
+    assert np.isfinite(found.second).all()
+    assert np.isfinite(found.log_likelihood)
+
+
 def point_mixture(weights: np.ndarray, n_features: int, covariance_type: str) -> MixtureParameters:
     """Components that are all at zero, where the density of each is one, to rounding."""
     K = len(weights)

@@ -481,5 +481,6 @@ def test_wrong_arguments_are_refused_in_a_line(
     monkeypatch.setattr(sys, "argv", [program, *arguments])
     with pytest.raises(SystemExit) as ended:
         runpy.run_path(str(FOLDER / program), run_name="__main__")
+    assert ended.value.code not in (None, 0)
     said = capsys.readouterr().err or str(ended.value.code)
     assert message in said.splitlines()[-1]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import dataclasses
 import math
 import time
 import tracemalloc
@@ -22,7 +23,7 @@ from reference import Mixture
 from scipy import integrate, optimize, stats
 
 import gaussmix
-from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError
+from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError, _passes
 from gaussmix._incomplete import IncompleteWay
 from gaussmix._patterns import patterns
 from gaussmix._rows import Rows
@@ -453,9 +454,7 @@ def test_either_way_through_the_tiles(instruction_set, covariance_type, expanded
             way = IncompleteWay(parameters_of(mixture), rows.centre, expanded)
             found = way.follow(rows)
             assert_statistics(found, expected, 1e-10)
-            fresh = way.follow(Rows(rows.X, weights, allow_nan=True))
-            for name in ("weight", "first", "second", "log_likelihood"):
-                np.testing.assert_array_equal(getattr(found, name), getattr(fresh, name))
+            assert_same_statistics(found, way.follow(Rows(rows.X, weights, allow_nan=True)))
 
 
 @pytest.mark.parametrize("covariance_type", TYPES)
@@ -547,6 +546,83 @@ def test_known_parameters_are_found_again(covariance_type):
         products = variance[:, :, None] * variance[:, None, :] + matrices**2
         error = np.sqrt(products / 0.49 / rows[:, None, None]).reshape(mixture.covariances.shape)
     assert (np.abs(model.covariances_ - mixture.covariances) < 5 * error).all()
+
+
+# --- cheaper ways, and what is kept from one pass to the next ------------------------------------
+
+
+def assert_same_statistics(found, expected) -> None:
+    for name in ("weight", "first", "second", "log_likelihood"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 120_000, 1 << 25])
+def test_what_is_kept_changes_no_bit(monkeypatch, kept_bytes):
+    """Room for nothing, for some units and for all, and pieces whose size changes with K."""
+    monkeypatch.setattr("gaussmix._patterns.KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr("gaussmix._incomplete.UNIT_VALUES", 3 * 4_000)
+    rng = np.random.default_rng(8)
+    X = reference.draw(rng, reference.random_mixture(rng, "tied", 2, 3), 19_001)
+    X[::2, 0] = X[5::7, 1] = np.nan
+    rows = Rows(X, allow_nan=True)
+    for K in (2, 200, 2, 40):
+        mixture = reference.random_mixture(rng, "tied", K, 3)
+        for expanded in (True, False):
+            way = IncompleteWay(parameters_of(mixture), rows.centre, expanded)
+            expected = way.follow(Rows(X, allow_nan=True))
+            for _ in range(2):
+                assert_same_statistics(way.follow(rows), expected)
+    assert len(rows.kept.patterns) == {0: 0, 120_000: 3, 1 << 25: 5}[kept_bytes]
+
+
+def test_nothing_is_kept_of_pieces_that_are_completed_row_by_row():
+    rng = np.random.default_rng(9)
+    mixture = reference.random_mixture(rng, "tied", 2, 30)
+    rows = Rows(holed(rng, reference.draw(rng, mixture, 2_000), 0.2), allow_nan=True)
+    way = IncompleteWay(parameters_of(mixture), rows.centre, expanded=True)
+    tracemalloc.start()
+    way.follow(rows)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000 * 30 * 31 // 2 * 8  # a triangle for each
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "spherical"])
+def test_cheap_ways_are_taken_where_they_hold(covariance_type):
+    rng = np.random.default_rng(10)
+    mixture = reference.random_mixture(rng, covariance_type, 2, 3)
+    X = holed(rng, reference.draw(rng, mixture, 3_000), 0.2)
+    near = Rows(X, allow_nan=True)
+    ways = list(_passes.ways(parameters_of(mixture), near, 0.0))
+    assert [way.expanded for way in ways] == [True, False]
+    assert ways[0].holds(ways[0].follow(near), 0.0)
+    # A component 1e4 deviations away from the others.
+    away = dataclasses.replace(mixture, means=mixture.means + [[0.0], [1e4]])
+    ways = list(_passes.ways(parameters_of(away), near, 0.0))
+    assert [way.expanded for way in ways] == [False]
+
+
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "spherical"])
+def test_a_component_that_shrinks_keeps_its_digits(covariance_type):
+    """Before the step its variance is 1, about the centre nothing would be left of the new one."""
+    rng = np.random.default_rng(1)
+    X = rng.normal(size=(3_000, 3))
+    if covariance_type == "tied":
+        X *= 1e-7
+    X[:400] = 30 + 1e-7 * rng.normal(size=(400, 3))
+    X[400::2, 0] = np.nan
+    covariances = {"full": np.tile(np.eye(3), (2, 1, 1)), "tied": np.eye(3)}
+    mixture = Mixture(
+        covariance_type,
+        np.array([0.5, 0.5]),
+        np.array([[0.0] * 3, [30.0] * 3]),
+        covariances.get(covariance_type, np.ones(2)),
+    )
+    rows = Rows(X, allow_nan=True)
+    assert next(iter(_passes.ways(parameters_of(mixture), rows, 0.0))).expanded
+    found = _passes.accumulate(parameters_of(mixture), rows)
+    exact = IncompleteWay(parameters_of(mixture), rows.centre, expanded=False).follow(rows)
+    assert_same_statistics(found, exact)
 
 
 # --- threads and instruction sets ----------------------------------------------------------------

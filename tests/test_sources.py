@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -540,6 +541,22 @@ def test_progress_of_long_passes(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert "30,011 of 30,011 rows read" in out
     assert out.startswith("Initialization 0\n")
+
+
+@pytest.mark.parametrize("share", [0.37, 0.5, 2.0])
+def test_a_fit_stays_within_the_memory_of_its_source(tmp_path, share):
+    """Whether the rows are kept, are more than that, or more than the memory."""
+    memory = 16 << 20
+    n = int(share * memory / 64)
+    np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(n, 8)))
+    start = {"means_init": np.eye(2, 8), "precisions_init": np.tile(np.eye(8), (2, 1, 1))}
+    source = NpySource(tmp_path / "rows.npy", memory=memory)
+    model = mixture(2, weights_init=[0.5, 0.5], max_iter=1, tol=10.0, **start)
+    tracemalloc.start()
+    model.fit(source)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < memory
 
 
 @pytest.mark.parametrize("missing", [False, True])

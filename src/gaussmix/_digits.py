@@ -66,7 +66,10 @@ def has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bo
         moved = squares.sum(axis=1) / weight
         floor = reg_covar * weight * squares.shape[1]
     limit = CANCELLATION_LIMIT_SINGLE if single else CANCELLATION_LIMIT
-    return bool((second > limit * (second - moved + floor)).any())
+    # Moments that have overflowed are none either; a comparison with NaN is false.
+    return not bool(
+        (second <= limit * (second - moved + floor)).all() and np.isfinite(second).all()
+    )
 
 
 def _keeps_digits(statistics: SufficientStatistics, reg_covar: float, limit: float) -> bool:

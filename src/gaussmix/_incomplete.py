@@ -202,14 +202,18 @@ def _sound_precisions(parameters: MixtureParameters) -> Doubles | None:
 
 
 def _pieces(groups: Patterns, most_rows: int) -> Indices:
-    """The rows of each pattern in pieces: its number, and where each begins and ends, (n, 3)."""
+    """The rows of each pattern in pieces, (n, 4): number of the pattern, where the piece begins
+    and ends, and the slot for what is kept of it, -1 if nothing is, as it may have too few rows.
+    """
     lengths = np.diff(groups.starts)
     counts = -(-lengths // most_rows)
     number = np.repeat(np.arange(len(lengths)), counts)
     place = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
     begin = groups.starts[number] + place * most_rows
     end = np.minimum(begin + most_rows, groups.starts[number + 1])
-    return np.column_stack([number, begin, end]).astype(np.intp)
+    many = end - begin > FEW_ROWS
+    slot = np.where(many, np.cumsum(many) - 1, -1)
+    return np.column_stack([number, begin, end, slot]).astype(np.intp)
 
 
 # --- Sums ---------------------------------------------------------------------------------------
@@ -249,8 +253,9 @@ class IncompleteWay(NamedTuple):
             pieces = _pieces(unit.groups, cut.chunk_rows)
             job = model.job(kernels, unit.groups, pieces, cut, floor, FEW_ROWS)
             scatters = None
-            if self.expanded and parameters.layout == "tied" and not rows.streamed:
-                shape = len(pieces), d * (d + 1) // 2
+            slots = int(pieces[:, 3].max()) + 1
+            if self.expanded and parameters.layout == "tied" and slots and not rows.streamed:
+                shape = slots, d * (d + 1) // 2
                 scatters = rows.kept.scatters(unit.number, cut.chunk_rows, shape)
             threads = model.threads(rows, pieces)
             if len(scratch) < threads:
@@ -294,6 +299,8 @@ class IncompleteWay(NamedTuple):
         """Whether the statistics of all rows have the digits that an M-step needs."""
         if not self.expanded:
             return True
+        if not math.isfinite(statistics.log_likelihood):
+            return False
         about_centre = statistics.shifted(np.tile(self.centre, (len(statistics.first), 1)))
         return not has_cancelled(about_centre, reg_covar, single=False)
 
@@ -302,15 +309,14 @@ def incomplete_ways(
     parameters: MixtureParameters, rows: Seen, reg_covar: float
 ) -> Iterator[IncompleteWay]:
     """`_passes.ways` for rows with missing values; what holds for all features holds for some."""
-    if parameters.layout != "diag":  # of which moments about the means cost no more
-        scores = scores_for_sums(parameters, rows, single=False)
-        lanes = scores.row_work * _runtime.kernels().vector_bytes()
-        if (
-            scores.estep == "linear"
-            and lanes <= LANES_BYTES
-            and centred_moments_hold(parameters, rows.centre, scores, reg_covar)
-        ):
-            yield IncompleteWay(parameters, rows.centre, expanded=True)
+    scores = scores_for_sums(parameters, rows, single=False)
+    lanes = scores.row_work * _runtime.kernels().vector_bytes()
+    if (
+        scores.estep == "linear"
+        and lanes <= LANES_BYTES
+        and centred_moments_hold(parameters, rows.centre, scores, reg_covar)
+    ):
+        yield IncompleteWay(parameters, rows.centre, expanded=True)
     yield IncompleteWay(parameters, rows.centre, expanded=False)
 
 

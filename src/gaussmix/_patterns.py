@@ -94,6 +94,8 @@ class Grouper:
 class Kept:
     """What does not change from one pass over rows to the next, as far as there is room for it.
 
+    Passes over the same rows at the same time need one each.
+
     Attributes
     ----------
     patterns : list of Patterns
@@ -102,7 +104,7 @@ class Kept:
 
     def __init__(self) -> None:
         self.patterns: list[Patterns] = []
-        self._scatters: dict[tuple[int, int], Doubles] = {}
+        self._scatters: dict[int, tuple[int, Doubles]] = {}
         self._room = KEPT_BYTES
 
     def add(self, groups: Patterns) -> None:
@@ -113,14 +115,17 @@ class Kept:
     def scatters(self, unit: int, piece_rows: int, shape: tuple[int, int]) -> Doubles | None:
         """Second moments of the pieces of a unit, to be filled in: NaN where they are not known.
 
-        None where there is no room for them.
+        None where there is no room for them. Pieces of another size than before begin anew.
         """
-        key = unit, piece_rows
-        if key not in self._scatters:
-            if not self._has_room(8 * math.prod(shape)):
-                return None
-            self._scatters[key] = np.full(shape, np.nan)
-        return self._scatters[key]
+        size, scatters = self._scatters.pop(unit, (piece_rows, None))
+        if scatters is not None and size != piece_rows:
+            self._room += scatters.nbytes
+            scatters = None
+        if scatters is None and self._has_room(8 * math.prod(shape)):
+            scatters = np.full(shape, np.nan)
+        if scatters is not None:
+            self._scatters[unit] = piece_rows, scatters
+        return scatters
 
     def _has_room(self, n_bytes: int) -> bool:
         if n_bytes > self._room:

@@ -51,7 +51,7 @@ class Scan(NamedTuple):
 
     @property
     def constant(self) -> Bools:
-        """Which columns have equal values: with a rounded mean, at most this variance."""
+        """Which columns have equal values: deviations no more than the rounding of their mean."""
         rounding = 4 * np.finfo(np.float64).eps * np.abs(self.mean)
         equal: Bools = np.sqrt(self.variance) <= rounding
         return equal

@@ -53,8 +53,9 @@ class RowSource:
     Parameters
     ----------
     memory : int, default=2**28
-        Bytes of rows held at a time. While all rows take no more than half of it, they are read
-        once and kept; else they are read anew in every pass. What a chunk takes comes on top.
+        Bytes of rows held at a time. While all rows take no more than three eighths of it, they
+        are read once and kept; else they are read anew in every pass. What a chunk takes comes on
+        top.
 
     Attributes
     ----------

@@ -648,7 +648,7 @@ cdef class IncompleteJob:
         const Py_ssize_t[::1] order,        # (n,) as of `group_patterns`
         const Py_ssize_t[:, ::1] columns,   # (patterns, d): those observed, then those missing
         const Py_ssize_t[::1] n_observed,   # (patterns,)
-        const Py_ssize_t[:, ::1] pieces,    # (pieces, 3): pattern, begin and end in `order`
+        const Py_ssize_t[:, ::1] pieces,    # (pieces, 4): pattern, begin and end in `order`, slot
         Py_ssize_t piece_rows,              # most rows of a piece
         int estep,
         int mstep,
@@ -707,7 +707,7 @@ def accumulate_incomplete(
     const real[:, ::1] X,                   # IN (n, d)
     const double[::1] sample_weight,        # IN (n,) or None
     IncompleteJob prepared,                 # IN
-    double[:, ::1] scatters,                # INOUT (pieces, d (d + 1) / 2) or None
+    double[:, ::1] scatters,                # INOUT (slots, d (d + 1) / 2) or None
     Py_ssize_t begin,                       # pieces begin..end
     Py_ssize_t end,
     double[:, ::1] partials,                # INOUT (n_partials, partial_size)
@@ -717,8 +717,8 @@ def accumulate_incomplete(
     bits, (K,) weights, and moments about the means, (K, d) and (K, d, d), (d, d) or (K, d).
 
     Where one covariance is shared and features are linear, pieces need second moments about the
-    centre, the same for any parameters. `scatters` keeps them for the next call; NaN stands where
-    they are not known yet.
+    centre, the same for any parameters. `scatters` keeps them for the next call, for pieces that
+    have a slot; NaN stands where they are not known yet.
     """
     cdef Completing completing
     completing.call = prepared.call
@@ -808,7 +808,7 @@ cdef void evaluate_piece(
     """Score a piece; outputs are in the order of its rows."""
     cdef Piece piece
     cdef int spoilt = 0
-    cdef Py_ssize_t first = call.pieces[3 * number + 1]
+    cdef Py_ssize_t first = call.pieces[4 * number + 1]
     lay_out_piece(call, scratch, &piece)
     begin_piece(call, number, &piece)
     if log_density != NULL:

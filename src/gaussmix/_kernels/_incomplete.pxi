@@ -15,7 +15,7 @@ cdef struct Incomplete:
     const Py_ssize_t *order     # rows, those of a pattern beside each other
     const Py_ssize_t *columns   # (patterns, d): the observed features, then the missing ones
     const Py_ssize_t *n_observed    # (patterns,)
-    const Py_ssize_t *pieces    # (pieces, 3): pattern, and where in `order` it begins and ends
+    const Py_ssize_t *pieces    # (pieces, 4): pattern, where in `order` it begins and ends, slot
     Py_ssize_t piece_rows       # most rows of a piece
     const double *covariances   # (K or 1, d, d), or variances (K, d)
     Py_ssize_t covariance_stride    # doubles from one component's to the next; 0 if shared
@@ -24,7 +24,9 @@ cdef struct Incomplete:
     const double *precisions    # as the covariances, or NULL where they have lost too many digits
     const double *log_determinants  # (K,) half the logarithm of those of the precisions
     Py_ssize_t most_few         # rows up to which a piece is completed row by row
-    double *scatters            # (pieces, scatter_size) as far as known, else NaN; or NULL
+    # Second moments about the centre, LINEAR with PLAIN, in the slots of the pieces that have one
+    # (the others have -1): (slots, scatter_size), beginning with NaN where not known yet; or NULL.
+    double *scatters
 
 
 # What a piece is computed from, in the memory of one thread. Features are counted g observed, m
@@ -47,7 +49,7 @@ cdef struct Piece:
     double *weight              # (K,)
     double *first               # (K, g) first moments about the means
     double *moments             # (K or 1, g, g) or (K, g): second moments about the means
-    double *scatter             # LINEAR with PLAIN: second moments about the centre, see below
+    double *scatter             # a slot of `Incomplete.scatters`, or scratch
     double *work                # 3 (d, d)
     double *tile
     double *missing_factors     # of few rows: (K or 1, m, m)
@@ -94,7 +96,7 @@ cdef Py_ssize_t lay_out_piece(const Incomplete *call, void *memory, Piece *piece
 
 cdef void begin_piece(const Incomplete *call, Py_ssize_t number, Piece *piece) noexcept nogil:
     """Which rows a piece has, and which features."""
-    cdef const Py_ssize_t *entry = call.pieces + 3 * number
+    cdef const Py_ssize_t *entry = call.pieces + 4 * number
     cdef Py_ssize_t i, d = call.job.d
     piece.order = call.order + entry[1]
     piece.n = entry[2] - entry[1]
@@ -102,8 +104,8 @@ cdef void begin_piece(const Incomplete *call, Py_ssize_t number, Piece *piece) n
     piece.m = d - piece.g
     piece.observed = call.columns + entry[0] * d
     piece.missing = piece.observed + piece.g
-    if call.scatters != NULL:
-        piece.scatter = call.scatters + number * scatter_size(d)
+    if call.scatters != NULL and entry[3] >= 0:
+        piece.scatter = call.scatters + entry[3] * scatter_size(d)
     else:
         piece.scatter[0] = NAN
     for i in range(piece.n):
@@ -290,18 +292,18 @@ cdef void sum_piece(Piece *piece, Sums *sums) noexcept nogil:
     cdef Py_ssize_t first = 0, i, g = piece.g
     cdef const Job *job = &piece.job
     cdef Tile tile
-    # It is the same in every iteration.
-    cdef bint scatters = job.features == PLAIN and job.estep == LINEAR and isnan(piece.scatter[0])
+    cdef bint pooled = job.features == PLAIN and job.estep == LINEAR
+    cdef bint unknown = pooled and isnan(piece.scatter[0])
     lay_out_tile(job, piece.tile, &tile)
     lay_out_sums(job, piece.sums, sums)
     if job.mstep == DOTS:
         memset(tile.lanes, 0, job.K * job.f * VL * sizeof(double))
-    if scatters:
+    if unknown:
         memset(piece.scatter, 0, scatter_size(g) * sizeof(double))
     while first < piece.n:
         load_tile(job, first, min(job.tile_rows, piece.n - first), &tile)
         accumulate_tile(job, &tile, sums)
-        if scatters:
+        if unknown:
             add_scatter(job, &tile, piece.scatter)
         first += job.tile_rows
     if job.mstep == DOTS:

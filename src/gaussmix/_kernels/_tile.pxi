@@ -98,14 +98,15 @@ cdef inline scalar lowest() noexcept nogil:
 
 
 cdef struct Job:
-    const void *rows            # (n, d) float32 or float64
+    const void *rows            # (n, d) float32 or float64; with `order` (n_rows, row_values)
     bint single_rows            # rows are float32
     const double *sample_weight     # (n,) or NULL
     const double *responsibilities  # (n, K) or NULL; GIVEN only
-    const Py_ssize_t *order     # (n,) which of `rows` are meant, ascending; or NULL
-    const Py_ssize_t *columns   # (d,) which values of those rows, ascending; with `order` only
-    Py_ssize_t row_values       # values of one of `rows`, and how many there are of these: the
-    Py_ssize_t n_rows           # same; with `order` only
+    const Py_ssize_t *order     # (n,) which of `rows` are meant, ascending; or NULL for all
+    # With `order` only:
+    const Py_ssize_t *columns   # (d,) which of their columns are meant, ascending
+    Py_ssize_t row_values
+    Py_ssize_t n_rows
     Py_ssize_t n
     Py_ssize_t d
     Py_ssize_t K
