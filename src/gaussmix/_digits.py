@@ -6,6 +6,8 @@ numbers.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ._covariance import FAMILIES, CollapsedComponent
@@ -49,7 +51,11 @@ def centred_moments_hold(
 
 
 def has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bool) -> bool:
-    """Whether new variances would be small differences of large moments about the centre."""
+    """Whether new variances would be small differences of large moments about the centre, or those
+    have overflowed, or the distances from it have.
+    """
+    if not math.isfinite(statistics.log_likelihood):
+        return True
     if statistics.layout == "full":
         return not _keeps_digits(statistics, reg_covar, CANCELLATION_LIMIT_FULL)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
@@ -66,10 +72,8 @@ def has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bo
         moved = squares.sum(axis=1) / weight
         floor = reg_covar * weight * squares.shape[1]
     limit = CANCELLATION_LIMIT_SINGLE if single else CANCELLATION_LIMIT
-    # Moments that have overflowed are none either; a comparison with NaN is false.
-    return not bool(
-        (second <= limit * (second - moved + floor)).all() and np.isfinite(second).all()
-    )
+    hold = np.isfinite(second) & (second <= limit * (second - moved + floor))
+    return not bool(hold.all())
 
 
 def _keeps_digits(statistics: SufficientStatistics, reg_covar: float, limit: float) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 
 from . import _runtime
 from ._caching import cached_property
-from ._digits import centred_moments_hold, has_cancelled
+from ._digits import has_cancelled
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
 from ._partition import (
@@ -299,23 +299,16 @@ class IncompleteWay(NamedTuple):
         """Whether the statistics of all rows have the digits that an M-step needs."""
         if not self.expanded:
             return True
-        if not math.isfinite(statistics.log_likelihood):
-            return False
         about_centre = statistics.shifted(np.tile(self.centre, (len(statistics.first), 1)))
         return not has_cancelled(about_centre, reg_covar, single=False)
 
 
-def incomplete_ways(
-    parameters: MixtureParameters, rows: Seen, reg_covar: float
-) -> Iterator[IncompleteWay]:
+def incomplete_ways(parameters: MixtureParameters, rows: Seen) -> Iterator[IncompleteWay]:
     """`_passes.ways` for rows with missing values; what holds for all features holds for some."""
     scores = scores_for_sums(parameters, rows, single=False)
     lanes = scores.row_work * _runtime.kernels().vector_bytes()
-    if (
-        scores.estep == "linear"
-        and lanes <= LANES_BYTES
-        and centred_moments_hold(parameters, rows.centre, scores, reg_covar)
-    ):
+    # Where scores may be expanded about the centre, moments may, as far as one can tell before.
+    if scores.estep == "linear" and lanes <= LANES_BYTES:
         yield IncompleteWay(parameters, rows.centre, expanded=True)
     yield IncompleteWay(parameters, rows.centre, expanded=False)
 

@@ -205,9 +205,8 @@ class Way(NamedTuple):
     def holds(self, statistics: SufficientStatistics, reg_covar: float) -> bool:
         """Whether the statistics of all rows have the digits that an M-step needs."""
         single = self.scores.single
-        # Rows so far out that their distances overflow need the range of doubles, and perhaps that
-        # of differences from the means.
-        if (single or self.from_features) and not math.isfinite(statistics.log_likelihood):
+        # Rows so far out that their distances overflow need the range of doubles.
+        if single and not math.isfinite(statistics.log_likelihood):
             return False
         if self.from_features:
             return not has_cancelled(statistics, reg_covar, single)
@@ -225,7 +224,7 @@ def ways(
     The next is for when statistics formed in the ways before did not hold.
     """
     if rows.incomplete:
-        return incomplete_ways(parameters, rows, reg_covar)
+        return incomplete_ways(parameters, rows)
     return _complete_ways(parameters, rows, reg_covar)
 
 
