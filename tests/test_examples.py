@@ -16,20 +16,11 @@ EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
 # The data of these are in statsmodels' wheels since 0.15.
 NEEDS_STATSMODELS = {"plot_customer_segments", "plot_drifting_segments", "plot_regression"}
 NEEDS_VIDEO = {"plot_track_video"}
-SLOW = {
-    "plot_anomalies",
-    "plot_customer_segments",
-    "plot_dask",
-    "plot_larger_than_memory",
-    "plot_track_video",
-}
 
 
-def parameter(path):
-    return pytest.param(path, id=path.stem, marks=[pytest.mark.slow] * (path.stem in SLOW))
-
-
-@pytest.mark.parametrize("path", [parameter(path) for path in EXAMPLES])
+# The documentation runs them too, whenever it is built.
+@pytest.mark.slow
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_example_runs(path, monkeypatch):
     if path.stem in NEEDS_STATSMODELS:
         pytest.importorskip("statsmodels", minversion="0.15")

@@ -134,8 +134,8 @@ for name in names:
     _runtime.kernels = lambda use_single=False: single if use_single else double
     for dtype in np.float64, np.float32:
         for at_end in True, False:
-            for d in (*range(1, 36), 40, 47, 49):
-                for n in (1, 2, 3, 7, 16, 31, 48, 50):
+            for d in (*range(1, 20), 31, 32, 33, 47, 49):
+                for n in (1, 2, 3, 7, 16, 31, 50):
                     X = placed(n, d, dtype, at_end)
                     read(double, False, X)
                     read(single, True, X)

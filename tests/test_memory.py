@@ -66,8 +66,8 @@ def check_failing(library, case, modes="once", stride=1, **variables):
 
 
 # Few of the many steps of the longer calls; the slow tests take every one.
-STRIDES = {"fit full": 7, "fit float32": 17, "fit two threads": 43, "load": 5, "save": 3}
-STRIDES |= {"fit missing": 17, "fit tied": 17, "fit diag": 17, "fit spherical": 17}
+STRIDES = {"fit full": 13, "fit float32": 37, "fit two threads": 83, "load": 11, "save": 7}
+STRIDES |= {"fit missing": 37, "fit tied": 37, "fit diag": 37, "fit spherical": 37}
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -561,12 +561,12 @@ def test_a_fit_stays_within_the_memory_of_its_source(tmp_path, share):
 
 @pytest.mark.parametrize("missing", [False, True])
 def test_memory_is_bounded(tmp_path, missing):
-    """Rows are fitted and scored in less memory than they take, 400 MB and 100 MB."""
+    """Rows are fitted and scored in less memory than they take, 200 MB and 100 MB."""
     rng = np.random.default_rng(0)
     X = rng.standard_normal(size=(500_000, 10), dtype=np.float32)
     if missing:
         X[rng.random(X.shape) < 0.1] = np.nan
-    times = 5 if missing else 20
+    times = 5 if missing else 10
     with open(tmp_path / "rows.npy", "wb") as file:
         np.lib.format.write_array_header_1_0(
             file, {"descr": "<f4", "fortran_order": False, "shape": (times * len(X), 10)}
