@@ -1,6 +1,6 @@
 """How well missing values are filled in, beside scikit-learn's imputers, and in what time.
 
-    python benchmarks/imputation.py                 about ten minutes on two cores
+    python benchmarks/imputation.py                 about three minutes on two cores
     python benchmarks/imputation.py --quick         does everything run?
     python benchmarks/imputation.py --write         puts the tables into docs/missing.md
 
