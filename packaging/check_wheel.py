@@ -45,7 +45,7 @@ def built_instruction_sets(wheel: zipfile.ZipFile) -> tuple[str, ...]:
 def expected_modules(instruction_sets: tuple[str, ...]) -> set[str]:
     names = {"_cpu", "_threads"}
     for name in instruction_sets:
-        names |= {f"_em_{name}", f"_em_{name}_single"}
+        names |= {f"_em_{name}", f"_em_{name}_single", f"_algebra_{name}"}
     return names
 
 

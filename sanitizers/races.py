@@ -22,7 +22,7 @@ CALLERS = 8
 
 PARALLEL = {
     "accumulate", "evaluate", "squared_distances", "first_nonfinite", "column_moments",
-    "invert_factors",
+    "multiply", "factorise", "invert", "orthonormalise",
 }  # fmt: skip
 
 # E-steps and M-steps that belong to other kernels than `accumulate`.

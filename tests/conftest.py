@@ -128,7 +128,9 @@ def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
     name = f"gaussmix._kernels._em_{request.param}"
     double, single = importlib.import_module(name), importlib.import_module(f"{name}_single")
+    algebra = importlib.import_module(f"gaussmix._kernels._algebra_{request.param}")
     monkeypatch.setattr(
         _runtime, "kernels", lambda use_single=False: single if use_single else double
     )
+    monkeypatch.setattr(_runtime, "algebra", lambda: algebra)
     return request.param

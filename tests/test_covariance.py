@@ -238,9 +238,10 @@ def definite_matrices(rng, K, d, condition=100.0):
 
 
 def inverted(matrices, n_threads=1):
-    """The kernel's factors of the inverses."""
+    """The kernels' factors of the inverses."""
     factors = matrices.copy()
-    _runtime.kernels().invert_factors(factors, n_threads)
+    _runtime.algebra().factorise(factors, n_threads)
+    _runtime.algebra().invert(factors, n_threads)
     return factors
 
 
@@ -265,15 +266,11 @@ def test_inverse_factors(instruction_set, condition):
         assert_inverse_factors(inverted(matrices), matrices, condition)
 
 
-@pytest.mark.parametrize("d", [256, 257])
-def test_inverse_factors_by_kernel_and_by_lapack(instruction_set, d, monkeypatch):
-    """The larger size is LAPACK's; both have the same contract."""
-    asked = []
-    kernels = _runtime.kernels
-    monkeypatch.setattr(_runtime, "kernels", lambda: asked.append(d) or kernels())
+@pytest.mark.parametrize("d", [256, 257, 301])
+def test_inverse_factors_at_once_and_by_blocks(instruction_set, d):
+    """The larger sizes are factorised by blocks; all have the same contract."""
     matrices = definite_matrices(np.random.default_rng([2, d]), 2, d)
     assert_inverse_factors(FAMILIES["full"].factorise(matrices), matrices, 100.0)
-    assert bool(asked) == (d == 256)
     matrices[1, 7, 7] = -1.0
     with pytest.raises(CollapsedComponent) as caught:
         FAMILIES["full"].factorise(matrices)
@@ -282,7 +279,7 @@ def test_inverse_factors_by_kernel_and_by_lapack(instruction_set, d, monkeypatch
 
 
 def test_inverse_factors_have_the_same_bits_on_any_number_of_threads(instruction_set):
-    for d in (3, 33, 100):
+    for d in (3, 33, 100, 290):
         matrices = definite_matrices(np.random.default_rng([3, d]), 5, d)
         one = inverted(matrices)
         for n_threads in (2, 3, 8):
@@ -301,7 +298,7 @@ def test_inverse_factors_of_matrices_in_any_units(instruction_set):
     np.testing.assert_array_equal(factors * units[:, None], plain)
 
 
-@pytest.mark.parametrize("d", [1, 2, 5, 8, 33])
+@pytest.mark.parametrize("d", [1, 2, 5, 8, 33, 260])
 def test_matrices_that_are_not_definite_give_zeros(instruction_set, d):
     """And only they: their neighbours keep their bits."""
     matrices = definite_matrices(np.random.default_rng([5, d]), 4, d)

@@ -45,6 +45,7 @@ ORDER = [
     "_initialization",
     "_data",
     "_passes",
+    "_row_sum",
     "_incomplete",
     "_available",
     "_digits",
@@ -60,6 +61,7 @@ ORDER = [
     "_parameters",
     "_statistics",
     "_covariance",
+    "_algebra",
     "_runtime",
     "_kernels",
     "_build_config",
@@ -73,7 +75,7 @@ BESIDE = {
     "_sklearn": {"_validation", "_parameters", "_typing"},
     "_tables": {"_persistence", "_typing"},
     "_persistence": {"_layouts", "_typing"},
-    "_univariate": {"_typing"},
+    "_univariate": {"_algebra", "_typing"},
     "_validation": {"_layouts", "_typing"},
     "_typing": set(),
 }
@@ -198,7 +200,8 @@ def test_installed_files_are_the_source_files():
     compiled = {name for name in installed if name.endswith((".so", ".pyd"))}
     kernels = [f"_kernels/_em_{name}" for name in _build_config.INSTRUCTION_SETS]
     kernels += [f"{name}_single" for name in kernels]
-    stubs = {f"{name}.pyi" for name in kernels}  # all copies of one file
+    kernels += [f"_kernels/_algebra_{name}" for name in _build_config.INSTRUCTION_SETS]
+    stubs = {f"{name}.pyi" for name in kernels}  # copies of two files
     kernels += ["_kernels/_cpu", "_kernels/_threads"]
     assert sorted(name.split(".")[0] for name in compiled) == sorted(kernels)
     read_by_the_build = (".pyx", ".pxi", ".pxd", ".h", ".in", "meson.build")

@@ -66,6 +66,7 @@ def test_stubs_say_what_the_modules_hold():
     runnable = _runtime.supported_instruction_sets()
     names = [f"_em_{name}" for name in _build_config.INSTRUCTION_SETS if name in runnable]
     names += [f"{name}_single" for name in names]
+    names += [name.replace("_em_", "_algebra_") for name in names if "_single" not in name]
     modules = [f"gaussmix._kernels.{name}" for name in ("_cpu", "_threads", *names)]
     text = output_of(
         "mypy.stubtest",

@@ -26,6 +26,7 @@ below it:
     _initialization    where EM starts: k-means, k-means++, random, given parameters
     _data              what a fit asks of rows, wherever they are
     _passes            one pass over the rows: cuts them up, calls the kernels
+    _row_sum           a sum over all rows, the same in whatever pieces they come
     _incomplete        passes over rows with missing values, grouped by pattern
     _available         starts where values are missing: of those that are available
     _digits            whether moments have the digits that an M-step needs
@@ -41,6 +42,7 @@ below it:
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
     _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _covariance        the covariance families: estimates, regularisation, factorisation
+    _algebra           products and factors of matrices, the same bits whatever comes along
     _runtime           this machine: which instruction set, how many threads
     _kernels           compiled code: E-step and sums in one pass (Cython); the threads
     _build_config      what this build contains (written by Meson)

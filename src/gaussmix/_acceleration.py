@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ._algebra import product
 from ._covariance import CollapsedComponent
 from ._parameters import MixtureParameters
 from ._typing import Doubles
@@ -148,13 +149,13 @@ def _norm(difference: Doubles, at: MixtureParameters) -> float:
     if at.layout == "full":
         means = np.einsum("kj,kjr->kr", means, U)
     elif at.layout == "tied":
-        means = means @ U
+        means = product(means, U)
     else:
         means = means * U.reshape(len(U), -1)
     pivots = _pivots(factors, at)
     pivots = np.broadcast_to(pivots.reshape(len(pivots), -1), means.shape)
     squares = log_weights**2 + (means * means).sum(axis=1) + 2 * (pivots * pivots).sum(axis=1)
-    return float(np.sqrt(at.weights @ squares))
+    return float(np.sqrt((at.weights * squares).sum()))
 
 
 def _parts(coordinates: Doubles, like: MixtureParameters) -> tuple[Doubles, Doubles, Doubles]:

@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from ._algebra import product
 from ._layouts import CovarianceType
 from ._rows import BLOCK_BYTES, Rows, beside_indicators, with_indicators
 from ._scores import Scores
@@ -78,11 +79,12 @@ def available_distances(rows: Rows, points: Doubles, out: Doubles) -> Doubles:
         X = block.astype(np.float64) - rows.centre
         observed = ~np.isnan(X)
         X[~observed] = 0.0
-        squares = (moved * moved) @ observed.T - 2.0 * moved @ X.T
-        squares += np.einsum("ij,ij->i", X, X)
+        squares = product(observed.astype(np.float64), (moved * moved).T)
+        squares -= 2.0 * product(X, moved.T)
+        squares += np.einsum("ij,ij->i", X, X)[:, None]
         counts = observed.sum(axis=1)
-        squares *= d / np.maximum(counts, 1)
-        np.maximum(squares, 0.0, out=out[:, first : first + len(X)])
+        squares *= (d / np.maximum(counts, 1))[:, None]
+        np.maximum(squares.T, 0.0, out=out[:, first : first + len(X)])
     return out
 
 

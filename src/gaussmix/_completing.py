@@ -8,8 +8,8 @@ Held 2005, Gaussian Markov Random Fields, theorem 2.5)::
     x_m | x_o  ~  N(mean_m - inv(P_mm) P_mo (x_o - mean_o), inv(P_mm))
 
 With ``U_m`` the rows of U that belong to missing columns this is least squares, solved from
-``U_m' = Q R``: ``inv(P_mm) P_mo = T Q' U_o'`` and ``inv(P_mm) = T T'`` where ``T = inv(R)``. No
-precision is formed, and where few values are missing, Q and R are small.
+``U_m = L Q`` with orthonormal rows Q: ``inv(P_mm) P_mo = T Q U_o'`` and ``inv(P_mm) = T T'`` where
+``T = inv(L')``. No precision is formed, and where few values are missing, Q and L are small.
 """
 
 from __future__ import annotations
@@ -19,6 +19,15 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from . import _runtime
+from ._algebra import (
+    inverse_triangles,
+    mixed,
+    orthonormal_rows,
+    product,
+    transposed,
+    weighted_sum,
+)
 from ._incomplete import UNIT_VALUES, IncompleteScorer, Unit, units
 from ._parameters import MixtureParameters
 from ._patterns import Patterns
@@ -28,7 +37,7 @@ from ._typing import AnyArray, Bools, Doubles, Floats, Indices
 # Numbers in the slopes of patterns that are solved together.
 BATCH_VALUES = 1 << 19
 
-# Multiplications in a product for rows of one pattern: more would wake the threads of BLAS.
+# Numbers that are held for rows of one pattern.
 PIECE_VALUES = 1 << 18
 
 
@@ -107,7 +116,7 @@ def complete(
         deviations[...] = 0.0
     completion = _Completion(parameters)
     width = max(parameters.n_components, parameters.n_features * (noise.n_draws if noise else 1))
-    with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"), _runtime.limited(rows.n_threads):
         for unit in units(rows, max(64, UNIT_VALUES // width)):
             part = slice(unit.first, unit.first + len(unit.X))
             completion.fill(
@@ -124,7 +133,7 @@ class _Completion:
         self._parameters = parameters
         self._weights = parameters.weights / parameters.weights.sum()
         # Digits are lost to the distance from this point, not to that from zero.
-        self._centre = self._weights @ parameters.means
+        self._centre = weighted_sum(self._weights, parameters.means)
         self._scorer = IncompleteScorer(parameters)
 
     def fill(
@@ -152,8 +161,7 @@ class _Completion:
             means = conditional.means(z)
             centre = self._centre[columns]
             if random is None:
-                expected = np.einsum("nk,nkm->nm", r, means)
-                values[chosen[:, None], columns] = centre + expected
+                values[chosen[:, None], columns] = centre + mixed(r, means)
             else:
                 drawn = _drawn(conditional, r, means, random, chosen)
                 values[:, chosen[:, None], columns] = (centre + drawn).swapaxes(0, 1)
@@ -269,7 +277,7 @@ class _Regression(NamedTuple):
 
     def means(self, known: Doubles) -> Doubles:
         k, m, d = self.slopes.shape
-        moved: Doubles = known @ self.slopes.reshape(k * m, d).T
+        moved = product(known, self.slopes.reshape(k * m, d).T)
         return moved.reshape(-1, k, m) + self.centres
 
     def variances(self) -> Doubles:
@@ -279,7 +287,7 @@ class _Regression(NamedTuple):
     def deviates(self, components: Indices, normals: Doubles) -> Doubles:
         if len(self.spread) == 1:
             components = np.zeros_like(components)
-        moved: Doubles = np.matmul(self.spread[components], normals[..., None])[..., 0]
+        moved: Doubles = product(self.spread[components], normals[..., None])[..., 0]
         return moved
 
 
@@ -295,11 +303,11 @@ def _regressions(factors: Doubles, apart: Doubles, missing: Bools) -> Iterator[_
     missing : ndarray of bool, shape (P, d)
     """
     columns = np.nonzero(missing)[1].reshape(len(missing), -1)
-    Q, R = np.linalg.qr(factors[:, columns].transpose(1, 0, 3, 2))
-    spread = np.linalg.solve(R, np.broadcast_to(np.eye(R.shape[-1]), R.shape))
-    slopes = -(spread @ Q.swapaxes(-1, -2)) @ factors.swapaxes(-1, -2)
+    rows, lower = orthonormal_rows(factors[:, columns].swapaxes(0, 1))
+    spread = inverse_triangles(transposed(lower))
+    slopes = -product(product(spread, rows), transposed(factors))
     known = np.where(missing[:, None], 0.0, apart)
-    centres = apart[:, columns].swapaxes(0, 1) - np.matmul(slopes, known[..., None])[..., 0]
+    centres = apart[:, columns].swapaxes(0, 1) - product(slopes, known[..., None])[..., 0]
     return map(_Regression, columns, slopes, centres, spread)
 
 
@@ -311,11 +319,11 @@ def _deviations(conditional: _Conditional, shares: Doubles, means: Doubles) -> D
 
     The variance is the components' mean one plus that of their means about the mean of all.
     """
-    apart = means - np.einsum("nk,nkm->nm", shares, means)[:, None]
+    apart = means - mixed(shares, means)[:, None]
     # Before squaring: a component of share zero may be too far away for a square.
     apart *= np.sqrt(shares)[:, :, None]
-    variances = shares @ conditional.variances()
-    variances += np.einsum("nkm,nkm->nm", apart, apart)
+    variances = product(shares, conditional.variances())
+    variances += np.square(apart).sum(axis=1)
     return np.sqrt(variances)
 
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _passes, _validation
+from . import _passes, _runtime, _validation
+from ._algebra import mixed, product, symmetric_product, transposed
 from ._conditioning import Conditional, marginal
 from ._fitted import FittedMixture, given_state
 from ._parameters import MixtureParameters
@@ -130,7 +131,7 @@ class ConditionalMixture(FittedMixture):
         X = self._given_rows(values, given, "values")
         rest = np.setdiff1d(np.arange(parameters.n_features), given)
         models: list[Any] = [None] * len(X)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
             blocks = self._conditionals(parameters, X, given, rest, "values")
             for conditional, rows, block in blocks:
                 shares, means = self._shares(conditional, block), conditional.means_given(block)
@@ -208,7 +209,7 @@ class ConditionalMixture(FittedMixture):
         result = _empty_prediction(
             len(X), targets.size, n_quantiles, _validation.computing_dtype(X.dtype)
         )
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
             for conditional, rows, block in self._conditionals(parameters, X, given, targets):
                 shares = self._shares(conditional, block)
                 _predict(result, rows, conditional, block, shares, probabilities)
@@ -388,13 +389,12 @@ def _predict(
     """
     K, t = conditional.means.shape
     centres = conditional.means_given(values)
-    mean = np.einsum("nk,nkt->nt", shares, centres)
+    mean = mixed(shares, centres)
     result.mean[rows] = mean
     apart = (centres - mean[:, None]) * np.sqrt(shares)[:, :, None]
-    covariance = (shares @ conditional.covariances.reshape(K, t * t)).reshape(-1, t, t)
-    covariance += np.matmul(apart.transpose(0, 2, 1), apart)
-    # Products of blocks are symmetric to rounding only.
-    result.covariance[rows] = 0.5 * covariance + 0.5 * covariance.transpose(0, 2, 1)
+    covariance = product(shares, conditional.covariances.reshape(K, t * t)).reshape(-1, t, t)
+    covariance += symmetric_product(transposed(apart))
+    result.covariance[rows] = covariance
     if result.quantiles is None or probabilities is None:
         return
     from . import _univariate

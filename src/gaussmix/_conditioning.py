@@ -6,9 +6,9 @@ For one normal component with the columns cut into those given, g, and the rest,
     B = S_mg inv(S_gg),    C = S_mm - S_mg inv(S_gg) S_gm
 
 (Anderson, An Introduction to Multivariate Statistical Analysis, 2003, theorem 2.5.1). Both are
-read off the Cholesky factor of the covariance with the given columns first, whose blocks are
-``L_gg``, ``L_mg`` and ``L_mm``: ``B = L_mg inv(L_gg)`` and ``C = L_mm L_mm'``, so that C is
-definite whatever the rounding. In a mixture the weights become the responsibilities of the
+read off the Cholesky factor R of the covariance ``R' R`` with the given columns first, of which
+``R_gg``, ``R_gm`` and ``R_mm`` are blocks: ``B' = inv(R_gg) R_gm`` and ``C = R_mm' R_mm``, so that
+C is definite whatever the rounding. In a mixture the weights become the responsibilities of the
 components for the given values.
 """
 
@@ -16,8 +16,15 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg.lapack import dtrtri
 
+from ._algebra import (
+    cholesky,
+    inverse_triangles,
+    orthonormal_rows,
+    product,
+    symmetric_product,
+    transposed,
+)
 from ._caching import cached_property
 from ._parameters import MixtureParameters
 from ._typing import Doubles, Indices
@@ -40,7 +47,7 @@ def marginal(parameters: MixtureParameters, columns: ArrayLike) -> MixtureParame
     columns = np.asarray(columns, dtype=np.intp)
     if parameters.layout in ("full", "tied"):
         covariances = _block(parameters, columns)
-        factors = _inverse_factors(_cholesky(covariances))
+        factors = inverse_triangles(_upper_factors(parameters, columns, covariances))
     else:
         covariances, factors = parameters.definite_covariances(), parameters.precisions_cholesky
         if parameters.layout == "diag":
@@ -89,15 +96,16 @@ class Conditional:
     def _condition(self) -> None:
         """`marginal` and what is the same for all values, from one Cholesky factor."""
         parameters, g = self._parameters, self.given.size
-        covariances = _block(parameters, np.concatenate([self.given, self.rest]))
-        lower = _cholesky(covariances)
-        factors = _inverse_factors(lower[..., :g, :g])
+        columns = np.concatenate([self.given, self.rest])
+        covariances = _block(parameters, columns)
+        upper = _upper_factors(parameters, columns, covariances)
+        factors = inverse_triangles(upper[..., :g, :g])
         self.marginal = _mixture(parameters, self.given, covariances[..., :g, :g], factors)
         # In the layout of the family, as are the covariances and factors of the rest.
-        self._slopes = lower[..., g:, :g] @ np.swapaxes(factors, -1, -2)
-        remaining = np.ascontiguousarray(lower[..., g:, g:])
-        self._covariances = remaining @ np.swapaxes(remaining, -1, -2)
-        self._factors = _inverse_factors(remaining)
+        self._slopes = transposed(product(factors, upper[..., :g, g:]))
+        remaining = upper[..., g:, g:]
+        self._covariances = symmetric_product(transposed(remaining))
+        self._factors = inverse_triangles(remaining)
 
     @cached_property
     def slopes(self) -> Doubles:
@@ -140,7 +148,8 @@ class Conditional:
             return np.broadcast_to(self.means, (n, K, m))
         means = np.empty((n, K, m))
         for k in range(K):
-            means[:, k] = (values - self.marginal.means[k]) @ self.slopes[k].T + self.means[k]
+            moved = product(values - self.marginal.means[k], self.slopes[k].T)
+            means[:, k] = moved + self.means[k]
         return means
 
     def mixture(self, weights: Doubles, means: Doubles) -> MixtureParameters:
@@ -159,17 +168,16 @@ def _block(parameters: MixtureParameters, columns: Indices) -> Doubles:
     return parameters.definite_covariances()[..., columns[:, None], columns]
 
 
-def _cholesky(covariances: Doubles) -> Doubles:
-    """Lower triangular factors of definite matrices (..., c, c)."""
-    return np.linalg.cholesky(covariances).astype(np.float64, copy=False)
-
-
-def _inverse_factors(lower: Doubles) -> Doubles:
-    """``inv(L)'`` of lower triangular matrices (..., c, c): the factors of their precisions."""
-    factors = np.zeros(lower.shape)
-    if factors.size:
-        for index in np.ndindex(lower.shape[:-2]):
-            factors[index] = dtrtri(lower[index].T)[0]
+def _upper_factors(
+    parameters: MixtureParameters, columns: Indices, covariances: Doubles
+) -> Doubles:
+    """Upper triangular R with ``R' R`` the covariances of some columns, (..., c, c)."""
+    factors = cholesky(covariances)
+    if columns.size and not np.diagonal(factors, axis1=-2, axis2=-1).all():
+        # Covariances formed from factors can lose their definiteness where they are near the
+        # singular. The rows of L in L L' = inv(P) have not: made triangular they are R'.
+        lower = transposed(inverse_triangles(parameters.precisions_cholesky))
+        factors = transposed(orthonormal_rows(lower[..., columns, :])[1])
     return factors
 
 

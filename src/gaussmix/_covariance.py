@@ -12,9 +12,10 @@ scikit-learn's ``precisions_cholesky_``: for "full" and "tied" an upper triangul
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dpotrf, dtrtri, dtrtrs
+from scipy.linalg.lapack import dtrtrs
 
-from . import _runtime
+from . import _algebra
+from ._algebra import product, weighted_sum
 from ._layouts import CovarianceType
 from ._typing import Bools, Doubles, Indices
 
@@ -28,13 +29,6 @@ _SMALLEST_VARIANCE = np.finfo(np.float64).tiny
 # errors, and one more for each feature, is in double precision a linear combination of them: in
 # matrices formed from rows of which one column follows from others up to 14 such are seen.
 _UNEXPLAINED_ROUNDINGS = 32.0
-
-# Matrices of up to this size are factorised by a kernel, all components side by side: LAPACK's own
-# threads would help none of them, and cost as much as half the step. Larger ones are LAPACK's.
-_OWN_FACTORS = 256
-
-# Multiplications below which the kernel stays on one thread.
-_SERIAL_WORK = 1_000_000
 
 # Loadings above this in the unit eigenvector of the smallest eigenvalue belong to the columns that
 # cause a near-null direction; the error message names them.
@@ -68,25 +62,6 @@ def _diagonals(matrices: Doubles) -> Doubles:
     return matrices.reshape(*matrices.shape[:-2], d * d)[..., :: d + 1]
 
 
-def _inverse_factors(matrices: Doubles) -> Doubles:
-    """``U = inv(L)'`` of symmetric matrices ``L L'``, (K, d, d); zeros where there is none."""
-    factors = matrices.copy()
-    K, d, _ = factors.shape
-    if d <= _OWN_FACTORS:
-        threads = min(K, _runtime.thread_count()) if K * d**3 > _SERIAL_WORK else 1
-        _runtime.kernels().invert_factors(factors, threads)
-        return factors
-    for factor in factors:
-        # The transpose of a C-ordered array is what LAPACK calls column-major: nothing is copied,
-        # and the lower triangle that LAPACK writes is the upper triangle of `factor`.
-        view = factor.T
-        if dpotrf(view, lower=1, clean=1, overwrite_a=1)[1] == 0:
-            dtrtri(view, lower=1, overwrite_c=1)
-        else:
-            factor[...] = 0.0
-    return factors
-
-
 def _is_definite(matrices: Doubles, factors: Doubles) -> Bools | np.bool_:
     """Whether each matrix is positive definite to working precision, given its `U`.
 
@@ -100,6 +75,20 @@ def _is_definite(matrices: Doubles, factors: Doubles) -> Bools | np.bool_:
     sound = (inflation > 0) & (inflation < tolerance) & (precisions <= 1 / _SMALLEST_VARIANCE)
     definite: Bools | np.bool_ = sound.all(axis=-1)
     return definite
+
+
+def _covariances_of(factors: Doubles) -> Doubles:
+    """``inv(U U')`` of upper triangular matrices (..., d, d)."""
+    return _algebra.symmetric_product(_algebra.transposed(_algebra.inverse_triangles(factors)))
+
+
+def _from_precisions(precisions: Doubles) -> tuple[Doubles, Doubles]:
+    """``(factors, covariances)`` of definite precisions (..., d, d)."""
+    # P = U U' with U upper triangular: with both axes reversed U becomes lower triangular, and the
+    # ordinary Cholesky factor of the reversed P is the reversed U.
+    upper = _algebra.cholesky(precisions[..., ::-1, ::-1])
+    factors = np.ascontiguousarray(_algebra.transposed(upper)[..., ::-1, ::-1])
+    return factors, _covariances_of(factors)
 
 
 def _is_variance(values: Doubles) -> Bools:
@@ -116,11 +105,14 @@ def _raise_eigenvalues(matrices: Doubles, least: Doubles) -> None:
         block = matrix[np.ix_(usable, usable)] / unit / unit[:, None]
         if not np.isfinite(block).all():
             continue  # `factorise` says what is wrong
-        values, vectors = np.linalg.eigh(block)
+        above = block - np.eye(len(block))
+        if _algebra.cholesky(above).any():
+            continue  # all directions are long enough
+        values, vectors = _algebra.eigenvectors(block)
         low = values < 1
         # Only the directions that are short are changed: the others keep their digits.
         lengthened = vectors[:, low] * np.sqrt(1 - values[low]) * unit[:, None]
-        matrix[np.ix_(usable, usable)] += lengthened @ lengthened.T
+        matrix[np.ix_(usable, usable)] += _algebra.symmetric_product(lengthened)
 
 
 def _columns_without_spread(covariance: Doubles) -> list[int]:
@@ -129,7 +121,7 @@ def _columns_without_spread(covariance: Doubles) -> list[int]:
     bad = np.flatnonzero(~_is_variance(variances))
     if bad.size == 0 and np.isfinite(covariance).all():
         scale = np.sqrt(variances)
-        direction = np.linalg.eigh(covariance / scale / scale[:, None])[1][:, 0]
+        direction = _algebra.eigenvectors(covariance / scale / scale[:, None])[1][:, 0]
         bad = np.flatnonzero(np.abs(direction) > _LOADING)
     return bad.tolist()
 
@@ -248,8 +240,9 @@ class CovarianceFamily:
         responsibilities were. Of a column of equal values it is zero. A "spherical" mixture knows
         only the mean over the columns of what is within.
         """
-        centre = weights @ means
-        variances = self._within(weights, covariances) + weights @ np.square(means - centre)
+        centre = weighted_sum(weights, means)
+        between = weighted_sum(weights, np.square(means - centre))
+        variances = self._within(weights, covariances) + between
         _clear_rounding(variances, centre)
         return variances
 
@@ -337,7 +330,7 @@ class _Full(CovarianceFamily):
         _diagonals(covariances)[...] += reg_covar
 
     def _within(self, weights: Doubles, covariances: Doubles) -> Doubles:
-        return weights @ _diagonals(covariances)
+        return weighted_sum(weights, _diagonals(covariances))
 
     def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         _raise_eigenvalues(covariances, least)
@@ -346,7 +339,7 @@ class _Full(CovarianceFamily):
         return TIED.principal_axis(covariances[component], component, n_features)
 
     def factorise(self, covariances: Doubles) -> Doubles:
-        factors = _inverse_factors(covariances)
+        factors = _algebra.inverse_factors(covariances)
         definite = _is_definite(covariances, factors)
         if not definite.all():
             component = int(np.argmin(definite))
@@ -358,14 +351,13 @@ class _Full(CovarianceFamily):
         return logarithms
 
     def precisions(self, factors: Doubles) -> Doubles:
-        return factors @ factors.transpose(0, 2, 1)
+        return _algebra.symmetric_product(factors)
 
     def covariances(self, factors: Doubles) -> Doubles:
-        return np.stack([TIED.covariances(factor) for factor in factors])
+        return _covariances_of(factors)
 
     def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
-        pairs = [TIED.from_precisions(precision) for precision in precisions]
-        return np.stack([pair[0] for pair in pairs]), np.stack([pair[1] for pair in pairs])
+        return _from_precisions(precisions)
 
     def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
         return TIED.deviates(factors[component], component, normal)
@@ -380,12 +372,12 @@ class _Tied(CovarianceFamily):
         return n_features * (n_features + 1) // 2
 
     def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
-        cross = first.T @ delta
-        return second - cross - cross.T + (delta.T * weight) @ delta
+        cross = product(first.T, delta)
+        return second - cross - cross.T + product(delta.T * weight, delta)
 
     def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
         move = first / nk[:, None]
-        covariance = second - (move.T * nk) @ move
+        covariance = second - product(move.T * nk, move)
         covariance /= nk.sum()
         # A product of two different matrices is symmetric to rounding only.
         covariance += covariance.T.copy()
@@ -411,7 +403,7 @@ class _Tied(CovarianceFamily):
         # or goes has the covariance all share.
         had = weight[components] > 0
         left = first[components][had]
-        between = (left / weight[components][had, None]).T @ left
+        between = product((left / weight[components][had, None]).T, left)
         growth = new_weight[components].sum() - weight[components].sum()
         moved: Doubles = second - between + moments * (growth / new_weight.sum())
         return moved
@@ -440,7 +432,7 @@ class _Tied(CovarianceFamily):
 
     def principal_axis(self, covariances: Doubles, component: int, n_features: int) -> Doubles:
         deviations = np.sqrt(_diagonals(covariances))
-        values, vectors = np.linalg.eigh(covariances / deviations / deviations[:, None])
+        values, vectors = _algebra.eigenvectors(covariances / deviations / deviations[:, None])
         axis = vectors[:, -1]
         # Its sign is anybody's choice, so it is made here.
         axis = axis * np.sign(axis[np.argmax(np.abs(axis))])
@@ -448,7 +440,7 @@ class _Tied(CovarianceFamily):
         return longest
 
     def factorise(self, covariances: Doubles) -> Doubles:
-        factor: Doubles = _inverse_factors(covariances[None])[0]
+        factor = _algebra.inverse_factors(covariances)
         if not _is_definite(covariances, factor):
             raise CollapsedComponent(None, _columns_without_spread(covariances))
         return factor
@@ -457,17 +449,13 @@ class _Tied(CovarianceFamily):
         return np.full(n_components, np.log(factors.diagonal()).sum())
 
     def precisions(self, factors: Doubles) -> Doubles:
-        return factors @ factors.T
+        return _algebra.symmetric_product(factors)
 
     def covariances(self, factors: Doubles) -> Doubles:
-        inverse: Doubles = dtrtri(factors)[0]
-        return np.ascontiguousarray(inverse.T @ inverse)
+        return _covariances_of(factors)
 
     def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
-        # P = U U' with U upper triangular: with both axes reversed U becomes lower triangular,
-        # and the ordinary Cholesky factor of the reversed P is the reversed U.
-        factor = np.linalg.cholesky(precisions[::-1, ::-1])[::-1, ::-1].astype(np.float64)
-        return factor, self.covariances(factor)
+        return _from_precisions(precisions)
 
     def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
         # Rows z inv(U) have covariance inv(U)' inv(U) = inv(U U').
@@ -500,7 +488,7 @@ class _Diagonal(CovarianceFamily):
         covariances += reg_covar
 
     def _within(self, weights: Doubles, covariances: Doubles) -> Doubles:
-        return weights @ covariances
+        return weighted_sum(weights, covariances)
 
     def raise_variances(self, covariances: Doubles, least: Doubles) -> None:
         np.maximum(covariances, least, out=covariances)

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from ._algebra import weighted_sum
 from ._covariance import FAMILIES, CollapsedComponent
 from ._parameters import MixtureParameters
 from ._scores import (
@@ -115,6 +116,6 @@ def moments_keep_digits(
     else:
         share = weight / weight.sum()
         second = statistics.second.diagonal() / weight.sum()
-        squares, reach = share @ squares, share @ reach
+        squares, reach = weighted_sum(share, squares), weighted_sum(share, reach)
     variances = second - squares + reg_covar
     return bool((np.abs(second) + reach <= EXPANSION_LIMIT_SINGLE * variances).all())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from . import _passes, _validation
+from . import _passes, _runtime, _validation
+from ._algebra import ordered_sum, product
 from ._conditioning import marginal
 from ._fitted import FittedMixture
 from ._parameters import MixtureParameters
@@ -17,8 +18,7 @@ from ._scores import HALF_LOG_2PI
 from ._typing import AnyArray, Doubles, Floats, Generator, Indices, RandomState
 from .sources import RowsLike
 
-# Numbers that are held for a block of rows, beside the results, and multiplications in a product
-# of it with a matrix: more would wake the threads of BLAS, which costs more than it brings.
+# Numbers that are held for a block of rows, beside the results.
 _BLOCK_VALUES = 1 << 18
 
 # Up to so many features all subsets of them are scored.
@@ -159,7 +159,7 @@ class ExplainedMixture(FittedMixture):
             result = np.full((len(piece), width or d), np.nan, dtype=dtype)
             for known, rows in self._known(piece, names, first):
                 columns = np.arange(width) if width else known
-                with np.errstate(all="ignore"):
+                with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
                     own = parameters if known.size == d else marginal(parameters, known)
                     explainer = prepare(own, known)
                     size = max(1, _BLOCK_VALUES // explainer.row_values)
@@ -193,7 +193,7 @@ class _Distances:
             return distances
         for k in range(K):
             z = _standardised(self._parameters, k, values)
-            squares = np.einsum("nj,nj->n", z, z)
+            squares = np.square(z).sum(axis=1)
             distances[:, k] = np.sqrt(squares)
             far = np.flatnonzero(~(squares < np.inf))
             if far.size:  # whose squares overflow
@@ -229,7 +229,7 @@ class _Conditionals:
             factor, scales = _factor(parameters, k), _scales(parameters, k)
             if factor is not None:
                 scales = np.linalg.norm(factor, axis=1)
-                z = z @ (factor / scales[:, None]).T
+                z = product(z, (factor / scales[:, None]).T)
             own[k] = np.log(scales) - HALF_LOG_2PI - 0.5 * z * z
         joint += (np.log(parameters.weights) + parameters.log_determinants)[:, None]
         joint -= _log_sum(joint)
@@ -310,7 +310,7 @@ class _AllSubsets:
         densities = np.empty((len(self._subsets), len(values)))
         for scorer, subset, density in zip(self._scorers, self._subsets, densities, strict=True):
             density[...] = _density(scorer, values[:, subset], self._n_threads)
-        contributions: Doubles = densities.T @ self._coefficients
+        contributions = product(densities.T, self._coefficients)
         if len(densities):
             _mark_underflow(
                 contributions, densities[-1], values, self._parameters, self._n_threads
@@ -425,7 +425,7 @@ def _standardised(parameters: MixtureParameters, k: int, values: Doubles) -> Dou
     """``U'(x - mean)`` of a component for each row: independent and of variance one there."""
     factor = _factor(parameters, k)
     moved: Doubles = values - parameters.means[k]
-    return moved * _scales(parameters, k) if factor is None else moved @ factor
+    return moved * _scales(parameters, k) if factor is None else product(moved, factor)
 
 
 def _bounded(z: Doubles) -> Doubles:
@@ -436,5 +436,5 @@ def _bounded(z: Doubles) -> Doubles:
 def _log_sum(logarithms: Doubles) -> Doubles:
     """Logarithms of the sums of exponentials over the first axis."""
     largest = logarithms.max(axis=0)
-    total: Doubles = largest + np.log(np.exp(logarithms - largest).sum(axis=0))
+    total: Doubles = largest + np.log(ordered_sum(np.exp(logarithms - largest)))
     return total

@@ -146,7 +146,8 @@ class DistinctStarts:
             ]
         )
         # An order that depends on the components alone: by a combination of all their marks.
-        marks = marks[np.argsort(marks @ np.cos(np.arange(marks.shape[1])))]
+        combined = (marks * np.cos(np.arange(marks.shape[1]))).sum(axis=1)
+        marks = marks[np.argsort(combined)]
         for other in self._seen:
             if other.shape == marks.shape and np.abs(marks - other).max() <= SAME_START:
                 return True
@@ -302,7 +303,7 @@ def _lloyd(rows: Rows, centres: Doubles, max_passes: int, tolerance: float) -> D
             _refill(rows, moved, np.flatnonzero(weight == 0))
         step = moved - centres
         centres = moved
-        if not np.vdot(step, step) > tolerance:
+        if not np.square(step).sum() > tolerance:
             break
     return centres
 

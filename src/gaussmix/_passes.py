@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from . import _runtime, _validation
+from ._algebra import product
 from ._available import AvailableWay, Indicated, available_distances, available_scores
 from ._caching import cached_property
 from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
@@ -21,6 +22,7 @@ from ._incomplete import IncompleteScorer, IncompleteWay, incomplete_ways, units
 from ._layouts import LAYOUTS, CovarianceType
 from ._parameters import MixtureParameters
 from ._partition import LANES_BYTES, Partition, most_partials, negligible_bits, partition
+from ._row_sum import RowSum
 from ._rows import BLOCK_BYTES, SINGLE, Rows, Seen, beside_indicators
 from ._scores import (
     NOTHING,
@@ -199,7 +201,9 @@ class Way(NamedTuple):
         log_likelihood = statistics.log_likelihood
         if self.factor is not None:
             # -1/2 sum of w (x - c)' P (x - c) = -1/2 trace(P scatter).
-            log_likelihood -= 0.5 * float(np.einsum("jr,jr->", self.factor, second @ self.factor))
+            log_likelihood -= 0.5 * float(
+                np.einsum("jr,jr->", self.factor, product(second, self.factor))
+            )
         return replace(statistics, second=second, log_likelihood=log_likelihood)
 
     def holds(self, statistics: SufficientStatistics, reg_covar: float) -> bool:
@@ -594,41 +598,46 @@ def evaluate(
     )
 
 
-def log_likelihood_terms(
-    scorer: Scorer, X: AnyArray, *, completed: bool, n_threads: int | None, allow_nan: bool = False
-) -> tuple[list[float], tuple[int, int] | None]:
-    """Terms whose sum is the log-likelihood of an array of rows, in blocks of bounded size.
+def add_log_likelihood(
+    total: RowSum,
+    scorer: Scorer,
+    X: AnyArray,
+    *,
+    completed: bool,
+    n_threads: int | None,
+    allow_nan: bool = False,
+) -> tuple[int, int] | None:
+    """Add the log-density of each of the next rows, in blocks of bounded size.
 
     Parameters
     ----------
+    total : RowSum
     scorer : Scorer
     X : ndarray of shape (n, d)
     completed : bool
-        Whether it is that of the rows and their most probable labels together.
+        Whether it is that of the row and its most probable label together.
     n_threads : int or None
     allow_nan : bool, default=False
         Whether NaN is a missing value.
 
     Returns
     -------
-    terms : list of float
-    bad : tuple of int or None
-        Row and column of the first value that must not be; the terms mean nothing then.
+    tuple of int or None
+        Row and column of the first value that must not be; the total means nothing then.
     """
     size = max(1, BLOCK_VALUES // scorer.n_components if completed else BLOCK_VALUES)
-    terms: list[float] = []
     for start in range(0, len(X), size):
         rows = Rows(X[start : start + size], n_threads=n_threads, allow_nan=allow_nan)
         density = np.empty(*scorer.form("log_density", rows))
         proba = np.empty(*scorer.form("responsibilities", rows)) if completed else None
         bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
         if bad is not None:
-            return terms, (start + bad[0], bad[1])
-        with np.errstate(over="ignore"):
-            terms.append(float(density.sum(dtype=np.float64)))
-        if proba is not None:
-            terms.append(float(np.log(proba.max(axis=1)).sum(dtype=np.float64)))
-    return terms, None
+            return start + bad[0], bad[1]
+        if proba is None:
+            total.add(density)
+        else:
+            total.add(density.astype(np.float64) + np.log(proba.max(axis=1).astype(np.float64)))
+    return None
 
 
 # --- k-means ------------------------------------------------------------------------------------

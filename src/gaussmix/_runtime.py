@@ -26,6 +26,7 @@ from gaussmix import _build_config, _validation
 from gaussmix._kernels import _cpu, _threads
 
 if TYPE_CHECKING:
+    from gaussmix._kernels._algebra_baseline import Algebra as Algebra
     from gaussmix._kernels._em_baseline import IncompleteJob as IncompleteJob
     from gaussmix._kernels._em_baseline import Kernels as Kernels
     from gaussmix._kernels._em_baseline import ScoringJob as ScoringJob
@@ -118,9 +119,16 @@ def kernels(single: bool = False) -> Kernels:
     return cast("Kernels", importlib.import_module(name))
 
 
+@cache
+def algebra() -> Algebra:
+    """Return the compiled module in use for products and factorisations of matrices."""
+    name = f"gaussmix._kernels._algebra_{instruction_set()}"
+    return cast("Algebra", importlib.import_module(name))
+
+
 # A module that was built but cannot be imported is a fault to be seen, no reason to take another.
 with suppress(ValueError, RuntimeError):  # of `choose_instruction_set`; raised when asked again
-    kernels(), kernels(single=True)
+    kernels(), kernels(single=True), algebra()
 
 
 # --- threads -------------------------------------------------------------------------------------

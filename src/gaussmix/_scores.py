@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from ._algebra import product, symmetric_product
 from ._layouts import Layout
 from ._parameters import MixtureParameters
 from ._rows import SINGLE_RANGE, Seen
@@ -131,7 +132,7 @@ def suits_single(parameters: MixtureParameters, centre: Doubles) -> bool:
             return False
         squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
     elif parameters.layout == "tied":
-        squares = (reach * reach) @ (factors * factors)
+        squares = product(reach * reach, factors * factors)
     else:
         squares = reach * reach / variances
     return bool(
@@ -163,7 +164,7 @@ _Expansion: TypeAlias = tuple[str, Doubles, Doubles]
 
 
 def _expand_full(means: Doubles, factors: Doubles) -> _Expansion:
-    precisions = factors @ factors.transpose(0, 2, 1)
+    precisions = symmetric_product(factors)
     linear = np.einsum("kpq,kq->kp", precisions, means)
     distances = np.einsum("kp,kp->k", linear, means)
     p, q = np.tril_indices(means.shape[1])
@@ -172,8 +173,8 @@ def _expand_full(means: Doubles, factors: Doubles) -> _Expansion:
 
 
 def _expand_tied(means: Doubles, factor: Doubles) -> _Expansion:
-    whitened = means @ factor
-    return "plain", whitened @ factor.T, np.einsum("kj,kj->k", whitened, whitened)
+    whitened = product(means, factor)
+    return "plain", product(whitened, factor.T), np.einsum("kj,kj->k", whitened, whitened)
 
 
 def _expand_spherical(means: Doubles, factors: Doubles) -> _Expansion:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from ._algebra import ordered_sum
 from ._typing import Doubles, Indices
 
 # Numbers of a component that are worked on at a time: what the caches hold.
@@ -31,7 +32,7 @@ def cdf(x: Doubles, weights: Doubles, means: Doubles, deviations: Doubles) -> Do
     for start in range(0, len(x), size):
         part = slice(start, start + size)
         below = ndtr((x[part] - means[:, None]) / deviations[:, None])
-        result[part] = (weights * below).sum(axis=0)
+        result[part] = ordered_sum(weights * below)
     return np.minimum(result, 1.0)
 
 
@@ -50,7 +51,7 @@ def quantiles(p: Doubles, weights: Doubles, means: Doubles, deviations: Doubles)
     ndarray of shape (N,)
     """
     result = np.empty(len(p))
-    weights = weights / weights.sum(axis=0)
+    weights = weights / ordered_sum(weights)
     size = max(1, _BLOCK // len(means))
     for start in range(0, len(p), size):
         part = slice(start, start + size)
@@ -79,8 +80,8 @@ def _lower_quantiles(p: Doubles, weights: Doubles, means: Doubles, deviations: D
         if not where.size:
             break
         z = (x - means) / deviations
-        below = (weights * ndtr(z)).sum(axis=0)
-        density = (weights / deviations * np.exp(-0.5 * z * z)).sum(axis=0)
+        below = ordered_sum(weights * ndtr(z))
+        density = ordered_sum(weights / deviations * np.exp(-0.5 * z * z))
         np.copyto(low, x, where=below < p)
         np.copyto(high, x, where=below >= p)
         score = ndtri(below)
@@ -109,7 +110,7 @@ def _bounds(
     own = means + deviations * target
     low = np.where(weights > 0, own, np.inf).min(axis=0)
     high = np.where(weights > 0, own, -np.inf).max(axis=0)
-    mean = (weights * means).sum(axis=0)
-    variance = (weights * (np.square(deviations) + np.square(means - mean))).sum(axis=0)
+    mean = ordered_sum(weights * means)
+    variance = ordered_sum(weights * (np.square(deviations) + np.square(means - mean)))
     guess = np.clip(mean + np.sqrt(variance) * target, low, high)
     return low, high, np.where(np.isnan(guess), 0.5 * low + 0.5 * high, guess)

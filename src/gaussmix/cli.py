@@ -22,7 +22,7 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -30,8 +30,9 @@ import numpy as np
 from gaussmix import __version__, _demo, _inputs, _jobs, _runtime, _streamed, _tables
 from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES
+from gaussmix._row_sum import RowSum
 from gaussmix._tables import Field, Table, TableError, counted
-from gaussmix._typing import Collapse, Doubles, Floats
+from gaussmix._typing import AnyArray, Collapse, Doubles, Floats
 from gaussmix.mixture import GaussianMixture, load
 
 # Rows are drawn in blocks of about this size.
@@ -242,12 +243,17 @@ def _quality(
 def _weighted_log_likelihood(
     model: GaussianMixture, X: Floats | Tables, sample_weight: Doubles | None
 ) -> float:
-    if not isinstance(X, Tables):
-        return float(sample_weight @ model.score_samples(X).astype(float))
-    return math.fsum(
-        float(piece.weight @ model.score_samples(piece.X).astype(float))
-        for piece in _streamed.pieces(X, type(model).__name__)
-    )
+    pieces: Iterable[tuple[AnyArray, Doubles | None]]
+    if isinstance(X, Tables):
+        parts = _streamed.pieces(X, type(model).__name__)
+        pieces = ((part.X, part.weight) for part in parts)
+    else:
+        pieces = [(X, sample_weight)]
+    total = RowSum()
+    for rows, weight in pieces:
+        assert weight is not None
+        total.add(weight * model.score_samples(rows))
+    return total.total()
 
 
 # --- score, predict and impute -------------------------------------------------------------------

@@ -30,6 +30,7 @@ from ._completing import Noise, complete
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
 from ._passes import AnyWay
+from ._row_sum import RowSum
 from ._rows import CENTRE_ROWS, DOUBLE, SINGLE, Rows, Scan, ordinary
 from ._statistics import SufficientStatistics
 from ._thinning import thinned
@@ -377,12 +378,13 @@ def _log_likelihood(
     X = _values(X, common.estimator_name)
     scorer = _passes.Scorer(common.parameters)
     with _threads(common.n_threads) as threads:
-        terms, bad = _passes.log_likelihood_terms(
-            scorer, X, completed=completed, n_threads=threads, allow_nan=common.allow_nan
+        total = RowSum()
+        bad = _passes.add_log_likelihood(
+            total, scorer, X, completed=completed, n_threads=threads, allow_nan=common.allow_nan
         )
     if bad is not None:
         raise _bad_value(X[bad[0]][None], bad, number, common)
-    return _total(terms), len(X)
+    return total.total(), len(X)
 
 
 def _total(sums: Iterable[float]) -> float:

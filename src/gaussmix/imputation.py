@@ -316,7 +316,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
         parameters = _scaled(model._parameters(), rows.mean, rows.scale)
         state = fitted_state(parameters, rows.Z.dtype) | model._course()
         # Densities are per unit of the observed columns.
-        shift = float(rows.observed @ np.log(rows.scale))
+        shift = float((rows.observed * np.log(rows.scale)).sum())
         state["lower_bound_"] = model.lower_bound_ - shift
         state["lower_bounds_"] = [bound - shift for bound in model.lower_bounds_]
         state["collapses_"] = model.collapses_

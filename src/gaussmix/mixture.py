@@ -29,6 +29,7 @@ from ._initialization import sample_rows
 from ._kept import MOST_KEPT, KeptScorer
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, without_knowledge
+from ._row_sum import RowSum
 from ._rows import DOUBLE, Rows, Scan
 from ._statistics import SufficientStatistics
 from ._stepwise import StepwiseMixture
@@ -693,11 +694,10 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             settings = self._dask_settings()
             return distributed.log_likelihood(self._parameters(), X, completed, **settings)
         scorer = self._scorer()
-        terms: list[float] = []
-        n = 0
+        total = RowSum()
         for first, rows in self._chunks(X, scorer.n_features):
-            n = first + len(rows)
-            more, bad = _passes.log_likelihood_terms(
+            bad = _passes.add_log_likelihood(
+                total,
                 scorer,
                 rows,
                 completed=completed,
@@ -705,11 +705,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
                 allow_nan=self.allow_nan,
             )
             self._check_scored(rows, bad, first)
-            terms += more
-        try:
-            return math.fsum(terms), n
-        except OverflowError:  # of finite sums: the total is beyond the range of doubles
-            return -math.inf, n
+        return total.total(), total.n_rows
 
     # -- sampling --------------------------------------------------------------------------------
 

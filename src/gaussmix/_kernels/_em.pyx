@@ -1027,29 +1027,3 @@ cdef void moments_of_chunks(const Moments *call, const real *x, Py_ssize_t p) no
             min(call.chunk_rows, call.n - first), call.d, call.shift,
             call.partials + p * call.partial_stride,
         )
-
-
-# --- Factors for the M-step -----------------------------------------------------------------
-
-cdef struct Factors:
-    double *matrices
-    Py_ssize_t d
-
-
-def invert_factors(
-    double[:, :, ::1] matrices,             # INOUT (K, d, d) symmetric; then U with inv(A) = U U',
-                                            #       or zeros where A is not positive definite
-    int n_threads,
-):
-    """Upper triangular factors of the inverses of positive definite matrices."""
-    cdef Factors call
-    call.matrices = &matrices[0, 0, 0]
-    call.d = matrices.shape[1]
-    parallel_for(invert_matrix, &call, matrices.shape[0], n_threads)
-
-
-cdef void invert_matrix(const void *argument, Py_ssize_t k, int thread) noexcept nogil:
-    cdef const Factors *call = <const Factors *> argument
-    cdef double *matrix = call.matrices + k * call.d * call.d
-    if not invert_factor(matrix, call.d):
-        memset(matrix, 0, call.d * call.d * sizeof(double))

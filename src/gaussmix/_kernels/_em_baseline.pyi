@@ -165,7 +165,6 @@ def column_moments(
     partials: Doubles,
     n_threads: int,
 ) -> None: ...
-def invert_factors(matrices: Doubles, n_threads: int) -> None: ...
 
 # A type for `gaussmix._runtime.kernels` to return, which returns one of these modules.
 @type_check_only
@@ -191,4 +190,3 @@ class Kernels:
     squared_distances = staticmethod(squared_distances)
     first_nonfinite = staticmethod(first_nonfinite)
     column_moments = staticmethod(column_moments)
-    invert_factors = staticmethod(invert_factors)

@@ -1,0 +1,28 @@
+# The types of every module that is built from _algebra.pyx: meson.build installs this file under
+# the name of each. The shapes of the arrays, and which are written to, stand in the .pxi files.
+
+from typing import type_check_only
+
+from gaussmix._typing import Doubles, Indices
+
+def multiply(
+    a: Doubles,
+    b: Doubles,
+    left: Indices | None,
+    right: Indices | None,
+    c: Doubles,
+    n_threads: int,
+) -> None: ...
+def factorise(matrices: Doubles, n_threads: int) -> None: ...
+def invert(matrices: Doubles, n_threads: int) -> None: ...
+def orthonormalise(rows: Doubles, lower: Doubles, n_threads: int) -> None: ...
+def eigenvectors(matrix: Doubles, values: Doubles) -> bool: ...
+
+# A type for `gaussmix._runtime.algebra` to return, which returns one of these modules.
+@type_check_only
+class Algebra:
+    multiply = staticmethod(multiply)
+    factorise = staticmethod(factorise)
+    invert = staticmethod(invert)
+    orthonormalise = staticmethod(orthonormalise)
+    eigenvectors = staticmethod(eigenvectors)
