@@ -10,7 +10,7 @@ from . import _passes
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
 from ._rows import Rows, Scan
-from ._statistics import SufficientStatistics
+from ._statistics import Columns, SufficientStatistics
 from ._typing import Doubles, FloatDType, Generator, Indices
 
 
@@ -85,6 +85,11 @@ class Data(Protocol):
     ) -> SufficientStatistics:
         """Statistics under uniform random responsibilities."""
         ...
+
+
+def observed_columns(data: Data, scan: Scan) -> Columns | None:
+    """What statistics of all rows need beside their sums for `variance_floor`, if anything."""
+    return None if scan.observed is None else scan.columns(data.total_weight)
 
 
 class LocalData:

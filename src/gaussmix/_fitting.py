@@ -9,7 +9,7 @@ import numpy as np
 
 from . import _em, _progress, _runtime, _validation
 from ._acceleration import Squarem
-from ._data import Data
+from ._data import Data, observed_columns
 from ._initialization import DistinctStarts, initial_parameters
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, constrained, factorised, maximize
@@ -97,6 +97,13 @@ def best_run(
             finish=factorised if recovery is None else recovery.mended,
         )
 
+    columns = observed_columns(data, scan)
+
+    def e_step(parameters: MixtureParameters) -> SufficientStatistics:
+        statistics = data.accumulate(parameters, settings.reg_covar)
+        statistics.columns = columns
+        return statistics
+
     def m_step(statistics: SufficientStatistics, previous: MixtureParameters) -> MixtureParameters:
         return maximize(statistics, settings.reg_covar, previous, settings.variance_floor)
 
@@ -112,7 +119,7 @@ def best_run(
                     report.repeated()
                 continue
             result = _em.run(
-                lambda parameters: data.accumulate(parameters, settings.reg_covar),
+                e_step,
                 m_step if recover is None else recover.maximize,
                 parameters,
                 tol=settings.tol,

@@ -14,7 +14,7 @@ import numpy as np
 
 from . import _passes
 from ._covariance import FAMILIES
-from ._data import Data
+from ._data import Data, observed_columns
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, estimate, factorised
 from ._rows import Rows, Scan
@@ -110,6 +110,7 @@ def initial_parameters(
         # is taken here directly; it does not depend on reg_covar being small, nor on the scatter
         # of the data about the origin, from which scikit-learn starts when the family is "tied".
         statistics = data.accumulate_nearest(centres, covariance_type)
+    statistics.columns = observed_columns(data, scan)
     found_weights, found_means, covariances = estimate(
         statistics, reg_covar, variance_floor=variance_floor
     )

@@ -146,8 +146,13 @@ def estimate(
     means = statistics.shift + statistics.first / nk[:, None]
     covariances = family.maximize(statistics.first, statistics.second, nk, means)
     if variance_floor > 0:
-        # Before `reg_covar`: the columns of the rows themselves.
-        least = variance_floor * family.column_variances(weights, means, covariances)
+        # Before `reg_covar`: the columns of the rows themselves. Of rows with missing values the
+        # estimate tells those of the rows completed, whose variances move with the parameters: a
+        # bound that moves would let the likelihood fall.
+        unit = statistics.observed_variances
+        if unit is None:
+            unit = family.column_variances(weights, means, covariances)
+        least = variance_floor * unit
     if previous is not None and not statistics.weight.all():
         empty = statistics.weight == 0
         means[empty] = previous.means[empty]
@@ -195,7 +200,7 @@ def maximize(
         the statistics.
     variance_floor : float, default=0.0
         Least variance of a component in any direction, as a fraction of the columns' variances,
-        which the statistics tell.
+        which the statistics tell; where values are missing, of those in ``statistics.columns``.
 
     Returns
     -------

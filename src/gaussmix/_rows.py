@@ -10,6 +10,7 @@ import numpy as np
 from . import _runtime, _validation
 from ._caching import cached_property
 from ._patterns import Kept
+from ._statistics import Columns
 from ._thinning import thinned
 from ._typing import AnyArray, Bools, Doubles, FloatDType, Floats, Indices
 
@@ -55,6 +56,13 @@ class Scan(NamedTuple):
         rounding = 4 * np.finfo(np.float64).eps * np.abs(self.mean)
         equal: Bools = np.sqrt(self.variance) <= rounding
         return equal
+
+    def columns(self, total_weight: float) -> Columns:
+        """The same for `SufficientStatistics`, of rows of this weight."""
+        observed = self.observed
+        if observed is None:
+            observed = np.full(len(self.mean), total_weight)
+        return Columns(observed, *(np.where(observed > 0, a, 0.0) for a in self[1:3]))
 
 
 class Seen(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,6 +21,33 @@ from ._typing import Doubles
 def _quiet() -> np.errstate:
     """No NumPy reports that sums of extreme data overflow; `check` says so where it matters."""
     return np.errstate(over="ignore", under="ignore", invalid="ignore")
+
+
+class Columns(NamedTuple):
+    """Weight, mean and variance of the values of each column that are not missing, each (d,).
+
+    Of a column without a value the weight is zero, and the rest without meaning.
+    """
+
+    weight: Doubles
+    mean: Doubles
+    variance: Doubles
+
+    def scaled(self, factor: float) -> Columns:
+        """With every row weight multiplied by `factor`."""
+        return self._replace(weight=self.weight * factor)
+
+    def merged(self, other: Columns) -> Columns:
+        """Those of the rows of both."""
+        total = self.weight + other.weight
+        share = np.divide(other.weight, total, out=np.zeros_like(total), where=total > 0)
+        move = other.mean - self.mean
+        between = share * (1 - share) * move * move
+        return Columns(
+            total,
+            self.mean + share * move,
+            (1 - share) * self.variance + share * other.variance + between,
+        )
 
 
 @dataclass(eq=False)
@@ -52,6 +79,11 @@ class SufficientStatistics:
         ``sum_i w_i``.
     n_rows : int
         Number of rows read, whatever their weight.
+    columns : tuple of three ndarray of shape (d,), optional
+        Weight, mean and variance of the values of each column that are not missing. Only
+        `variance_floor` reads them, and only where values are missing: what the other sums tell of
+        the columns then depends on the parameters. None where all values are there, or none of
+        this is known.
 
     Examples
     --------
@@ -77,6 +109,7 @@ class SufficientStatistics:
     log_likelihood: float
     total_weight: float
     n_rows: int
+    columns: Columns | None = None
 
     @property
     def n_components(self) -> int:
@@ -121,6 +154,7 @@ class SufficientStatistics:
             self.log_likelihood,
             self.total_weight,
             self.n_rows,
+            self.columns,
         )
 
     def shifted(self, shift: ArrayLike) -> SufficientStatistics:
@@ -167,7 +201,35 @@ class SufficientStatistics:
                 self.log_likelihood * factor,
                 self.total_weight * factor,
                 self.n_rows,
+                self.columns and self.columns.scaled(factor),
             )
+
+    @property
+    def observed_variances(self) -> Doubles | None:
+        """Variances of the columns' values that are not missing, (d,), 1 for a column without any;
+        None where nothing is missing, and the other sums tell those of the rows.
+        """
+        columns = self.columns
+        if columns is None or (columns.weight == self.total_weight).all():
+            return None
+        return np.where(columns.weight > 0, columns.variance, 1.0)
+
+    def _told_columns(self) -> Columns:
+        """`columns`, or what the other sums tell of them, which of a "spherical" mixture is the
+        mean of the variances within.
+        """
+        if self.columns is not None:
+            return self.columns
+        family = FAMILIES[self.covariance_type]
+        nk = np.maximum(self.weight, np.finfo(np.float64).tiny)
+        share = nk / nk.sum()
+        means = self.shift + self.first / nk[:, None]
+        covariances = family.maximize(self.first, self.second, nk, means)
+        return Columns(
+            np.full(self.n_features, float(self.total_weight)),
+            share @ means,
+            family.column_variances(share, means, covariances),
+        )
 
     def check(self, covariance_type: CovarianceType, n_components: int, n_features: int) -> None:
         """Raise ValueError unless these statistics fit a mixture of the given form."""
@@ -199,6 +261,16 @@ class SufficientStatistics:
             raise ValueError(
                 f"statistics.total_weight must be positive and finite; got {self.total_weight}."
             )
+        for name, column in () if self.columns is None else self.columns._asdict().items():
+            if np.shape(column) != (n_features,):
+                raise ValueError(
+                    f"statistics.columns.{name} must have shape {(n_features,)}; "
+                    f"got {np.shape(column)}."
+                )
+            if not np.isfinite(column).all() or (name != "mean" and column.min() < 0):
+                raise ValueError(
+                    f"statistics.columns.{name} contains a negative number, NaN or infinity."
+                )
 
     def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
         if not isinstance(other, SufficientStatistics):
@@ -209,6 +281,10 @@ class SufficientStatistics:
                 f"{self.covariance_type!r} with (n_components, n_features) = {self.first.shape} "
                 f"and {other.covariance_type!r} with {other.first.shape}."
             )
+        columns = None
+        if self.columns is not None or other.columns is not None:
+            with _quiet():
+                columns = self._told_columns().merged(other._told_columns())
         if not np.array_equal(self.shift, other.shift):
             other = other.shifted(self.shift)
         with _quiet():
@@ -221,6 +297,7 @@ class SufficientStatistics:
                 self.log_likelihood + other.log_likelihood,
                 self.total_weight + other.total_weight,
                 self.n_rows + other.n_rows,
+                columns,
             )
 
     def __radd__(self, other: Literal[0]) -> SufficientStatistics:

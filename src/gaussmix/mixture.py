@@ -108,8 +108,9 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         reach another than without.
     variance_floor : float, default=0.0
         Least variance of a component in any direction, as a fraction of the variances of the
-        columns: the M-step is the maximum under that bound, and the likelihood still never falls.
-        0.001, say, keeps every variance above a thousandth of its column's.
+        columns: the M-step is the maximum under that bound, and with ``reg_covar=0`` the
+        likelihood never falls. 0.001, say, keeps every variance above a thousandth of its
+        column's. Where values are missing, those of a column that are there tell its variance.
     on_collapse : {"raise", "drop", "reseed"}, default="raise"
         What becomes of a component whose covariance is singular or that is left without a row:
         an error; the fit goes on without it; or it is placed anew, by splitting the heaviest of
@@ -514,7 +515,10 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         parameters = self._parameters()
         data = self._read_piece(X, parameters.n_features, sample_weight)
         with np.errstate(all="ignore"):
-            return data.accumulate(parameters, self.reg_covar)
+            statistics = data.accumulate(parameters, self.reg_covar)
+            if self.allow_nan and self.variance_floor > 0:
+                statistics.columns = data.scan().columns(data.total_weight)
+            return statistics
 
     # -- scoring ---------------------------------------------------------------------------------
 
