@@ -18,7 +18,7 @@ from conftest import parameters_of as parameters
 from numpy.lib.stride_tricks import as_strided
 from reference import COVARIANCE_TYPES, Mixture
 
-from gaussmix import _passes, _runtime
+from gaussmix import _incomplete, _passes, _runtime
 from gaussmix._parameters import MixtureParameters
 
 DTYPES = (np.float64, np.float32)
@@ -190,6 +190,16 @@ def test_evaluate(instruction_set: str, covariance_type: str, dtype: type) -> No
         # The label is the best component, or one that ties with it to rounding.
         chosen = case.scores[np.arange(n), labels]
         assert (case.scores.max(axis=1) - chosen).max() <= 2 * case.score_error
+
+
+def test_python_counts_features_as_the_kernels_do(instruction_set: str) -> None:
+    """How rows are cut, and what is allocated, follows from the width in Python."""
+    kernels = _runtime.kernels()
+    for layout in ("full", "tied", "diag", "spherical"):
+        for steps in (_incomplete._exact_steps, _incomplete._expanded_steps):
+            for d in (1, 2, 7, 18):
+                found = steps(layout, 3, d)
+                assert found.width == kernels.width(kernels.FEATURE_SETS[found.features], d)
 
 
 def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> None:

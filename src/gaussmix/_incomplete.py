@@ -47,10 +47,9 @@ UNIT_VALUES = 1 << 21
 # Rows for each partial sum at least, so that few rows do not have many sums to add up.
 PARTIAL_ROWS = 64
 
-# Up to so many rows of a pattern are completed one by one, and from so many features on all are
-# when they are scored: there the choice must not depend on how many rows come together, nor what
-# a row scores on the rows beside it.
-FEW_ROWS = 8
+# From so many features on rows are completed one by one when they are scored, however many have
+# the same pattern: the choice must not depend on how many rows come together, nor what a row
+# scores on the rows beside it. For sums that is done for up to `few_rows` of the kernels.
 FEW_FEATURES = 20
 
 
@@ -201,9 +200,10 @@ def _sound_precisions(parameters: MixtureParameters) -> Doubles | None:
     return np.ascontiguousarray(precisions).ravel()
 
 
-def _pieces(groups: Patterns, most_rows: int) -> Indices:
+def _pieces(groups: Patterns, most_rows: int, few: int) -> Indices:
     """The rows of each pattern in pieces, (n, 4): number of the pattern, where the piece begins
-    and ends, and the slot for what is kept of it, -1 if nothing is, as it may have too few rows.
+    and ends, and the slot for what is kept of it, -1 if nothing is, as it has no more than `few`
+    rows.
     """
     lengths = np.diff(groups.starts)
     counts = -(-lengths // most_rows)
@@ -211,7 +211,7 @@ def _pieces(groups: Patterns, most_rows: int) -> Indices:
     place = np.arange(len(number)) - np.repeat(np.cumsum(counts) - counts, counts)
     begin = groups.starts[number] + place * most_rows
     end = np.minimum(begin + most_rows, groups.starts[number + 1])
-    many = end - begin > FEW_ROWS
+    many = end - begin > few
     slot = np.where(many, np.cumsum(many) - 1, -1)
     return np.column_stack([number, begin, end, slot]).astype(np.intp)
 
@@ -244,14 +244,15 @@ class IncompleteWay(NamedTuple):
         steps = (_expanded_steps if self.expanded else _exact_steps)(parameters.layout, K, d)
         model = _Model(parameters, steps, self.centre)
         cut = model.cut(rows.n_samples, kernels)
-        size = 1 + K + K * d + (d * d if model.stride == 0 else model.covariances.size)
+        few = kernels.few_rows()
+        size = kernels.completed_size(K, d, model.stride, model.diagonal)
         n_partials = min(most_partials(size), max(1, rows.n_samples // PARTIAL_ROWS))
         partials = np.zeros((n_partials, size))
         floor = negligible_bits(rows, single=False)
         scratch = np.empty((0, 0))
         for unit in units(rows, keep=True):
-            pieces = _pieces(unit.groups, cut.chunk_rows)
-            job = model.job(kernels, unit.groups, pieces, cut, floor, FEW_ROWS)
+            pieces = _pieces(unit.groups, cut.chunk_rows, few)
+            job = model.job(kernels, unit.groups, pieces, cut, floor, few)
             scatters = None
             slots = int(pieces[:, 3].max()) + 1
             if self.expanded and parameters.layout == "tied" and slots and not rows.streamed:
@@ -360,7 +361,7 @@ class IncompleteScorer:
         kernels = _runtime.kernels()
         model = self._model
         cut = model.cut(len(X), kernels)
-        pieces = _pieces(groups, cut.chunk_rows)
+        pieces = _pieces(groups, cut.chunk_rows, kernels.few_rows())
         most_few = len(X) if model.n_features >= FEW_FEATURES else 0
         job = model.job(kernels, groups, pieces, cut, -math.inf, most_few)
         scratch = np.empty((model.threads(rows, pieces), job.thread_doubles()))

@@ -62,8 +62,8 @@ class Partition(NamedTuple):
 def partition(n_samples: int, tile_scalars: int, row_work: int, kernels: Kernels) -> Partition:
     """Tiles, chunks and rounds for rows that need `tile_scalars` numbers each while in a tile."""
     strip = kernels.strip_rows()
-    # The kernels keep a bit for each strip of a tile.
-    possible = [rows for rows in TILE_ROWS if rows % strip == 0 and rows <= 64 * strip]
+    most = kernels.most_tile_rows()
+    possible = [rows for rows in TILE_ROWS if rows % strip == 0 and rows <= most]
     row_bytes = tile_scalars * kernels.scalar_bytes()
     tile_rows = next((rows for rows in possible if rows * row_bytes <= TILE_BYTES), possible[-1])
     while tile_rows > possible[-1] and tile_rows >= 2 * n_samples:

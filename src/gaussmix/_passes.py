@@ -63,12 +63,6 @@ _COPIES = {"outer": 3, "outer_pooled": 3, "squares": 1, "features": 2, "dots": 1
 _MOMENTS = {"full": "outer", "tied": "outer_pooled", "diag": "squares", "spherical": "squares"}
 
 
-def _width(features: str, d: int) -> int:
-    return {
-        "plain": d, "with_squares": 2 * d, "with_norm": d + 1, "with_products": d * (d + 3) // 2
-    }[features]  # fmt: skip
-
-
 def _second_shape(mstep: str, K: int, d: int) -> tuple[int, ...]:
     return {"outer": (K, d, d), "outer_pooled": (d, d), "squares": (K, d)}.get(mstep, (0,))
 
@@ -102,8 +96,8 @@ def _plan(
     d: int,
     kernels: Kernels,
 ) -> _Plan:
-    width = _width(features, d)
     codes = kernels.ESTEPS[estep], kernels.MSTEPS[mstep], kernels.FEATURE_SETS[features]
+    width = kernels.width(codes[2], d)
     sharers = 1 if estep == "nearest" else K  # components that a row is added to
     work = row_work + _moment_work(mstep, sharers, d, width)
     cut = partition(n_samples, _COPIES[mstep] * width + K, work, kernels)
@@ -333,7 +327,9 @@ def _from_features(way: Way, rows: Rows) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
     K, d = way.means.shape
     layout = LAYOUTS[way.covariance_type]
-    lanes = K * _width(way.scores.features, d) * _runtime.kernels().vector_bytes()
+    kernels = _runtime.kernels()
+    width = kernels.width(kernels.FEATURE_SETS[way.scores.features], d)
+    lanes = K * width * kernels.vector_bytes()
     mstep = "dots" if lanes <= LANES_BYTES else "features"
     sums = _sum(rows, way.scores, mstep, way.centre, way.means)
     first = np.ascontiguousarray(sums.first[:, :d])

@@ -77,7 +77,7 @@ class Grouper:
     """
 
     def __init__(self, most_rows: int, n_features: int) -> None:
-        words = -(-n_features // 64)
+        words = _runtime.kernels().pattern_words(n_features)
         self._marks = np.empty(most_rows * words, dtype=np.uint64)
         self._work = np.empty((6, most_rows + 1), dtype=np.intp)
 

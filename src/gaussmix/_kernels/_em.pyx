@@ -77,6 +77,31 @@ def strip_rows():
     return <Py_ssize_t> STRIP
 
 
+def most_tile_rows():
+    """Rows that a tile can have: a component has a bit for each strip."""
+    return <Py_ssize_t> (64 * STRIP)
+
+
+def few_rows():
+    """Most rows of a pattern that are summed one by one."""
+    return <Py_ssize_t> FEW_ROWS
+
+
+def width(int features, Py_ssize_t d):
+    """Features that are made of d columns."""
+    return n_features(features, d)
+
+
+def completed_size(Py_ssize_t K, Py_ssize_t d, Py_ssize_t covariance_stride, bint diagonal):
+    """Doubles in one partial sum over rows with missing values, see `accumulate_incomplete`."""
+    return completed_doubles(K, d, covariance_stride, diagonal)
+
+
+def pattern_words(Py_ssize_t d):
+    """Words that mark which of d values of a row are missing."""
+    return (d + 63) // 64
+
+
 # --- Preparing a job ------------------------------------------------------------------------
 
 cdef void describe(
@@ -611,7 +636,7 @@ def group_patterns(
     g.single = real is float
     g.n = X.shape[0]
     g.d = X.shape[1]
-    g.words = (g.d + 63) // 64
+    g.words = pattern_words(g.d)
     g.chunk_rows = chunk_rows
     g.table_size = 2
     while g.table_size < 2 * min(chunk_rows, g.n):

@@ -8,7 +8,7 @@
 # where these are few. Inner loops run along the features.
 
 cdef enum:
-    FEW_ROWS = 16       # rows that are completed together, and most rows of a piece of few
+    FEW_ROWS = 8        # rows that are completed together, and most of a piece that is summed so
 
 
 cdef inline bint has_few(const Incomplete *call, const Piece *piece) noexcept nogil:

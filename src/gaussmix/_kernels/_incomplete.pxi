@@ -242,6 +242,14 @@ cdef struct Completed:
     double *second
 
 
+cdef Py_ssize_t completed_doubles(
+    Py_ssize_t K, Py_ssize_t d, Py_ssize_t covariance_stride, bint diagonal
+) noexcept nogil:
+    """Doubles that `Completed` points to."""
+    cdef Py_ssize_t second = d if diagonal else d * d
+    return 1 + K + K * d + (K * second if covariance_stride else second)
+
+
 cdef void add_piece(
     const Incomplete *call, Py_ssize_t number, void *memory, double *partial
 ) noexcept nogil:
@@ -255,7 +263,7 @@ cdef void add_piece(
     total.first = total.weight + call.job.K
     total.second = total.first + call.job.K * call.job.d
     begin_piece(call, number, &piece)
-    if has_few(call, &piece) and add_few(call, &piece, &total):
+    if piece.n <= FEW_ROWS and has_few(call, &piece) and add_few(call, &piece, &total):
         return
     if piece.g == 0:
         share_unobserved(call, &piece)
