@@ -481,21 +481,17 @@ def check_mixture(loaded) -> None:
     assert np.isin(loaded.predict(X), range(k)).all()
 
 
-FUZZING = settings(
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+UNCHECKED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 
 
-@settings(FUZZING, max_examples=400, derandomize=True)
+@settings(max_examples=400, suppress_health_check=UNCHECKED)
 @given(data=hostile_files)
 def test_hostile_files(path, data):
     check_loading(path, data)
 
 
 @pytest.mark.slow
-@settings(FUZZING, max_examples=30_000)
+@settings(settings.get_profile("new"), max_examples=30_000, suppress_health_check=UNCHECKED)
 @given(data=hostile_files)
 def test_many_hostile_files(path, data):
     check_loading(path, data)

@@ -281,11 +281,7 @@ def test_a_quote_that_is_never_closed_does_not_fill_the_memory(in_tmp, monkeypat
     )
 
 
-@settings(
-    max_examples=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     values=arrays(
         np.float64,
