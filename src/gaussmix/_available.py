@@ -175,6 +175,6 @@ def _products_about(second: Doubles, move: Doubles) -> Doubles:
     """
     d = move.shape[1]
     crossed = second[:, :d, d:] * move[:, None, :]  # sum x_p m_q over rows that have both
-    products = second[:, :d, :d] - crossed - crossed.transpose(0, 2, 1)
-    products += second[:, d:, d:] * move[:, :, None] * move[:, None, :]
+    products = second[:, :d, :d] - (crossed + crossed.transpose(0, 2, 1))
+    products += second[:, d:, d:] * (move[:, :, None] * move[:, None, :])
     return np.ascontiguousarray(products)

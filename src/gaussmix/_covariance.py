@@ -314,7 +314,8 @@ class _Full(CovarianceFamily):
     def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
         cross = first[:, :, None] * delta[:, None, :]
         square = delta[:, :, None] * delta[:, None, :]
-        return second - cross - cross.transpose(0, 2, 1) + weight[:, None, None] * square
+        # One symmetric matrix is taken off, so that the two entries of a pair are rounded alike.
+        return second - (cross + cross.transpose(0, 2, 1)) + weight[:, None, None] * square
 
     def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
         move = first / nk[:, None]

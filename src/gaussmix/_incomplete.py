@@ -271,10 +271,10 @@ class IncompleteWay(NamedTuple):
         parameters = self.parameters
         K, d = parameters.means.shape
         second = sums[1 + K + K * d :]
-        if parameters.layout == "full":
-            second = second.reshape(K, d, d)
-        elif parameters.layout == "tied":
-            second = second.reshape(d, d)
+        if parameters.layout in ("full", "tied"):
+            second = second.reshape((K, d, d) if parameters.layout == "full" else (d, d))
+            # The two entries of a pair of features were rounded one by one.
+            second = 0.5 * second + 0.5 * np.swapaxes(second, -1, -2)
         else:
             second = second.reshape(K, d)
             if parameters.layout == "spherical":
