@@ -915,6 +915,88 @@ def test_row_26_columns_of_very_different_size(covariance_type):
     np.testing.assert_allclose(scaled.score(X * scale), plain.score(X) + shift, rtol=1e-9)
 
 
+def warnings_about_reg_covar(fit):
+    """Columns and variances in each warning about `reg_covar` that a call gives, here."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        fit()
+    told = [warning for warning in caught if "is added to every variance" in str(warning.message)]
+    assert all(warning.filename == __file__ for warning in told)
+    assert all(warning.category is UserWarning for warning in told)
+    pattern = r"(column \d+(?: \('\w+'\))?) \(variance ([^)]*)\)"
+    return [re.findall(pattern, str(warning.message)) for warning in told]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("covariance_type", ["full", "tied", "diag"])
+def test_row_26_a_variance_that_reg_covar_moves(covariance_type, dtype):
+    X = (blobs() * [1.0, 1e-4, 1e-3]).astype(dtype)
+    model = GaussianMixture(2, covariance_type=covariance_type, random_state=0, n_init=3)
+    expected = [f"{value:.2g}" for value in X.var(axis=0, dtype=np.float64)]
+    (told,) = warnings_about_reg_covar(lambda: model.fit(X))
+    assert told == [("column 1", expected[1])]  # that of column 2 is ten times reg_covar or so
+    (told,) = warnings_about_reg_covar(lambda: model.set_params(reg_covar=2e-6).fit(X))
+    assert told == [("column 1", expected[1]), ("column 2", expected[2])]
+    frame = table("pandas", dict(zip(NAMES, X.T.copy())))
+    (told,) = warnings_about_reg_covar(lambda: model.set_params(reg_covar=1e-6).fit(frame))
+    assert told == [("column 1 ('width')", expected[1])]
+    with only_warnings(ConvergenceWarning):
+        model.set_params(reg_covar=1e-9).fit(X)
+        # The one variance of "spherical" is that of all columns together.
+        model.set_params(reg_covar=1e-6, covariance_type="spherical").fit(X)
+    with pytest.warns(UserWarning, match="the mean of the columns"):
+        model.fit(X * dtype(1e-4))
+
+
+def test_row_26_the_rows_come_in_any_way():
+    X = blobs(200) * 1e-4
+    pieces = gaussmix.sources.ChunkSource(lambda: iter(np.split(X, 4)))
+    holed = X.copy()
+    holed[::7, 1] = np.nan
+    weight = np.r_[np.ones(150), np.zeros(50)]
+    mixture = {"n_components": 2, "random_state": 0}
+    ways = [
+        lambda: GaussianMixture(**mixture).fit(pieces),
+        lambda: GaussianMixture(**mixture).fit(X, sample_weight=weight),
+        lambda: GaussianMixture(**mixture, allow_nan=True).fit(holed),
+        lambda: GaussianMixture(**mixture).fit_predict(X),
+        lambda: GaussianMixture(**mixture).partial_fit(X).partial_fit(X),
+        lambda: GaussianMixture(**mixture, variance_floor=0.01).fit(X.tolist()),
+    ]
+    with contextlib.suppress(ImportError):
+        import dask.array
+
+        lazy = dask.array.from_array(X, chunks=(70, -1))
+        ways.append(lambda: GaussianMixture(**mixture).fit(lazy))
+    for fit in ways:
+        (told,) = warnings_about_reg_covar(fit)
+        assert [column for column, _ in told] == ["column 0", "column 1", "column 2"]
+    many = np.random.default_rng(0).normal(size=(50, 300)) * 1e-4
+    with pytest.warns(UserWarning, match=r"column 4 \(variance .*\), and 295 more: ") as caught:
+        GaussianMixture(covariance_type="diag").fit(many)
+    assert len(str(caught[0].message)) < 500
+
+
+def test_row_26_ordinary_columns_are_not_warned_about():
+    X = blobs(100)
+    constant, holed = X.copy(), X.copy()
+    constant[:, 1] = 1e-5
+    holed[:, 1] = np.nan
+    fits = [
+        lambda: GaussianMixture(2, random_state=0).fit(X),
+        lambda: GaussianMixture(2, random_state=0).fit(X.astype(np.float32)),
+        lambda: GaussianMixture(2, random_state=0).fit(X * 1e8),
+        lambda: GaussianMixture(2, random_state=0, reg_covar=1e-2).fit(X),
+        lambda: GaussianMixture(2, random_state=0, reg_covar=0).fit(X * 1e-9),
+        lambda: GaussianMixture(2, random_state=0).fit(constant),  # which has a warning of its own
+        lambda: GaussianMixture(2, random_state=0, reg_covar=0.2, allow_nan=True).fit(holed),
+        # Columns are standardised first.
+        lambda: gaussmix.GaussianMixtureImputer(2, random_state=0).fit(X * 1e-6),
+    ]
+    for fit in fits:
+        assert warnings_about_reg_covar(fit) == []
+
+
 # --- 27: data far from zero ----------------------------------------------------------------------
 
 

@@ -119,6 +119,7 @@ EXAMPLES = {
     22: [lambda: fit(copied_column(), reg_covar=0)],
     23: [lambda: fit(blobs(20, 30), reg_covar=0)],
     25: [lambda: fit(spoilt(11, 1e200))],
+    26: [lambda: fit(blobs() * np.array([1.0, 1e-4, 1.0]))],
     28: [lambda: fit(blobs() * 1e-310, reg_covar=0)],
     29: [
         lambda: fit(blobs(), np.r_[-1.0, np.ones(59)]),

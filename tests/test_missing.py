@@ -99,6 +99,7 @@ def unfinished() -> Iterator[None]:
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", r"\d+ of the \d+ rows of X have no value")
         warnings.filterwarnings("ignore", "X is constant in column")
+        warnings.filterwarnings("ignore", "reg_covar=.* is added to every variance")
         warnings.filterwarnings("ignore", ".*did not converge", category=ConvergenceWarning)
         yield
 

@@ -331,11 +331,11 @@ def mixture_of(model: GaussianMixture) -> Mixture:
 
 
 def fit(model: GaussianMixture, X: np.ndarray, w: np.ndarray | None) -> GaussianMixture:
-    """Fit, with every warning an error but the two that say something about the data."""
+    """Fit, with every warning an error but those that say something about the data."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         warnings.simplefilter("ignore", ConvergenceWarning)
-        warnings.filterwarnings("ignore", "X is constant")
+        warnings.filterwarnings("ignore", "X is constant|reg_covar=.* is added to every variance")
         return model.fit(X, sample_weight=w)
 
 

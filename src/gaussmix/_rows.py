@@ -34,6 +34,10 @@ BLOCK_BYTES_IN_PLACE = 128 * 1024 * 1024
 # At most so many rows tell the column medians about which all sums are formed.
 CENTRE_ROWS = 2048
 
+# A number added to a variance is no small one from this part of the variance on: deviations are
+# then a twentieth too large.
+NO_SMALL_PART = 0.1
+
 # What single precision is for: values and weights from the inverse of this to this.
 SINGLE_RANGE = 1e12
 
@@ -56,6 +60,20 @@ class Scan(NamedTuple):
         rounding = 4 * np.finfo(np.float64).eps * np.abs(self.mean)
         equal: Bools = np.sqrt(self.variance) <= rounding
         return equal
+
+    def widened(self, added: float, *, shared: bool) -> Indices:
+        """Columns whose variance a number added to it changes by no small part.
+
+        Not those of equal values or without any. With `shared`, where the number is added to the
+        one variance of all columns, that is all columns or none.
+        """
+        told = ~self.constant
+        if self.observed is not None:
+            told &= self.observed > 0
+        variance = self.variance
+        if shared and told.any():
+            variance = np.full_like(variance, variance[told].mean())
+        return np.flatnonzero(told & (added > NO_SMALL_PART * variance))
 
     def columns(self, total_weight: float) -> Columns:
         """The same for `SufficientStatistics`, of rows of this weight."""

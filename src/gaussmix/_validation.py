@@ -80,6 +80,7 @@ __all__ = [
     "nonfinite_error",
     "not_fitted",
     "rows_missing",
+    "widened_columns_warning",
 ]
 
 ACCELERATIONS: tuple[Acceleration, ...] = get_args(Acceleration)
@@ -318,6 +319,33 @@ def constant_columns_warning(
         f"X is constant in {labels}. The variance there is reg_covar={reg_covar:g} alone, and that"
         " number decides the log-likelihood. Drop the column, or choose reg_covar with it in"
         " mind."
+    )
+
+
+def widened_columns_warning(
+    columns: Sequence[int],
+    variances: Doubles,
+    feature_names: _ColumnNames | None,
+    covariance_type: str,
+    reg_covar: float,
+) -> UserWarning:
+    """A warning about columns whose variance is no large multiple of `reg_covar`; `variances` are
+    those of all columns, (d,). A "spherical" component has one variance for them all.
+    """
+    parts = [
+        f"{_column_label(column, feature_names)} (variance {variances[column]:.2g})"
+        for column in columns[:_MOST_LISTED]
+    ]
+    if len(columns) > len(parts):
+        parts.append(f"and {len(columns) - len(parts)} more")
+    if covariance_type == "spherical":
+        parts = [f"the mean of the columns ({variances[list(columns)].mean():.2g})"]
+    fitting = 1e-6 * float(variances[list(columns)].min())
+    return UserWarning(
+        f"reg_covar={reg_covar:g} is added to every variance, and that of X is no more than ten"
+        f" times as large in {', '.join(parts)}: components come out too wide there. Scale the"
+        f" columns to a variance near 1, or choose a smaller reg_covar ({fitting:.1g} is a"
+        " millionth of the smallest)."
     )
 
 

@@ -285,6 +285,9 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         ConvergenceWarning
             When `max_iter` iterations were not enough, and when components collapsed and were
             dropped or placed anew.
+        UserWarning
+            About columns of equal values or without any, rows without any, and columns whose
+            variance is less than ten times `reg_covar`, which is added to it.
         """
         self._fit(X, sample_weight)
         return self
@@ -478,6 +481,14 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             _validation.warn(
                 _validation.constant_columns_warning(
                     constant.tolist(), names, self.covariance_type, self.reg_covar
+                )
+            )
+        shared = self.covariance_type == "spherical"
+        widened = scan.widened(self.reg_covar, shared=shared)
+        if widened.size:
+            _validation.warn(
+                _validation.widened_columns_warning(
+                    widened.tolist(), scan.variance, names, self.covariance_type, self.reg_covar
                 )
             )
 
