@@ -2,8 +2,8 @@
 
 A case is a handful of words and numbers (`Case`), from which NumPy builds rows, weights and a
 mixture, so a failing one is short, and drawing one costs the same whatever its size. Every
-property is held quickly, for the same examples in every run, and in a slow run for twenty times as
-many that are new each time.
+property is held quickly, for the same examples in every run, and in a slow run for twenty times
+as many that are new each time.
 
 Tolerances count roundings. `score_error` says how many a log-density may lose, `share_error` what
 that does to responsibilities, and sums are held to the sum of the magnitudes they add.
@@ -11,18 +11,21 @@ that does to responsibilities, and sums are held to the sum of the magnitudes th
 
 from __future__ import annotations
 
+import random
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 import reference
-from hypothesis import HealthCheck, assume, example, given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
 from mpmath import mp
 from numpy.lib.stride_tricks import as_strided
 from reference import COVARIANCE_TYPES, Mixture
@@ -253,54 +256,121 @@ def laid_out(X: np.ndarray, layout: str) -> np.ndarray:
     return np.ascontiguousarray(X)
 
 
-# Few rows; enough for products of features; enough features for single precision; several threads.
-SMALL = st.tuples(st.integers(1, 40), st.integers(1, 9), st.integers(1, 5))
-TALL = st.tuples(st.integers(2048, 2700), st.integers(1, 18), st.integers(1, 4))
-WIDE = st.tuples(st.integers(1, 400), st.integers(19, 41), st.integers(1, 4))
-MINUTE = st.tuples(st.integers(2, 6), st.integers(1, 4), st.integers(1, 3))
+# Rows, columns and components from the first number to the second: few rows; enough for products
+# of features; enough features for single precision; several threads.
+SMALL = ((1, 40), (1, 9), (1, 5))
+TALL = ((2048, 2700), (1, 18), (1, 4))
+WIDE = ((1, 400), (19, 41), (1, 4))
+MINUTE = ((2, 6), (1, 4), (1, 3))
+BIG = ((3000, 20_000), (1, 12), (1, 6))
+
+# Draws one of a sequence, and a whole number between two. Hypothesis shrinks what it draws, but
+# each of its versions, and each number that changes in the sources, make it draw other examples.
+Choose: TypeAlias = Callable[[Sequence], Any]
+Between: TypeAlias = Callable[[int, int], int]
 
 
-@st.composite
 def cases(
-    draw,
-    sizes=SMALL | TALL | WIDE,
+    *sizes,
     columns=tuple(COLUMNS),
     rows=ROWS,
     dtypes=DTYPES,
     layouts=LAYOUTS,
     weights=WEIGHTS,
     families=COVARIANCE_TYPES,
-) -> Case:
-    n, d, K = draw(sizes)
-    return Case(
-        seed=draw(st.integers(0, 2**32)),
-        n=n,
-        d=d,
-        K=K,
-        covariance_type=draw(st.sampled_from(families)),
-        columns=tuple(draw(st.lists(st.sampled_from(columns), min_size=1, max_size=4))),
-        rows=draw(st.sampled_from(rows)),
-        dtype=draw(st.sampled_from(dtypes)),
-        layout=draw(st.sampled_from(layouts)),
-        weights=draw(st.sampled_from(weights)),
-        ridge=draw(st.sampled_from([0.3, 1e-3, 1e-6, 1e-9])),
+) -> Callable[[Choose, Between], Case]:
+    """What draws a case of one of these sizes, by default `SMALL`, `TALL` or `WIDE`."""
+
+    def drawn(choose: Choose, between: Between) -> Case:
+        n, d, K = (between(*limits) for limits in choose(sizes or (SMALL, TALL, WIDE)))
+        return Case(
+            seed=between(0, 2**32),
+            n=n,
+            d=d,
+            K=K,
+            covariance_type=choose(families),
+            columns=tuple(choose(columns) for _ in range(between(1, 4))),
+            rows=choose(rows),
+            dtype=choose(dtypes),
+            layout=choose(layouts),
+            weights=choose(weights),
+            ridge=choose([0.3, 1e-3, 1e-6, 1e-9]),
+        )
+
+    return drawn
+
+
+@st.composite
+def by_hypothesis(draw, drawn: Callable[[Choose, Between], Any]) -> Any:
+    """A strategy for what is drawn."""
+    return drawn(
+        lambda among: draw(st.sampled_from(among)),
+        lambda least, most: draw(st.integers(least, most)),
     )
 
 
-def holds_for(n_examples: int, **strategies):
-    """Make a check of what is drawn a test for each instruction set, quick and thorough."""
+def assume(condition: bool) -> None:
+    """Leave out a case that is none, whoever has drawn it."""
+    if not condition:
+        raise UnsatisfiedAssumption
+
+
+def example(*values) -> Callable:
+    """What a slow run has found, or somebody: the quick check begins with it."""
+
+    def attach(check: Callable) -> Callable:
+        check.examples = [values, *getattr(check, "examples", ())]
+        return check
+
+    return attach
+
+
+def hold_the_same(check: Callable, n_examples: int, recipes: dict) -> None:
+    """A check of its `example`s and of as many others, the same in every run."""
+    for values in getattr(check, "examples", ()):
+        is_held(check, *values)
+    held = number = 0
+    while held < n_examples:
+        rng = random.Random(f"{check.__name__} {number}")
+        held += is_held(check, *(drawn(rng.choice, rng.randint) for drawn in recipes.values()))
+        number += 1
+        assert number < 20 * n_examples, "nearly no case is one"
+
+
+def is_held(check: Callable, *values) -> bool:
+    """Check one example; False where it is none."""
+    try:
+        check(*values)
+    except UnsatisfiedAssumption:
+        return False
+    except BaseException as error:
+        error.add_note(f"Falsifying example: {', '.join(map(repr, values))}")
+        raise
+    return True
+
+
+def holds_for(n_examples: int, **recipes):
+    """Make a check of what is drawn a test for each instruction set: of the same examples in every
+    run, and, slowly, of many new ones. The recipes are in the order of the check's arguments.
+    """
 
     def decorate(check):
         @pytest.mark.parametrize(
-            "times", [1, pytest.param(THOROUGH, marks=pytest.mark.slow)], ids=["quick", "thorough"]
+            "thorough",
+            [False, pytest.param(True, marks=pytest.mark.slow)],
+            ids=["quick", "thorough"],
         )
-        def test(instruction_set: str, times: int) -> None:
-            limited = settings(
-                settings.get_profile("same" if times == 1 else "new"),
-                max_examples=n_examples * times,
+        def test(instruction_set: str, thorough: bool) -> None:
+            if not thorough:
+                hold_the_same(check, n_examples, recipes)
+                return
+            new = settings(
+                settings.get_profile("new"),
+                max_examples=n_examples * THOROUGH,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
             )
-            limited(given(**strategies)(check))()
+            strategies = {name: by_hypothesis(drawn) for name, drawn in recipes.items()}
+            new(given(**strategies)(check))()
 
         test.__name__, test.__doc__ = check.__name__, check.__doc__
         return test
@@ -309,6 +379,17 @@ def holds_for(n_examples: int, **strategies):
 
 
 def test_every_run_tries_the_same_examples() -> None:
+    """Whatever the versions of Python and Hypothesis, and whatever else is in the sources."""
+    drawn = []
+
+    def remember(case: Case) -> None:
+        drawn.append(case)
+
+    hold_the_same(remember, 2, {"case": cases(SMALL)})
+    assert [(case.seed, case.n, case.d, case.K) for case in drawn] == [
+        (2758522158, 28, 1, 5),
+        (3906302534, 29, 8, 5),
+    ]
     assert settings.default.derandomize
     assert settings.default.database is None
 
@@ -919,10 +1000,7 @@ def test_layout_and_type_change_no_bit(case: Case) -> None:
     assert_equal_bits(everything(model, case.X, case.w), everything(model, copied, case.w))
 
 
-BIG = st.tuples(st.integers(3000, 20_000), st.integers(1, 12), st.integers(1, 6))
-
-
-@holds_for(12, case=cases(BIG | TALL | WIDE))
+@holds_for(12, case=cases(BIG, TALL, WIDE))
 def test_threads_change_no_bit(case: Case) -> None:
     model = case.model()
     model.set_params(n_threads=1)
@@ -995,15 +1073,13 @@ def must_fail(case: Case) -> bool:
 @holds_for(
     100,
     case=cases(),
-    parameters=st.fixed_dictionaries(
-        {
-            "reg_covar": st.sampled_from([0.0, 1e-6]),
-            "max_iter": st.sampled_from([0, 1, 5, 20]),
-            "init_params": st.sampled_from(["kmeans", "k-means++", "random", "random_from_data"]),
-            "n_init": st.sampled_from([1, 2]),
-            "acceleration": st.sampled_from([None, "squarem"]),
-        }
-    ),
+    parameters=lambda choose, between: {
+        "reg_covar": choose([0.0, 1e-6]),
+        "max_iter": choose([0, 1, 5, 20]),
+        "init_params": choose(["kmeans", "k-means++", "random", "random_from_data"]),
+        "n_init": choose([1, 2]),
+        "acceleration": choose([None, "squarem"]),
+    },
 )
 # A variance beyond the range of float32, and one beyond that of doubles.
 @example(Case(0, 2, 1, 1, columns=("1e-20",), dtype="f4"), {"reg_covar": 0.0})
