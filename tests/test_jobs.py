@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from processes import environment
 
-from gaussmix import _inputs, _jobs, _tables, cli
+from gaussmix import _inputs, _jobs, _writing, cli
 from gaussmix.mixture import GaussianMixture, load
 
 NAMES = ["a", "b", "c"]
@@ -306,7 +306,7 @@ def test_a_file_without_rows_has_an_output_without_rows(run):
 
 def test_blocks_of_parquet_are_gathered_to_row_groups(run, monkeypatch):
     monkeypatch.setattr(_inputs, "CHUNK_ROWS", 100)
-    monkeypatch.setattr(_tables, "ROW_GROUP_ROWS", 1000)
+    monkeypatch.setattr(_writing, "ROW_GROUP_ROWS", 1000)
     write("x.npy", rows_of(2500))
     assert run("score", "model.npz", "x.npy", "-o", "s.parquet", "--labels", "-q")[0] == 0
     metadata = pytest.importorskip("pyarrow.parquet").ParquetFile("s.parquet").metadata
@@ -466,7 +466,7 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
     """The third file finds no room."""
     score = ["score", "model.npz", "in", "-o", "out/"]
     opened = []
-    real = _tables.replacing
+    real = _writing.replacing
 
     def replacing(path):
         opened.append(path)
@@ -474,7 +474,7 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
             raise OSError(28, "No space left on device", path)
         return real(path)
 
-    monkeypatch.setattr(_tables, "replacing", replacing)
+    monkeypatch.setattr(_writing, "replacing", replacing)
     message = error_of(run(*score))
     assert message == "out/part2.parquet: cannot be written: No space left on device"
     assert set(states("out")) == {"part0.csv", "part1.npy"}

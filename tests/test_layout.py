@@ -73,8 +73,14 @@ BESIDE = {
     "_layouts": set(),
     "_progress": set(),
     "_sklearn": {"_validation", "_parameters", "_typing"},
-    "_tables": {"_persistence", "_typing"},
-    "_persistence": {"_layouts", "_typing"},
+    "_tables": {"_csv", "_files", "_npy", "_parquet", "_table", "_typing"},
+    "_csv": {"_files", "_table", "_typing"},
+    "_npy": {"_files", "_typing"},
+    "_parquet": {"_files", "_table", "_typing"},
+    "_table": {"_files", "_typing"},
+    "_writing": {"_files", "_parquet", "_typing"},
+    "_files": {"_typing"},
+    "_persistence": {"_files", "_layouts", "_typing"},
     "_univariate": {"_algebra", "_typing"},
     "_validation": {"_layouts", "_typing"},
     "_typing": set(),
@@ -128,7 +134,7 @@ def test_only_the_runtime_imports_compiled_modules():
     assert importing == {"_runtime"}
 
 
-@pytest.mark.parametrize("name", ["_validation", "_persistence", "_typing"])
+@pytest.mark.parametrize("name", ["_validation", "_persistence", "_files", "_typing"])
 def test_checks_and_model_files_need_only_numpy(name):
     roots = {full.split(".")[0] for full in imports_of(SOURCE / f"{name}.py", "gaussmix")}
     foreign = roots - set(sys.stdlib_module_names) - {"__future__", "numpy", "gaussmix"}

@@ -738,10 +738,10 @@ def bad_sources(folder: Path):
     yield folder / "text.csv", ValueError, "neither a .npy nor a Parquet file.*command line"
     yield folder / "empty", ValueError, "empty: the directory holds no file that ends in .parquet"
     yield str(folder / "*.pq"), ValueError, "no file matches the pattern"
-    yield folder / "cut.npy", ValueError, "cut.npy: is no readable .npy file"
-    yield folder / "words.npy", ValueError, "words.npy: holds an array of .* real numbers"
-    yield folder / "flat.npy", ValueError, r"shape \(5,\).*two dimensions"
-    yield folder / "short.npy", ValueError, "short.npy: ends before the last of its 3000 rows"
+    yield folder / "cut.npy", ValueError, "cut.npy: not a readable .npy file: "
+    yield folder / "words.npy", ValueError, "words.npy: the array has dtype .* real numbers"
+    yield folder / "flat.npy", ValueError, r"shape \(5,\); a table needs rows and columns"
+    yield folder / "short.npy", ValueError, "short.npy: .* ends before the last of its 3,000 rows"
     yield folder / "bad.parquet", ValueError, "bad.parquet: not a readable Parquet file"
     yield (
         iter(cut(X, 3)),

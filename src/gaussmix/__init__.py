@@ -52,11 +52,17 @@ Beside that order, for any of the above to use:
     _layouts           the covariance families by name, and the shapes of their covariances
     _univariate        distribution functions and quantiles in one dimension
     _validation        checks of user input and the messages about it; the exceptions
-    _persistence       files that are written whole or not at all; model files
+    _persistence       model files
     _sklearn           what scikit-learn expects of an estimator, without importing it
     _caching           properties that are computed once
     _progress          what a fit reports while it runs
-    _tables            tables of numbers in files, read and written a block at a time
+    _tables            files of numbers opened as tables: CSV, .npy and Parquet
+    _csv               tables in delimited text
+    _parquet           tables in Parquet files
+    _npy               arrays in .npy files, read a piece at a time
+    _table             a table in a file: its columns, by name or number
+    _writing           tables of numbers written to files
+    _files             files by their paths: regular ones opened, replaced as a whole
     _typing            names for the types in signatures
 
 One arrow carries everything: rows and parameters go into `_passes.accumulate`, which returns

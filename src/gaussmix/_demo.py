@@ -13,8 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussmix._persistence import replacing
-from gaussmix._tables import TableError
+from gaussmix._files import TableError, replacing
 from gaussmix._typing import Doubles
 from gaussmix.mixture import GaussianMixture
 

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from . import _tables
-from ._tables import Table, TableError, counted
+from . import _files, _table, _tables
+from ._files import TableError, counted
+from ._table import Table
 from ._typing import Doubles, FloatDType, Floats
 from .sources import Chunk, RowSource
 
@@ -44,7 +45,7 @@ def files_of(data: Sequence[str]) -> list[str]:
     """
     files: list[str] = []
     for path in data:
-        files += _tables.files_of(path, ENDINGS)
+        files += _files.files_of(path, ENDINGS)
     for path in files:
         if len(files) > 1 and is_read_once(path):
             raise TableError(
@@ -98,6 +99,7 @@ class Tables(RowSource):
         self._header, self._delimiter = header, delimiter
         self._allow_nan = allow_nan
         self._once = is_read_once(paths[0])
+        self._kinds: dict[str, int] = {}  # of the files that have been opened
         # A thread that waits for a pipe could not be ended.
         self.fresh_chunks = not self._once
         self.first = self.table = self._open(paths[0])
@@ -156,7 +158,7 @@ class Tables(RowSource):
         limit = None if self._once else self.memory // 2 // (wanted * dtype.itemsize)
         if limit is not None and self.n_rows is not None and self.n_rows > limit:
             return None
-        rows = _tables.gathered(self._blocks(), (self.n_rows, wanted), dtype, limit)
+        rows = _table.gathered(self._blocks(), (self.n_rows, wanted), dtype, limit)
         if rows is None:
             return None
         if len(rows) == 0:
@@ -197,7 +199,18 @@ class Tables(RowSource):
         self.n_rows = n_rows
 
     def _open(self, path: str) -> Table:
-        return _tables.open_table(path, header=self._header, delimiter=self._delimiter)
+        """A file, which must have the columns, types and rows that it had when opened before."""
+        if not self._once:
+            _files.require_regular(path)  # a pipe that is there by now would be waited for
+        table = _tables.open_table(path, header=self._header, delimiter=self._delimiter)
+        kind = hash((type(table), table.names, table.n_columns, table.n_rows, table.types))
+        if self._kinds.setdefault(path, kind) != kind:
+            table.close()
+            raise TableError(
+                f"{path}: the file has changed: its columns, or the number of its rows, are "
+                "others than when it was opened first"
+            )
+        return table
 
     def _wanted_of(self, table: Table) -> list[int]:
         """The columns to read of a file, the weights last."""

@@ -19,12 +19,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _persistence, _streamed, _tables
+from . import _files, _streamed, _tables, _writing
 from ._completing import Noise
+from ._files import TableError, counted
 from ._inputs import Tables, is_read_once
 from ._rows import Rows
-from ._tables import Field, Table, TableError, counted
+from ._table import Table
 from ._typing import AnyArray
+from ._writing import Field
 
 if TYPE_CHECKING:
     from .mixture import GaussianMixture
@@ -131,7 +133,7 @@ class Job:
             make = self.maker(fields, os.path.basename(path) if one_of_several else None)
             n_rows = 0
             with (
-                _tables.writing(output, fields) as writer,
+                _writing.writing(output, fields) as writer,
                 contextlib.closing(_streamed.pieces(tables, type(self.model).__name__)) as pieces,
             ):
                 for piece in pieces:
@@ -448,7 +450,7 @@ def working(directory: str, digest: str) -> Iterator[Record]:
     with open(os.path.join(directory, RECORD), "a+b", buffering=0) as file:
         alone = _is_alone(file)
         if alone:
-            _persistence.remove_unfinished(directory)
+            _files.remove_unfinished(directory)
         _share(file)
         yield Record(directory, file, digest, alone)
 

@@ -30,23 +30,20 @@ one is complete and on disk.
 
 from __future__ import annotations
 
-import contextlib
 import copy
-import errno
 import json
 import math
 import os
 import re
-import secrets
-import stat
 import struct
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from io import BufferedReader
-from typing import Any, BinaryIO, NamedTuple, get_args
+from collections.abc import Callable, Mapping
+from io import BufferedReader, FileIO
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
+from ._files import open_regular, printable, replacing
 from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
 from ._typing import Acceleration, AnyArray, Floats, InitParams, OnCollapse, StrPath
 
@@ -89,6 +86,10 @@ _METADATA_KEYS = (
 _METADATA_LIMIT = 16 * 2**20  # bytes; room for some 500,000 column names
 
 
+# A file that is being read.
+Reader: TypeAlias = "BufferedReader[FileIO]"
+
+
 class ModelFileError(ValueError):
     """A file is not a model this version can load, or a model cannot be written to a file.
 
@@ -106,7 +107,7 @@ class ModelFileError(ValueError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.reason}"
+        return printable(f"{self.path}: {self.reason}")
 
 
 class _Refusal(Exception):
@@ -167,10 +168,10 @@ def load(path: StrPath) -> dict[str, Any]:
     ModelFileError
         If the file is damaged, holds no valid model, or has a format this version does not know.
     OSError
-        If the file cannot be opened or read.
+        If the file cannot be opened or read, or is no regular file.
     """
     path = os.fsdecode(os.fspath(path))
-    with open(path, "rb") as file:
+    with open_regular(path) as raw, BufferedReader(raw) as file:
         try:
             return _read_contents(file)
         except _Refusal as refusal:
@@ -528,10 +529,8 @@ class _Member(NamedTuple):
     shape: tuple[int, ...]
 
 
-def _read_contents(file: BufferedReader) -> dict[str, Any]:
-    status = os.fstat(file.fileno())
-    if not stat.S_ISREG(status.st_mode):
-        raise _Refusal("it is not a regular file")
+def _read_contents(file: Reader) -> dict[str, Any]:
+    size = os.fstat(file.fileno()).st_size
     magic = file.read(4)
     if magic != b"PK\x03\x04":
         raise _Refusal(
@@ -540,9 +539,9 @@ def _read_contents(file: BufferedReader) -> dict[str, Any]:
         )
     # The metadata comes first, so that a file of a later format is recognised whatever else it
     # holds.
-    first = _read_member(file, 0, status.st_size)
+    first = _read_member(file, 0, size)
     metadata = _read_metadata(file, first)
-    members = _read_layout(file, first, status.st_size)
+    members = _read_layout(file, first, size)
     _check_metadata(metadata)
     _check_shapes({name: member.shape for name, member in members.items()}, metadata)
     arrays = {name: _read_data(file, member) for name, member in members.items()}
@@ -566,7 +565,7 @@ def _read_contents(file: BufferedReader) -> dict[str, Any]:
     }
 
 
-def _read_layout(file: BufferedReader, first: _Member, file_size: int) -> dict[str, _Member]:
+def _read_layout(file: Reader, first: _Member, file_size: int) -> dict[str, _Member]:
     """All members but the metadata, after comparing the whole container with the writer's."""
     entries = [first.entry]
     members: dict[str, _Member] = {}
@@ -590,12 +589,12 @@ def _read_layout(file: BufferedReader, first: _Member, file_size: int) -> dict[s
     return members
 
 
-def _peek(file: BufferedReader, position: int) -> bytes:
+def _peek(file: Reader, position: int) -> bytes:
     file.seek(position)
     return file.read(4)
 
 
-def _read_member(file: BufferedReader, position: int, file_size: int) -> _Member:
+def _read_member(file: Reader, position: int, file_size: int) -> _Member:
     """The headers of the member at `position`, compared with what the writer would write."""
     file.seek(position)
     head = file.read(_LOCAL_HEADER.size)
@@ -624,7 +623,7 @@ def _read_member(file: BufferedReader, position: int, file_size: int) -> _Member
     return _Member(entry, start, *_read_npy_header(file, entry))
 
 
-def _read_npy_header(file: BufferedReader, entry: _Entry) -> tuple[bytes, str, tuple[int, ...]]:
+def _read_npy_header(file: Reader, entry: _Entry) -> tuple[bytes, str, tuple[int, ...]]:
     """The header of an array, its dtype and its shape, without evaluating anything."""
     damaged = _Refusal(f"the array header of {entry.name} is damaged or of another kind")
     start = file.read(min(len(_NPY_MAGIC) + 2, entry.size))
@@ -661,7 +660,7 @@ def _check_dtype(member: _Member) -> None:
         )
 
 
-def _read_data(file: BufferedReader, member: _Member) -> AnyArray:
+def _read_data(file: Reader, member: _Member) -> AnyArray:
     array = np.empty(member.shape, dtype=member.dtype)
     data = _bytes_of(array)
     file.seek(member.start + len(member.header))
@@ -672,7 +671,7 @@ def _read_data(file: BufferedReader, member: _Member) -> AnyArray:
     return array
 
 
-def _read_metadata(file: BufferedReader, member: _Member) -> dict[str, Any]:
+def _read_metadata(file: Reader, member: _Member) -> dict[str, Any]:
     """The metadata, as far as the format version; `_check_metadata` sees to the rest."""
     if member.entry.name != "metadata" or member.dtype != "|u1" or len(member.shape) != 1:
         raise _Refusal("it does not begin with the metadata of a gaussmix model")
@@ -723,94 +722,3 @@ def _brought_up_to_date(metadata: dict[str, Any]) -> dict[str, Any]:
 
 def _first_line(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:200]
-
-
-# -------------------------------------------------------------------------------------------------
-# Replacing a file as a whole
-# -------------------------------------------------------------------------------------------------
-
-
-# What a write answers when the disk, the quota or the limit on a file's size is reached; such an
-# error names no file.
-_NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)
-
-# What `replacing` calls a file that is not finished.
-_TEMPORARY = re.compile(r"\.gaussmix-[0-9a-f]{16}\.tmp")
-
-
-@contextlib.contextmanager
-def replacing(path: str) -> Iterator[BinaryIO]:
-    """A temporary file beside `path` to fill, renamed to `path` when it is on disk.
-
-    After any error, an interrupt included, `path` is as it was and the temporary file is gone.
-    Errors of the file system name `path`.
-    """
-    mode = _mode_to_keep(path)
-    directory = os.path.dirname(path) or os.curdir
-    temporary = os.path.join(directory, f".gaussmix-{secrets.token_hex(8)}.tmp")
-    try:
-        file = open(temporary, "x+b")  # noqa: SIM115 - closed below, before the renaming
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, path) from error
-    except BaseException:  # created, and then no memory for a buffer
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    try:
-        with file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            os.chmod(temporary, mode)
-        os.replace(temporary, path)
-    except BaseException as error:  # Ctrl-C too leaves no temporary file
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError) and (error.filename == temporary or error.errno in _NO_ROOM):
-            raise OSError(error.errno, error.strerror, path) from error
-        raise
-    _sync_directory(directory)
-
-
-def remove_unfinished(directory: str) -> None:
-    """Remove the temporary files of `replacing` that killed processes have left behind."""
-    for name in os.listdir(directory):
-        if _TEMPORARY.fullmatch(name):
-            with contextlib.suppress(OSError):
-                os.unlink(os.path.join(directory, name))
-
-
-def _mode_to_keep(path: str) -> int | None:
-    """The permissions of the file that will be replaced, None when there is none.
-
-    Renaming would quietly replace things that are not the user's own plain file, or that he has
-    protected; those are refused.
-    """
-    try:
-        mode = os.lstat(path).st_mode
-    except FileNotFoundError:
-        return None
-    if stat.S_ISLNK(mode):
-        raise OSError(errno.ELOOP, "is a symbolic link; save to the file it points to", path)
-    if stat.S_ISDIR(mode):
-        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "is not a regular file", path)
-    if not os.access(path, os.W_OK):
-        raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
-    return stat.S_IMODE(mode)
-
-
-def _sync_directory(directory: str) -> None:
-    """Make the renaming itself survive a power failure, where the system can do that."""
-    try:
-        descriptor = os.open(directory, os.O_RDONLY)
-    except OSError:
-        return
-    try:
-        os.fsync(descriptor)
-    except OSError:
-        pass  # the new file is in its place; some file systems cannot say more
-    finally:
-        os.close(descriptor)

@@ -27,12 +27,14 @@ from typing import NoReturn
 
 import numpy as np
 
-from gaussmix import __version__, _demo, _inputs, _jobs, _runtime, _streamed, _tables
+from gaussmix import __version__, _csv, _demo, _inputs, _jobs, _runtime, _streamed, _writing
+from gaussmix._files import TableError, counted
 from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES
 from gaussmix._row_sum import RowSum
-from gaussmix._tables import Field, Table, TableError, counted
+from gaussmix._table import Table
 from gaussmix._typing import AnyArray, Collapse, Doubles, Floats
+from gaussmix._writing import Field
 from gaussmix.mixture import GaussianMixture, load
 
 # Rows are drawn in blocks of about this size.
@@ -138,7 +140,7 @@ def _fit(args: argparse.Namespace) -> None:
     if args.output == "-":
         raise TableError("-: a model cannot be written to standard output; give a file name")
     files = _inputs.files_of(args.data)
-    _tables.check_output(args.output, inputs=files)
+    _writing.check_output(args.output, inputs=files)
     if not args.output.endswith(".npz"):
         raise TableError(f"{args.output}: the name of a model file must end in .npz")
     model = GaussianMixture(
@@ -301,7 +303,7 @@ def _run_job(args: argparse.Namespace, kind: Callable[..., _jobs.Job], **what: o
             f"{args.output}: the name of an output file decides its format; --format is for "
             "the files in an output directory"
         )
-    _tables.check_output(args.output, inputs=[*files, args.model])
+    _writing.check_output(args.output, inputs=[*files, args.model])
     started = time.perf_counter()
     with _progress_bar(args.quiet) as show_progress:
         n_rows = job.run(files[0], args.output, show_progress, one_of_several=False)
@@ -380,7 +382,7 @@ def _progress_bar(quiet: bool, about: str | None = None) -> Iterator[Callable[[T
 
 def _sample(args: argparse.Namespace) -> None:
     model = load(args.model)
-    _tables.check_output(args.output, inputs=[args.model])
+    _writing.check_output(args.output, inputs=[args.model])
     n_features = model.means_.shape[1]
     names = getattr(model, "feature_names_in_", None)
     if names is None:
@@ -390,7 +392,7 @@ def _sample(args: argparse.Namespace) -> None:
         fields.append(Field("label", np.dtype(np.intp)))
     n_rows = max(1, min(BLOCK_BYTES // (8 * n_features), MAX_BLOCK_ROWS))
     generator = np.random.default_rng(args.seed)
-    with _tables.writing(args.output, fields) as writer:
+    with _writing.writing(args.output, fields) as writer:
         for start in range(0, args.rows, n_rows):
             rows, labels = model.sample(min(n_rows, args.rows - start), random_state=generator)
             writer.write(rows, *([labels] if args.labels else []))
@@ -400,7 +402,7 @@ def _sample(args: argparse.Namespace) -> None:
 
 
 def _info(args: argparse.Namespace) -> None:
-    _tables.require_standard_output()
+    _writing.require_standard_output()
     model = load(args.model)
     if not args.json:
         print(describe(model))
@@ -502,7 +504,7 @@ def _standard_deviations(model: GaussianMixture) -> Floats:
 
 
 def _show_config(args: argparse.Namespace) -> None:
-    _tables.require_standard_output()
+    _writing.require_standard_output()
     _runtime.show_config()
 
 
@@ -807,7 +809,7 @@ def _add_table_arguments(parser: argparse.ArgumentParser, which: str) -> None:
         "--delimiter",
         metavar="C",
         default="auto",
-        help=f"between the fields of a CSV file: a character, {', '.join(_tables.DELIMITERS)} "
+        help=f"between the fields of a CSV file: a character, {', '.join(_csv.DELIMITERS)} "
         "(default: %(default)s)",
     )
 

@@ -12,15 +12,16 @@ import copy
 import errno
 import glob
 import inspect
-import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import IO, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._tables import TableError, files_of, import_pyarrow, read_into
+from ._files import TableError, files_of, open_regular, require_regular
+from ._npy import MAGIC, NpyFile
+from ._parquet import import_pyarrow
 from ._typing import AnyArray, StrPath
 
 #: Bytes of rows held at a time, unless a source says otherwise.
@@ -153,6 +154,9 @@ class ChunkSource(RowSource):
 class NpySource(RowSource):
     """Rows of a ``.npy`` file, read and not mapped, so that they leave memory again.
 
+    The file is opened anew for every reading, and must hold an array of the same shape, type and
+    order each time.
+
     Parameters
     ----------
     path : str or path-like
@@ -162,71 +166,23 @@ class NpySource(RowSource):
     Raises
     ------
     ValueError
-        If the file is no array of numbers in rows and columns.
+        If the file is no array of numbers in rows and columns, or ends before the last of them;
+        when rows are read, if it holds another array by now.
     OSError
-        If it cannot be read.
+        If it cannot be read, or is no regular file.
     """
 
     fresh_chunks = True
 
     def __init__(self, path: StrPath, *, memory: int = MEMORY) -> None:
         super().__init__(memory=memory)
-        self.path = os.fspath(path)
-        with open(self.path, "rb") as file:
-            shape, _fortran, dtype, _offset = self._header(file)
-        if dtype.kind not in "fiub" or len(shape) != 2:
-            raise TableError(
-                f"{self.path}: holds an array of shape {shape} and dtype {dtype}; rows need two "
-                "dimensions of real numbers"
-            )
-        self.n_rows = shape[0]
-
-    def _header(
-        self, file: IO[bytes] | io.RawIOBase
-    ) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]:
-        """Shape, whether columns come first, dtype and where the numbers begin."""
-        try:
-            version = np.lib.format.read_magic(file)
-            read = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, fortran, dtype = read(file)
-        except (ValueError, EOFError, KeyError, SyntaxError) as error:
-            raise TableError(f"{self.path}: is no readable .npy file: {error}") from error
-        return shape, fortran, dtype, file.tell()
+        self._file = NpyFile(path)
+        self.path = self._file.path
+        self.n_rows = self._file.n_rows
 
     def chunks(self) -> Iterator[AnyArray]:
-        with open(self.path, "rb", buffering=0) as file:
-            (n_rows, n_columns), fortran, dtype, offset = self._header(file)
-            row_bytes = max(1, n_columns * dtype.itemsize)
-            size = max(1, self.memory // 16 // row_bytes)
-            for first in range(0, n_rows, size):
-                n = min(size, n_rows - first)
-                if fortran:
-                    yield self._across(file, (first, n), (n_rows, n_columns), dtype, offset)
-                else:
-                    at = offset + first * row_bytes
-                    yield self._numbers(file, at, n * n_columns, dtype).reshape(n, n_columns)
-
-    def _across(
-        self, file: io.RawIOBase, rows: tuple[int, int], shape: tuple[int, int],
-        dtype: np.dtype[Any], offset: int,
-    ) -> AnyArray:  # fmt: skip
-        """Some rows of a file that holds column after column."""
-        first, n = rows
-        X = np.empty((n, shape[1]), dtype)
-        for column in range(shape[1]):
-            at = offset + (column * shape[0] + first) * dtype.itemsize
-            X[:, column] = self._numbers(file, at, n, dtype)
-        return X
-
-    def _numbers(self, file: io.RawIOBase, at: int, count: int, dtype: np.dtype[Any]) -> AnyArray:
-        """So many numbers from a place in the file."""
-        numbers = np.empty(count, dtype)
-        if read_into(file, at, numbers) < numbers.nbytes:
-            raise TableError(f"{self.path}: ends before the last of its {self.n_rows} rows")
-        return numbers
+        row_bytes = self._file.n_columns * self._file.dtype.itemsize
+        return self._file.pieces(max(1, self.memory // 16 // row_bytes))
 
     def __str__(self) -> str:
         return self.path
@@ -401,6 +357,8 @@ class ParquetSource(ArrowSource):
         if self._agreed != columns:
             self._data = _agreeing(self._data, columns, and_no_other=self._all_columns)
             self._agreed = columns
+        for file in self._data.files:  # pyarrow would wait for a pipe that is there by now
+            require_regular(file)
         yield from super()._batches(columns)
 
     def __str__(self) -> str:
@@ -413,8 +371,7 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
     files: list[str] = []
     for path in paths:
         files += files_of(path, _PARQUET_ENDINGS)
-        if not os.path.exists(files[-1]):
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+        require_regular(files[-1])
     if not files:
         raise TableError("paths is empty; give at least one Parquet file")
     arrow, _parquet = import_pyarrow(paths[0])
@@ -523,10 +480,10 @@ def as_source(X: Any) -> RowSource | None:
 
 def _file_source(path: str) -> RowSource:
     """The source that reads what a path names; its content decides which."""
-    if os.path.isfile(path):
-        with open(path, "rb") as file:
-            start = file.read(6)
-        if start == b"\x93NUMPY":
+    if os.path.exists(path) and not os.path.isdir(path):
+        with open_regular(path) as file:
+            start = file.read(len(MAGIC))
+        if start == MAGIC:
             return NpySource(path)
         if start[:4] != b"PAR1":
             raise TableError(

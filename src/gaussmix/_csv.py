@@ -1,0 +1,446 @@
+"""Tables in delimited text, read a block of lines at a time.
+
+NumPy's reader takes blocks without quotes and faults, and Python's ``csv`` the others, of which it
+finds what is wrong, and where.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import itertools
+import math
+import os
+import re
+import stat
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from ._files import TableError, counted, one_line, quoted
+from ._table import MISSING_REMEDY, REMEDY, Table
+from ._typing import Doubles, Floats
+
+# Text parsed at once. Larger blocks are no faster; smaller ones pay per-call costs.
+BLOCK_BYTES = 4 << 20
+# No line is longer. A field that is parsed by itself has the limit of the csv module as well.
+MAX_LINE = 16 << 20
+
+# What stands for a missing value, in any case, beside an empty field.
+MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "#n/a", "?", "."})
+# Before the names in the header that numpy.savetxt writes. A column may be named "#" alone.
+HEADER_MARK = re.compile(r"#+ *(?=[^\s,;|#])")
+DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
+
+
+def kind_of(start: bytes) -> str | None:
+    """Tell what begins with these bytes: ".npy", "Parquet", "compressed", or None for text."""
+    kinds = {b"\x93NUM": ".npy", b"PAR1": "Parquet", b"PK\x03\x04": "compressed"}
+    return "compressed" if start[:2] == b"\x1f\x8b" else kinds.get(start[:4])
+
+
+def compressed_error(path: str) -> TableError:
+    """The exception for what `kind_of` calls compressed."""
+    return TableError(
+        f"{path}: this is a compressed or zip file, not a table; give CSV, .npy or Parquet"
+    )
+
+
+class Lines:
+    """The lines of a text in UTF-8 or UTF-16, read in blocks of whole lines.
+
+    Line breaks are those of any system. Empty lines at the end are left out.
+
+    Parameters
+    ----------
+    path : str
+        For messages.
+    file : file of bytes
+
+    Attributes
+    ----------
+    bytes_read : int
+    """
+
+    def __init__(self, path: str, file: io.BufferedIOBase) -> None:
+        self._path = path
+        self._file = file
+        self._blocks = self._read_blocks()
+        self._text = ""
+        self._at = 0  # what stands before has been given out
+        self.bytes_read = 0
+
+    def block(self) -> str:
+        """What is left of the block, or the next one; "" at the end."""
+        text = self.peek()
+        self._text, self._at = "", 0
+        return text
+
+    def peek(self) -> str:
+        """What `block` would return."""
+        if self._at >= len(self._text):
+            self._text, self._at = next(self._blocks, ""), 0
+        return self._text[self._at :] if self._at else self._text
+
+    def line(self) -> str:
+        """The next line, with its end; "" at the end."""
+        if self._at >= len(self._text):
+            self.peek()
+        start = self._at
+        end = self._text.find("\n", start) + 1
+        self._at = end or len(self._text)
+        return self._text[start : self._at]
+
+    def give_back(self, text: str) -> None:
+        """Put text before what is left."""
+        self._text, self._at = text + self._text[self._at :], 0
+
+    def _read_blocks(self) -> Iterator[str]:
+        raw = self._read_bytes()
+        self._require_text(raw)
+        utf16 = raw[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        decode = codecs.getincrementaldecoder("utf-16" if utf16 else "utf-8-sig")()
+        newlines = io.IncrementalNewlineDecoder(None, translate=True)
+        carry = ""
+        lines_before = 1
+        while raw:
+            self.bytes_read += len(raw)
+            following = self._read_bytes()
+            try:
+                text = carry + newlines.decode(decode.decode(raw, not following), not following)
+            except UnicodeDecodeError as exc:
+                row = lines_before + carry.count("\n") + exc.object.count(b"\n", 0, exc.start)
+                raise self._error(row, "the text is not UTF-8; convert the file first") from exc
+            if "\0" in text:
+                row = lines_before + text[: text.index("\0")].count("\n")
+                raise self._error(row, "the file is binary, not a table of text")
+            cut = text.rfind("\n") + 1
+            while cut > 1 and text[cut - 2] == "\n":
+                cut -= 1  # empty lines stay, to be told from those at the end
+            row = lines_before + text.count("\n", 0, cut)
+            if len(text) - cut > MAX_LINE:
+                raise self._error(row, f"the line does not end within {MAX_LINE >> 20} MiB")
+            if cut:
+                yield text[:cut]
+                lines_before = row
+            carry = text[cut:]
+            raw = following
+        carry = carry.rstrip("\n")
+        if carry:
+            yield carry
+
+    def _read_bytes(self) -> bytes:
+        """Read the next block, fewer bytes only at the end of the file.
+
+        One system call at a time: signals are noticed between calls only, and a single long read
+        from a pipe that stalls would keep Ctrl-C waiting.
+        """
+        pieces = []
+        missing = BLOCK_BYTES
+        while missing and (piece := self._file.read1(missing)):
+            pieces.append(piece)
+            missing -= len(piece)
+        return b"".join(pieces)
+
+    def _require_text(self, start: bytes) -> None:
+        """Refuse other formats, which come here through pipes only and need a file to seek in."""
+        kind = kind_of(start)
+        if kind == "compressed":
+            raise compressed_error(self._path)
+        if kind is not None:
+            raise TableError(
+                f"{self._path}: {kind} data cannot be read from a pipe or standard input; "
+                f"give the name of the file"
+            )
+
+    def _error(self, row: int, what: str) -> TableError:
+        return TableError(f"{self._path}: row {row}: {what}")
+
+
+class CsvTable(Table):
+    """Delimited text with or without a header, quotes as in RFC 4180.
+
+    Parameters
+    ----------
+    path : str
+        "-" for standard input, which is not closed.
+    file : file of bytes
+    header : {"auto", "yes", "no"}
+    delimiter : str
+        A character, a name from `DELIMITERS`, or "auto".
+    """
+
+    unit = "B"
+
+    def __init__(self, path: str, file: io.BufferedIOBase, header: str, delimiter: str) -> None:
+        self.path = path
+        self._file = file
+        self._line = 1  # number of the first line that no block has held yet
+        try:
+            status = os.fstat(file.fileno())
+            self.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            self._lines = Lines(path, file)
+            self._skip_empty_lines()
+            header = self._skip_mark(header)
+            self._delimiter = self._find_delimiter(delimiter)
+            self._read_header(header)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self.path != "-":  # standard input is not ours to close
+            self._file.close()
+
+    def blocks(
+        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
+    ) -> Iterator[Floats]:
+        while text := self._lines.block():
+            block = self._parse(text, list(columns), allow_nan)
+            self.position = self._lines.bytes_read
+            for start in range(0, len(block), max_rows):
+                yield block[start : start + max_rows]
+
+    # The first lines
+
+    def _skip_empty_lines(self) -> None:
+        text = self._lines.block()
+        first = text.lstrip("\n")
+        if not first:
+            raise TableError(f"{self.path}: the file is empty")
+        self._line += len(text) - len(first)
+        self._lines.give_back(first)
+
+    def _skip_mark(self, header: str) -> str:
+        """Skip a mark before column names; whether there is a header, now that this is known."""
+        if header == "no" or not (mark := HEADER_MARK.match(self._lines.peek())):
+            return header
+        self._lines.give_back(self._lines.block()[mark.end() :])
+        return "yes"
+
+    def _find_delimiter(self, given: str) -> str:
+        """Return the delimiter; a space stands for any run of spaces and tabs.
+
+        The one that cuts most of the first lines into as many fields as the very first, more than
+        one; among several, the one with most numbers in the last of these lines.
+        """
+        given = DELIMITERS.get(given, given)
+        if given != "auto":
+            if len(given) != 1 or given in '"\n\r.' or given.isalnum():
+                raise TableError(
+                    f"{self.path}: the delimiter {quoted(given)} cannot be used; give one "
+                    f"character, or one of {', '.join(DELIMITERS)}"
+                )
+            return given
+        text = self._lines.peek()
+        sample = [line for line in text[:65536].split("\n")[:20] if line.strip()]
+        if len(text) > 65536 and len(sample) > 1:
+            sample = sample[:-1]  # the last line may be cut
+        best, highest = ",", (len(sample) / 2, math.inf)
+        for candidate in ",\t;| ":
+            rows = [_split_line(line, candidate) for line in sample]
+            if rows and len(rows[0]) > 1:
+                alike = sum(len(row) == len(rows[0]) for row in rows)
+                numbers = sum(_number(field) is not None for field in rows[-1])
+                if (alike, numbers) > highest:
+                    best, highest = candidate, (alike, numbers)
+        return best
+
+    def _read_header(self, header: str) -> None:
+        """Set the number of columns and, if the first row is a header, the names."""
+        first, text = self._next_record()
+        second = _split_line(self._lines.peek().partition("\n")[0], self._delimiter)
+        self.n_columns = len(first)
+        if header == "yes" or (header == "auto" and self._looks_like_header(first, second)):
+            self.names = tuple(field.strip() for field in first)
+            self._line += text.count("\n")
+        else:
+            self._lines.give_back(text)
+
+    def _next_record(self) -> tuple[list[str], str]:
+        """The fields of the next record, and its text."""
+        lines: list[str] = []
+
+        def read() -> str:
+            lines.append(self._lines.line())
+            return lines[-1]
+
+        if self._delimiter == " ":
+            return read().split(), lines[0]
+        try:
+            record = next(csv.reader(iter(read, ""), delimiter=self._delimiter))
+        except csv.Error as exc:
+            raise self._csv_error(exc) from exc
+        return record, "".join(lines)
+
+    def _looks_like_header(self, first: list[str], second: list[str]) -> bool:
+        def is_text(field: str) -> bool:
+            return _number(field) is None and not _is_missing(field)
+
+        if not any(map(is_text, first)):
+            return False
+        if not any(_number(field) is not None for field in first):
+            return True
+        # Numbers and text side by side, as in "id,2019,2020" or in a row of data with a label.
+        for name, below in zip(first, second):
+            if is_text(name) and not is_text(below):
+                raise TableError(
+                    f"{self.path}: cannot tell whether the first row is a header, it holds both "
+                    f"numbers and text ({quoted(name.strip())}); say --header yes or --header no"
+                )
+        return False
+
+    # Numbers
+
+    def _parse(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
+        if '"' not in text:
+            block = self._parse_quickly(text, columns, allow_nan)
+            if block is None and allow_nan:
+                block = self._parse_quickly(self._with_nan(text), columns, allow_nan)
+            if block is not None:
+                self._line += _count_lines(text)
+                return block
+        return self._parse_carefully(text, columns, allow_nan)
+
+    def _parse_quickly(self, text: str, columns: list[int], allow_nan: bool) -> Doubles | None:
+        """Parse a block without quotes by NumPy's reader; None if anything is wrong with it."""
+        lines = text.removesuffix("\n").split("\n")
+        all_columns = columns == list(range(self.n_columns))
+        # The reader counts the fields of each line only where it is to return all of them.
+        if not all_columns and not self._is_regular(lines):
+            return None
+        try:
+            block = np.loadtxt(
+                lines,
+                delimiter=None if self._delimiter == " " else self._delimiter,
+                usecols=None if all_columns else columns,
+                comments=None,
+                ndmin=2,
+            )
+        except ValueError:
+            return None
+        wrong = np.isinf(block) if allow_nan else ~np.isfinite(block)
+        # It leaves out empty lines.
+        return None if block.shape != (len(lines), len(columns)) or wrong.any() else block
+
+    def _with_nan(self, text: str) -> str:
+        """Write "nan" for every missing value of a block without quotes."""
+        # The longest first, and nothing that has been matched is tried otherwise: so the time is
+        # proportional to the text, whatever is in it.
+        words = "|".join(map(re.escape, sorted(MISSING, key=len, reverse=True)))
+        if self._delimiter == " ":
+            missing = rf"(?<![^ \t\n])(?:{words})(?![^ \t\n])"
+        else:
+            edge = rf"[^{re.escape(self._delimiter)}\n]"
+            missing = rf"(?<!{edge}) *+(?:{words})?+ *+(?!{edge})"
+        return re.sub(missing, "nan", text.removesuffix("\n"), flags=re.IGNORECASE)
+
+    def _is_regular(self, lines: list[str]) -> bool:
+        """Whether each of these lines, which hold no quotes, has as many fields as the first."""
+        if self._delimiter == " ":
+            return all(len(line.split()) == self.n_columns for line in lines)
+        delimiters = {line.count(self._delimiter) for line in lines}
+        return delimiters == {self.n_columns - 1}
+
+    def _parse_carefully(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
+        """Parse any block, a record at a time; raise `TableError` with row and column."""
+        values: list[list[float]] = []
+        before = self._line
+        for record, last_line in self._records(text):
+            line, self._line = self._line, before + last_line
+            if len(record) != self.n_columns:
+                if self.n_columns > 1 and not "".join(record).strip() and len(record) < 2:
+                    continue  # an empty line
+                raise TableError(
+                    f"{self.path}: row {line}: {counted(len(record), 'field')}, expected "
+                    f"{self.n_columns} as in the first row"
+                )
+            numbers = [_number(record[c]) for c in columns]
+            found = [number for number in numbers if number is not None]
+            if len(found) < len(numbers) or not math.isfinite(sum(found)):
+                found = [self._parse_field(record[c], line, c, allow_nan) for c in columns]
+            values.append(found)
+        return np.array(values, np.float64).reshape(-1, len(columns))
+
+    def _parse_field(self, field: str, line: int, column: int, allow_nan: bool) -> float:
+        value = _number(field)
+        if value is not None and math.isfinite(value):
+            return value
+        missing = _is_missing(field) or (value is not None and math.isnan(value))
+        if missing and allow_nan:
+            return math.nan
+        field = field.strip()
+        shown = quoted(field)
+        if not field:
+            what = f"the field is empty; {MISSING_REMEDY}"
+        elif missing:
+            what = f"missing value ({shown}); {MISSING_REMEDY}"
+        elif value is not None:
+            what = f"{shown} is infinite or too large; {REMEDY}"
+        else:
+            what = f"{shown} is not a number"
+            if _number(field.replace(",", ".", 1)) is not None:
+                what += "; decimal commas are not supported"
+            elif self._holds_other_delimiter(field):
+                what += "; if another character separates the fields, give it with --delimiter"
+            else:
+                what += "; choose the numeric columns with --columns, or correct the row"
+        raise TableError(f"{self.path}: row {line}, {self.column_text(column)}: {what}")
+
+    def _holds_other_delimiter(self, field: str) -> bool:
+        """Whether another delimiter would cut the field into numbers, as ";" does "5;2"."""
+        others = [field.split(d, 100) for d in DELIMITERS.values() if d != self._delimiter]
+        return any(len(o) > 1 and all(_number(part) is not None for part in o) for o in others)
+
+    def _records(self, text: str) -> Iterator[tuple[list[str], int]]:
+        """Yield each record's fields and the last of its lines, counted from 1 within the text.
+
+        Where the last record of the text does not end in it, the lines that follow are read.
+        """
+        if self._delimiter == " ":
+            for number, line in enumerate(text.removesuffix("\n").split("\n"), 1):
+                yield line.split(), number
+            return
+        n_lines = _count_lines(text)
+        lines = itertools.chain(io.StringIO(text), iter(self._lines.line, ""))
+        reader = csv.reader(lines, delimiter=self._delimiter)
+        try:
+            while reader.line_num < n_lines:
+                yield next(reader) or [""], reader.line_num
+        except csv.Error as exc:
+            raise self._csv_error(exc) from exc
+
+    def _csv_error(self, exc: csv.Error) -> TableError:
+        """The exception for a record that the csv module refuses, which begins in this line."""
+        what = one_line(exc)
+        if "field limit" in what:
+            limit = csv.field_size_limit()
+            what = f"a field has more than {limit:,} characters; a quote may be missing"
+        return TableError(f"{self.path}: row {self._line}: {what}")
+
+
+def _count_lines(text: str) -> int:
+    return text.count("\n") + (not text.endswith("\n"))
+
+
+def _split_line(line: str, delimiter: str) -> list[str]:
+    if delimiter == " ":
+        return line.split()
+    try:
+        return next(csv.reader([line], delimiter=delimiter), [])
+    except csv.Error:
+        return [line]
+
+
+def _number(field: str) -> float | None:
+    """Return the number a field spells, or None. Underscores, which Python allows, are not one."""
+    try:
+        return None if "_" in field else float(field)
+    except ValueError:
+        return None
+
+
+def _is_missing(field: str) -> bool:
+    field = field.strip().lower()
+    return not field or field in MISSING

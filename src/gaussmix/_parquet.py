@@ -1,0 +1,148 @@
+"""Tables in Parquet files, read with pyarrow a batch of rows at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ._files import TableError, one_line, quoted, require_regular
+from ._table import MISSING_REMEDY, Table
+from ._typing import AnyArray, FloatDType, Floats
+
+# Read at a time of each column.
+BUFFER_BYTES = 1 << 18
+# Rows whose columns are laid side by side at a time.
+CACHE_BYTES = 1 << 19
+
+
+def import_pyarrow(path: str) -> tuple[Any, Any]:
+    """Return the modules pyarrow and pyarrow.parquet, or raise a `TableError` that says how to.
+
+    Versions before 14.0.1 run code from a malicious file (CVE-2023-47248).
+    """
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as exc:
+        raise TableError(
+            f"{path}: Parquet files need pyarrow; install it with: pip install 'gaussmix[parquet]'"
+        ) from exc
+    version = tuple(int(part) for part in pyarrow.__version__.split(".")[:3] if part.isdigit())
+    if version < (14, 0, 1):
+        raise TableError(
+            f"{path}: Parquet files need pyarrow 14.0.1 or newer, not {pyarrow.__version__}; "
+            f"upgrade it with: pip install --upgrade pyarrow"
+        )
+    return pyarrow, pyarrow.parquet
+
+
+class ParquetTable(Table):
+    """A Parquet file, read with pyarrow a batch of rows at a time. Needs the ``parquet`` extra."""
+
+    def __init__(self, path: str) -> None:
+        self._pa, parquet = import_pyarrow(path)
+        self.path = path
+        require_regular(path)
+        # A file, not the path: pyarrow takes some paths for addresses of remote stores. Its own
+        # kind of file reads without holding the interpreter's lock.
+        self._file = self._pa.OSFile(path)
+        try:
+            # Through a buffer: else a whole row group is read at once, whatever its size, and
+            # what is read in advance stays in memory until the last row.
+            self._parquet = parquet.ParquetFile(
+                self._file, buffer_size=BUFFER_BYTES, pre_buffer=False
+            )
+            self._schema = self._parquet.schema_arrow
+        except (self._pa.ArrowException, OSError) as exc:
+            self._file.close()
+            raise TableError(f"{path}: not a readable Parquet file: {one_line(exc)}") from exc
+        self.names = tuple(self._schema.names)
+        self.n_columns = len(self.names)
+        try:
+            self._require_distinct_names()
+        except TableError:
+            self._file.close()
+            raise
+        self.types = ", ".join(map(str, self._schema.types))
+        self.n_rows = self.size = self._parquet.metadata.num_rows
+
+    def close(self) -> None:
+        self._file.close()
+
+    def dtype(self, columns: Sequence[int]) -> FloatDType:
+        single = all(self._pa.types.is_float32(self._schema.field(i).type) for i in columns)
+        return np.dtype(np.float32 if single else np.float64)
+
+    def blocks(
+        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
+    ) -> Iterator[Floats]:
+        self._require_numbers(columns, allow_nan)
+        names = [self._schema.names[index] for index in columns]
+        dtype = self.dtype(columns)
+        first_row = 1
+        try:
+            for batch in self._parquet.iter_batches(batch_size=max_rows, columns=names):
+                batch.validate(full=True)
+                parts = []
+                for position, name in enumerate(names):
+                    values = batch.column(batch.schema.get_field_index(name))
+                    if not allow_nan:
+                        self._require_no_null(values, first_row, columns[position])
+                    numbers = values.cast(self._pa.from_numpy_dtype(dtype), safe=False)
+                    parts.append(numbers.to_numpy(zero_copy_only=False))
+                block = _side_by_side(parts, dtype)
+                self._require_finite(block, first_row, columns, allow_nan)
+                first_row += len(block)
+                self.position = first_row - 1
+                yield block
+        except (self._pa.ArrowException, OSError) as exc:
+            raise TableError(
+                f"{self.path}: cannot read the Parquet data: {one_line(exc)}"
+            ) from exc
+
+    def _require_distinct_names(self) -> None:
+        if not self.names:
+            raise TableError(f"{self.path}: the file has no columns")
+        name, repeats = Counter(self.names).most_common(1)[0]
+        if repeats > 1:
+            raise TableError(
+                f"{self.path}: {repeats} columns are named {quoted(name)}; Parquet columns are "
+                f"read by name, so write the file with distinct names"
+            )
+
+    def _require_numbers(self, columns: Sequence[int], allow_nan: bool) -> None:
+        types = self._pa.types
+        for index in columns:
+            kind = self._schema.field(index).type
+            if not (
+                types.is_integer(kind)
+                or types.is_floating(kind)
+                or types.is_decimal(kind)
+                or types.is_boolean(kind)
+                or (types.is_null(kind) and allow_nan)
+            ):
+                raise TableError(
+                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; "
+                    f"choose the numeric columns with --columns"
+                )
+
+    def _require_no_null(self, values: Any, first_row: int, column: int) -> None:
+        if values.null_count:
+            row = int(np.flatnonzero(values.is_null().to_numpy(zero_copy_only=False))[0])
+            raise TableError(
+                f"{self.path}: row {first_row + row}, {self.column_text(column)}: "
+                f"missing value (null); {MISSING_REMEDY}"
+            )
+
+
+def _side_by_side(columns: Sequence[AnyArray], dtype: FloatDType) -> Floats:
+    """Columns as an array of rows, so few at a time that they stay in cache meanwhile."""
+    rows = np.empty((len(columns[0]), len(columns)), dtype)
+    step = max(64, CACHE_BYTES // (len(columns) * dtype.itemsize))
+    for start in range(0, len(rows), step):
+        for position, column in enumerate(columns):
+            rows[start : start + step, position] = column[start : start + step]
+    return rows
