@@ -14,6 +14,7 @@ import zlib
 import numpy as np
 import pytest
 
+import gaussmix
 from gaussmix import _persistence as persistence
 from gaussmix._persistence import ModelFileError, load, save
 
@@ -319,11 +320,11 @@ def test_an_invalid_model_is_neither_saved_nor_loaded(path, case, monkeypatch):
 
     # What another program, or an older version with a bug, might have written.
     with monkeypatch.context() as patch:
-        for check in ("_check_metadata", "_check_shapes", "_check_values"):
+        for check in ("_check_metadata", "_check_shapes", "_check_values", "_check_definite"):
             patch.setattr(persistence, check, lambda *_: None)
         save(path, model(**changes))
     with pytest.raises(ModelFileError, match=reason) as caught:
-        load(path)
+        gaussmix.load(path)
     assert caught.value.path == str(path)
 
 
@@ -511,7 +512,7 @@ def test_a_file_of_a_later_format_is_recognised(path, other):
 def test_metadata_that_gaussmix_does_not_write(path, change):
     save(path, model())
     rewrite_metadata(path, change)
-    assert "metadata" in refused(path, path.read_bytes())
+    assert re.search("metadata|n_iter is", refused(path, path.read_bytes()))
 
 
 def archive(members):

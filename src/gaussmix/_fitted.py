@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -241,12 +242,12 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
         arrays = [contents[name] for name in ("weights", "means", "covariances")]
         try:
             parameters = MixtureParameters.from_covariances(
-                self.covariance_type, *(array.astype(np.float64) for array in arrays)
+                self.covariance_type, *(array.astype(np.float64, copy=False) for array in arrays)
             )
         except CollapsedComponent as collapsed:
-            which = "" if collapsed.component is None else f" of component {collapsed.component}"
+            which = "" if collapsed.component is None else f"[{collapsed.component}]"
             raise _persistence.ModelFileError(
-                str(path), f"the covariance{which} is not positive definite"
+                os.fsdecode(path), f"covariances{which} is not positive definite"
             ) from None
         state = fitted_state(parameters, contents["means"].dtype)
         state["converged_"] = contents["converged"]

@@ -22,10 +22,7 @@ The reader takes nothing on trust. It reads the directory and the array headers 
 evaluates nothing, knows every name, dtype and shape before it allocates, and compares all that is
 not array data with what the writer would have written; array data is covered by a checksum. So a
 file in which one bit has changed is not loaded. What can be derived from the covariances is not
-stored at all.
-
-A file is written beside its destination and then renamed, so that the old file stays until the new
-one is complete and on disk.
+stored at all; whoever derives it finds out whether they are definite.
 """
 
 from __future__ import annotations
@@ -35,9 +32,10 @@ import json
 import math
 import os
 import re
+import reprlib
 import struct
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BufferedReader, FileIO
 from typing import Any, BinaryIO, NamedTuple, TypeAlias, get_args
 
@@ -45,7 +43,7 @@ import numpy as np
 
 from ._files import open_regular, printable, replacing
 from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
-from ._typing import Acceleration, AnyArray, Floats, InitParams, OnCollapse, StrPath
+from ._typing import Acceleration, AnyArray, Doubles, Floats, InitParams, OnCollapse, StrPath
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
@@ -84,6 +82,17 @@ _METADATA_KEYS = (
     "parameters",
 )
 _METADATA_LIMIT = 16 * 2**20  # bytes; room for some 500,000 column names
+
+# What the metadata may take as Python's objects, beside so many times the size of the file. Names
+# of one letter take eight times what such a file holds for a column, records of collapses twelve
+# times their text.
+_OBJECTS_LIMIT = 64 * 2**10
+_OBJECTS_PER_BYTE = 13
+
+# Numbers of covariances, or characters of metadata, that are looked at at a time.
+_BLOCK = 1 << 17
+
+_LARGEST = float(np.finfo(np.float64).max)
 
 
 # A file that is being read.
@@ -212,7 +221,8 @@ def _members_of(contents: Mapping[str, Any]) -> dict[str, AnyArray]:
     _check_metadata(metadata)
     _check_shapes({name: array.shape for name, array in arrays.items()}, metadata)
     _check_values(arrays, metadata)
-    text = _metadata_bytes(metadata)
+    _check_definite(arrays["covariances"], parameters["covariance_type"])
+    text = b"".join(_metadata_pieces(metadata))
     if len(text) > _METADATA_LIMIT:
         raise _Refusal(
             f"its column names take {len(text)} bytes, and {_METADATA_LIMIT} is the limit"
@@ -245,18 +255,32 @@ def _little_endian(value: Any, name: str, double: bool = False) -> AnyArray:
         raise _Refusal(f"{name} is not an array of numbers: {error}") from error
 
 
-def _metadata_bytes(metadata: Mapping[str, Any]) -> bytes:
-    return json.dumps(metadata, sort_keys=True, separators=(",", ":"), allow_nan=False).encode(
-        "ascii"
-    )
+def _metadata_pieces(metadata: Mapping[str, Any]) -> Iterator[bytes]:
+    """The text of the metadata, in pieces that are small beside the whole."""
+    for number, key in enumerate(sorted(metadata)):
+        yield b"," if number else b"{"
+        yield _json(key) + b":"
+        value = metadata[key]
+        if type(value) is not list:
+            yield _json(value)
+            continue
+        for first in range(0, len(value), 1000):
+            yield (b"," if first else b"[") + _json(value[first : first + 1000])[1:-1]
+        yield b"]" if value else b"[]"
+    yield b"}"
+
+
+def _json(value: Any) -> bytes:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return text.encode("ascii")
 
 
 def _is_int(value: Any, minimum: int) -> bool:
-    return type(value) is int and value >= minimum
+    return type(value) is int and minimum <= value <= _LARGEST
 
 
 def _is_number(value: Any) -> bool:
-    return type(value) in (int, float) and 0 <= value < math.inf
+    return type(value) in (int, float) and 0 <= value <= _LARGEST
 
 
 _PARAMETERS: dict[str, Callable[[Any], bool]] = {
@@ -297,17 +321,24 @@ def _is_collapse(value: Any) -> bool:
     )
 
 
+def _shown(value: Any) -> str:
+    """A value of the metadata for a message, in some characters, however large and deep it is."""
+    return reprlib.repr(value)
+
+
 def _check_metadata(metadata: Mapping[str, Any]) -> None:
     """Check all that is not an array. The format version has been looked at."""
     if type(metadata["library_version"]) is not str:
-        raise _Refusal(f"library_version is {metadata['library_version']!r}, and not a string")
+        raise _Refusal(
+            f"library_version is {_shown(metadata['library_version'])}, and not a string"
+        )
     if type(metadata["converged"]) is not bool:
-        raise _Refusal(f"converged is {metadata['converged']!r}, and not True or False")
+        raise _Refusal(f"converged is {_shown(metadata['converged'])}, and not True or False")
     if not _is_int(metadata["n_iter"], 0):
-        raise _Refusal(f"n_iter is {metadata['n_iter']!r}, and not a number of iterations")
+        raise _Refusal(f"n_iter is {_shown(metadata['n_iter'])}, and not a number of iterations")
     seen = metadata["n_samples_seen"]
     if not _is_number(seen):
-        raise _Refusal(f"n_samples_seen is {seen!r}, and not a weight of rows")
+        raise _Refusal(f"n_samples_seen is {_shown(seen)}, and not a weight of rows")
     collapses = metadata["collapses"]
     if type(collapses) is not list or not all(map(_is_collapse, collapses)):
         raise _Refusal(f"collapses is not a list of entries with exactly {sorted(_COLLAPSE)}")
@@ -321,7 +352,8 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
         raise _Refusal(f"its constructor parameters are not exactly {sorted(_PARAMETERS)}")
     for name, is_valid in _PARAMETERS.items():
         if not is_valid(parameters[name]):
-            raise _Refusal(f"the constructor parameter {name} cannot be {parameters[name]!r}")
+            value = _shown(parameters[name])
+            raise _Refusal(f"the constructor parameter {name} cannot be {value}")
 
 
 def _check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, Any]) -> None:
@@ -390,6 +422,7 @@ def _check_values(arrays: Mapping[str, AnyArray], metadata: Mapping[str, Any]) -
 
 
 def _check_covariances(covariances: Floats, covariance_type: CovarianceType) -> None:
+    """Check that variances are positive and matrices symmetric, not that these are definite."""
     layout = LAYOUTS[covariance_type]
     if layout in ("diag", "spherical"):
         if not (covariances > 0).all():
@@ -397,21 +430,59 @@ def _check_covariances(covariances: Floats, covariance_type: CovarianceType) -> 
             raise _Refusal(f"covariances{place} is {covariances[tuple(place)]}, and not positive")
         return
     matrices = covariances if layout == "full" else covariances[np.newaxis]
-    for k, matrix in enumerate(matrices):
-        which = f"covariances[{k}]" if layout == "full" else "covariances"
-        matrix = matrix.astype(np.float64)
-        diagonal = np.diagonal(matrix)
-        if not (diagonal > 0).all():
-            raise _Refusal(f"{which} is not positive definite: a variance is {diagonal.min()}")
-        scale = np.sqrt(diagonal)
-        if not (np.abs(matrix - matrix.T) <= 1e-6 * np.outer(scale, scale)).all():
-            raise _Refusal(f"{which} is not symmetric")
-        try:
-            np.linalg.cholesky(matrix)
-        except np.linalg.LinAlgError as error:
-            rounded = " after rounding to float32: fit float64 rows, or raise reg_covar"
-            hint = rounded if covariances.dtype == np.float32 else ""
-            raise _Refusal(f"{which} is not positive definite{hint}") from error
+    variances = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
+    least = variances.min(axis=1)
+    if not (least > 0).all():
+        k = int(np.argmin(least > 0))
+        raise _Refusal(f"{_which(layout, k)} is not positive definite: a variance is {least[k]}")
+    scale = np.sqrt(variances)
+    for components, rows in _blocks(matrices):
+        part = matrices[components, rows].astype(np.float64)
+        part -= matrices[components, :, rows].swapaxes(1, 2)
+        unequal = np.abs(part, out=part) > 1e-6 * (
+            scale[components, rows, None] * scale[components, None]
+        )
+        if unequal.any():
+            k = components.start + int(np.argmax(unequal.any(axis=(1, 2))))
+            raise _Refusal(f"{_which(layout, k)} is not symmetric")
+
+
+def _blocks(matrices: Floats) -> Iterator[tuple[slice, slice]]:
+    """Components, and rows of their matrices, that hold some numbers together."""
+    K, d, _ = matrices.shape
+    together, rows = max(1, _BLOCK // d**2), min(d, max(1, _BLOCK // d))
+    for k in range(0, K, together):
+        for first in range(0, d, rows):
+            yield slice(k, k + together), slice(first, first + rows)
+
+
+def _which(layout: str, k: int) -> str:
+    return f"covariances[{k}]" if layout == "full" else "covariances"
+
+
+def _check_definite(covariances: Floats, covariance_type: CovarianceType) -> None:
+    """Check that symmetric matrices are positive definite."""
+    layout = LAYOUTS[covariance_type]
+    if layout in ("diag", "spherical"):
+        return
+    matrices = covariances if layout == "full" else covariances[np.newaxis]
+    together = max(1, _BLOCK // matrices.shape[-1] ** 2)
+    for first in range(0, len(matrices), together):
+        block = matrices[first : first + together].astype(np.float64)
+        if _is_definite(block):
+            continue
+        k = first + next(k for k, matrix in enumerate(block) if not _is_definite(matrix))
+        rounded = " after rounding to float32: fit float64 rows, or raise reg_covar"
+        hint = rounded if covariances.dtype == np.float32 else ""
+        raise _Refusal(f"{_which(layout, k)} is not positive definite{hint}")
+
+
+def _is_definite(matrices: Doubles) -> bool:
+    try:
+        np.linalg.cholesky(matrices)
+    except np.linalg.LinAlgError:
+        return False
+    return True
 
 
 # -------------------------------------------------------------------------------------------------
@@ -540,9 +611,8 @@ def _read_contents(file: Reader) -> dict[str, Any]:
     # The metadata comes first, so that a file of a later format is recognised whatever else it
     # holds.
     first = _read_member(file, 0, size)
-    metadata = _read_metadata(file, first)
+    metadata = _read_metadata(file, first, size)
     members = _read_layout(file, first, size)
-    _check_metadata(metadata)
     _check_shapes({name: member.shape for name, member in members.items()}, metadata)
     arrays = {name: _read_data(file, member) for name, member in members.items()}
     _check_values(arrays, metadata)
@@ -671,8 +741,8 @@ def _read_data(file: Reader, member: _Member) -> AnyArray:
     return array
 
 
-def _read_metadata(file: Reader, member: _Member) -> dict[str, Any]:
-    """The metadata, as far as the format version; `_check_metadata` sees to the rest."""
+def _read_metadata(file: Reader, member: _Member, file_size: int) -> dict[str, Any]:
+    """The metadata, checked, as that of this format version."""
     if member.entry.name != "metadata" or member.dtype != "|u1" or len(member.shape) != 1:
         raise _Refusal("it does not begin with the metadata of a gaussmix model")
     if member.shape[0] > _METADATA_LIMIT:
@@ -680,23 +750,56 @@ def _read_metadata(file: Reader, member: _Member) -> dict[str, Any]:
             f"its metadata has {member.shape[0]} bytes, and {_METADATA_LIMIT} is the limit"
         )
     text = _read_data(file, member).tobytes()
+    if _object_bytes(text) > _OBJECTS_LIMIT + _OBJECTS_PER_BYTE * file_size:
+        raise _Refusal("its metadata is not as gaussmix writes it: it has too many parts")
     try:
-        metadata = json.loads(text.decode("ascii"))
-        version = metadata["format_version"]
-        if _is_int(version, FORMAT_VERSION + 1):
+        stored = json.loads(text.decode("ascii"))
+        version = stored["format_version"]
+        is_sound = _is_int(version, 1)
+        if is_sound and version > FORMAT_VERSION:
             raise _Refusal(
-                f"it has format version {version}, written by gaussmix "
-                f"{metadata.get('library_version')}; this gaussmix reads versions up to "
-                f"{FORMAT_VERSION}. Install a newer gaussmix"
+                f"it has format version {_shown(version)}, written by gaussmix "
+                f"{_shown(str(stored.get('library_version')))[1:-1]}; this gaussmix reads "
+                f"versions up to {FORMAT_VERSION}. Install a newer gaussmix"
             )
-        is_sound = _is_int(version, 1) and set(metadata) == _metadata_keys(version)
-        # Equal only without duplicate keys, NaN, spare spaces and numbers written in other ways.
-        is_sound = is_sound and _metadata_bytes(metadata) == text
+        is_sound = is_sound and set(stored) == _metadata_keys(version)
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _Refusal(f"its metadata cannot be read: {_first_line(error)}") from error
-    if not is_sound:
-        raise _Refusal("its metadata is not as gaussmix writes it")
-    return _brought_up_to_date(metadata)
+    if is_sound:
+        metadata = _brought_up_to_date(stored)
+        _check_metadata(metadata)
+        # Not before the types are known: other values may be as large as text again.
+        if _is_text_of(stored, text):
+            return metadata
+    raise _Refusal("its metadata is not as gaussmix writes it")
+
+
+def _object_bytes(text: bytes) -> int:
+    """About what the parts of a text in JSON take as objects, before they are made."""
+    text = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    n_strings = text.count(b'"') // 2
+    within = n_opened = n_commas = n_colons = 0
+    for start in range(0, len(text), _BLOCK):
+        pieces = text[start : start + _BLOCK].split(b'"')
+        outside = b"".join(pieces[within::2])
+        within ^= (len(pieces) - 1) & 1
+        n_opened += outside.count(b"[") + outside.count(b"{")
+        n_commas += outside.count(b",")
+        n_colons += outside.count(b":")
+    return 64 * max(n_strings - n_colons + n_opened, n_commas) + 128 * n_colons
+
+
+def _is_text_of(metadata: Mapping[str, Any], text: bytes) -> bool:
+    """Whether the text is that of the metadata as written here.
+
+    Then it is without duplicate keys, NaN, spare spaces and numbers written in other ways.
+    """
+    start = 0
+    for piece in _metadata_pieces(metadata):
+        if not text.startswith(piece, start):
+            return False
+        start += len(piece)
+    return start == len(text)
 
 
 def _metadata_keys(version: int) -> set[str]:
