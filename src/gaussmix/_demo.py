@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussmix._files import TableError, replacing
+from gaussmix._files import TableError, printable, replacing
 from gaussmix._typing import Doubles
 from gaussmix.mixture import GaussianMixture
 
@@ -88,7 +88,7 @@ def run(directory: str | None, command: Callable[[Sequence[str]], int]) -> None:
     if directory is None:
         print("To keep the files: gaussmix demo DIRECTORY")
     else:
-        print(f"The files are in {folder}")
+        print(f"The files are in {printable(str(folder))}")
 
 
 def _require_new_files(folder: Path) -> None:

@@ -118,28 +118,40 @@ def require_regular(path: StrPath) -> None:
     _check_kind(path, os.stat(path).st_mode)
 
 
-def open_regular(path: StrPath, *, follow: bool = True) -> io.FileIO:
+def open_regular(path: StrPath) -> io.FileIO:
     """Open a regular file to read bytes, unbuffered.
-
-    Parameters
-    ----------
-    path : str or path-like
-    follow : bool, default=True
-        Whether a symbolic link stands for the file it points to.
 
     Raises
     ------
     OSError
         If it cannot be opened, or is no regular file; a pipe is not waited for.
     """
-    _check_kind(path, os.stat(path, follow_symlinks=follow).st_mode)
+    require_regular(path)
+    # The file may have become another one since it was looked at.
+    return _opened(path, "r", getattr(os, "O_NONBLOCK", 0))
 
-    def without_waiting(name: str, flags: int) -> int:
-        # The file may have become another one since it was looked at.
-        flags |= getattr(os, "O_NONBLOCK", 0) | (0 if follow else getattr(os, "O_NOFOLLOW", 0))
-        return os.open(name, flags)
 
-    file = io.FileIO(os.fspath(path), opener=without_waiting)
+def open_to_append(path: StrPath) -> io.FileIO:
+    """Open a regular file to read it and to append to it, unbuffered; make it if there is none.
+
+    A symbolic link is not followed: what it points to need not be this program's.
+
+    Raises
+    ------
+    OSError
+        If it cannot be opened, or is no regular file; a pipe is not waited for.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        _check_kind(path, os.lstat(path).st_mode)
+
+    return _opened(path, "a+", getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0))
+
+
+def _opened(path: StrPath, mode: str, more: int) -> io.FileIO:
+    """Open a file with flags of the system beside those of the mode, if it is regular."""
+    file = io.FileIO(
+        os.fspath(path), mode, opener=lambda name, flags: os.open(name, flags | more, 0o666)
+    )
     try:
         _check_kind(path, os.fstat(file.fileno()).st_mode)
     except OSError:

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
 MEMORY = 64 << 20
 
 RECORD = ".gaussmix-score.jsonl"
+# The largest record and line of it, in bytes. A line takes some 250, more with long names.
+RECORD_LIMIT = 256 << 20
+LINE_LIMIT = 64 << 10
+
 ENDINGS = {"csv": ".csv", "npy": ".npy", "parquet": ".parquet"}
 
 # Makes of a block of rows an array for each field of the output.
@@ -343,6 +350,11 @@ def parts_of(
                 f"{path}: its output and that of {earlier.path} would both be {output}; give them "
                 "different directories"
             )
+        if os.path.lexists(output) and not stat.S_ISREG(os.lstat(output).st_mode):
+            raise TableError(
+                f"{output}: is no regular file, and outputs in a directory replace nothing else; "
+                "remove it"
+            )
         if os.path.realpath(output) in inputs:
             raise TableError(f"{output}: is also an input; give another output directory")
         status = os.stat(path)
@@ -381,16 +393,12 @@ class Record:
         Whether no other process was writing into the directory when this one began.
     """
 
-    def __init__(self, directory: str, file: IO[bytes], digest: str, alone: bool) -> None:
+    def __init__(self, directory: str, file: FileIO, digest: str, alone: bool) -> None:
         self._directory = directory
         self._file = file
         self._digest = digest
         self.alone = alone
-        file.seek(0)
-        lines = file.read().split(b"\n")
-        # A line that a crash has cut off is no JSON; the next begins after it.
-        self._torn = bool(lines[-1])
-        self._entries = {entry["output"]: entry for entry in _entries_of(lines)}
+        self._entries, self._torn = _read_record(file)
 
     def is_done(self, part: Part) -> bool:
         """Whether the output is there, as this job wrote it, of this very input."""
@@ -414,7 +422,8 @@ class Record:
 
     def _entry(self, part: Part, n_rows: object) -> dict[str, Any]:
         try:
-            status = os.stat(part.output)
+            # Of the output itself: what a link points to has not been written here.
+            status = os.lstat(part.output)
             written = [status.st_size, status.st_mtime_ns]
         except FileNotFoundError:
             written = []
@@ -427,14 +436,39 @@ class Record:
         }
 
 
-def _entries_of(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+def _read_record(file: FileIO) -> tuple[dict[str, dict[str, Any]], bool]:
+    """The entries of a record by their outputs, and whether its last line has no end.
+
+    A line that is no entry, as one that a crash has cut off, is passed over; the next begins
+    after it.
+    """
+    if os.fstat(file.fileno()).st_size > RECORD_LIMIT:
+        raise TableError(
+            f"{os.fsdecode(file.name)}: the record of what is done has more than "
+            f"{RECORD_LIMIT >> 20} MiB; remove it, and all files are done again"
+        )
+    file.seek(0)
+    entries = {}
+    lines = io.BytesIO(file.read())
+    line = b""
     for line in lines:
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and isinstance(entry.get("output"), str):
-            yield entry
+        entry = _entry_of(line) if len(line) <= LINE_LIMIT else None
+        if entry is not None:
+            entries[entry["output"]] = entry
+    return entries, bool(line) and not line.endswith(b"\n")
+
+
+def _entry_of(line: bytes) -> dict[str, Any] | None:
+    """The entry that a line of the record holds, if it does."""
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    kinds = {"output": str, "rows": int, "job": str, "input": list, "written": list}
+    if not isinstance(entry, dict) or set(entry) != set(kinds):
+        return None
+    is_sound = all(isinstance(entry[name], kind) for name, kind in kinds.items())
+    return entry if is_sound else None
 
 
 @contextlib.contextmanager
@@ -446,8 +480,15 @@ def working(directory: str, digest: str) -> Iterator[Record]:
     directory : str
     digest : str
         The job's.
+
+    Raises
+    ------
+    OSError
+        If the record cannot be opened, or is no regular file: a symbolic link is not followed.
+    TableError
+        If it is larger than a record can be.
     """
-    with open(os.path.join(directory, RECORD), "a+b", buffering=0) as file:
+    with _files.open_to_append(os.path.join(directory, RECORD)) as file:
         alone = _is_alone(file)
         if alone:
             _files.remove_unfinished(directory)
@@ -455,7 +496,7 @@ def working(directory: str, digest: str) -> Iterator[Record]:
         yield Record(directory, file, digest, alone)
 
 
-def _is_alone(file: IO[bytes]) -> bool:
+def _is_alone(file: FileIO) -> bool:
     """Whether no other process has the record open. The system forgets one that was killed."""
     try:
         import fcntl
@@ -468,7 +509,7 @@ def _is_alone(file: IO[bytes]) -> bool:
     return True
 
 
-def _share(file: IO[bytes]) -> None:
+def _share(file: FileIO) -> None:
     """Let others see, until the file is closed, that a process is at work."""
     with contextlib.suppress(ImportError, OSError):
         import fcntl

@@ -28,7 +28,7 @@ from typing import NoReturn
 import numpy as np
 
 from gaussmix import __version__, _csv, _demo, _inputs, _jobs, _runtime, _streamed, _writing
-from gaussmix._files import TableError, counted
+from gaussmix._files import NO_DESCRIPTOR, TableError, counted, printable, quoted, shortened
 from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES
 from gaussmix._row_sum import RowSum
@@ -113,8 +113,12 @@ def _run(args: argparse.Namespace) -> int:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
-        where = f"{exc.filename or repr(exc.filename)}: " if exc.filename is not None else ""
-        return _fail(where + (exc.strerror or str(exc)))
+        name = os.fsdecode(exc.filename) if isinstance(exc.filename, bytes) else exc.filename
+        where = f"{name or repr(name)}: " if name is not None else ""
+        remedy = (
+            "; raise the limit of open files (ulimit -n)" if exc.errno in NO_DESCRIPTOR else ""
+        )
+        return _fail(where + (exc.strerror or str(exc)) + remedy)
     except MemoryError as exc:
         return _fail(f"out of memory; {exc}" if str(exc) else "out of memory")
     except ValueError as exc:
@@ -188,7 +192,7 @@ def _fit(args: argparse.Namespace) -> None:
     print()
     for name, value in quality.items():
         print(f"{name + ':':<16}{value:>16,.4f}")
-    print(f"\nwrote {args.output}")
+    print(f"\nwrote {printable(args.output)}")
 
 
 def _announce_stream(tables: Tables, model: GaussianMixture) -> None:
@@ -325,7 +329,7 @@ def _run_into_directory(job: _jobs.Job, files: list[str], args: argparse.Namespa
                 "the options are others now"
             )
         for number, part in enumerate(left, 1):
-            about = f"{number}/{len(left)} {os.path.basename(part.path)}"
+            about = printable(f"{number}/{len(left)} {os.path.basename(part.path)}")
             try:
                 with _progress_bar(args.quiet, about) as show_progress:
                     done = job.run(part.path, part.output, show_progress, one_of_several=True)
@@ -463,7 +467,7 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
             f"{_digits(m, 5)} ({_digits(s, 3)})"
             for m, s in zip(model.means_[:, j], deviations[:, j])
         ]
-        column = [str(name), *cells]
+        column = [shortened(printable(str(name))), *cells]
         used += 2 + _width(column)
         if used > width and shown:
             break
@@ -519,7 +523,7 @@ class _Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line, like all others."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"gaussmix: error: {message} (see {self.prog} --help)", file=sys.stderr)
+        _say(f"error: {message} (see {self.prog} --help)")
         raise SystemExit(2)
 
 
@@ -837,12 +841,19 @@ def _add_seed_argument(
 
 
 def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
-    allowed = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+
+    most = sys.maxsize if maximum is None else maximum
 
     def whole(text: str) -> int:
-        value = int(text) if text.isascii() and text.isdigit() else -1
-        if value < minimum or (maximum is not None and value > maximum):
-            raise argparse.ArgumentTypeError(f"must be a whole number {allowed}, not {text!r}")
+        # Python refuses to read some thousand digits, and what has so many is too large anyway.
+        digits = text.lstrip("0")[: len(str(most)) + 1] or "0"
+        value = int(digits) if text.isascii() and text.isdigit() else -1
+        if not minimum <= value <= most:
+            at_least = maximum is None and value <= most
+            allowed = f"of at least {minimum}" if at_least else f"from {minimum} to {most}"
+            raise argparse.ArgumentTypeError(
+                f"must be a whole number {allowed}, not {quoted(text)}"
+            )
         return value
 
     return whole
@@ -850,16 +861,16 @@ def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
 
 def _memory(text: str) -> int:
     """A number of bytes, as in "256MB" or "1.5GiB"."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT])(i?)B?", text, re.IGNORECASE)
-    size = 0
-    if match is not None and text.isascii():
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([kMGT])(i?)B?", text, re.IGNORECASE | re.ASCII)
+    size = 0.0
+    if match is not None:
         unit = 1024 if match[3] else 1000
-        size = int(float(match[1]) * unit ** ("kmgt".index(match[2].lower()) + 1))
+        size = float(match[1]) * unit ** ("kmgt".index(match[2].lower()) + 1)
     if not LEAST_MEMORY <= size < 2**63:
         raise argparse.ArgumentTypeError(
-            f"must be a size of at least 1MB with its unit, as 256MB or 2GiB, not {text!r}"
+            f"must be a size of at least 1MB with its unit, as 256MB or 2GiB, not {quoted(text)}"
         )
-    return size
+    return int(size)
 
 
 def _number_from_zero(text: str) -> float:
@@ -868,22 +879,27 @@ def _number_from_zero(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {quoted(text)}")
     return value
 
 
 def _fraction(text: str) -> float:
     value = _number_from_zero(text)
     if not value < 1:
-        raise argparse.ArgumentTypeError(f"must be a fraction below 1, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a fraction below 1, not {quoted(text)}")
     return value
 
 
 def _column_list(text: str) -> list[str]:
     """Split a list of columns as a CSV row, so that a name with a comma can be quoted."""
-    names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    try:
+        names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    except csv.Error:  # a field beyond the module's limit
+        names = []
     if not names or "" in names:
-        raise argparse.ArgumentTypeError(f"must be columns separated by commas, not {text!r}")
+        raise argparse.ArgumentTypeError(
+            f"must be columns separated by commas, not {quoted(text)}"
+        )
     return names
 
 
@@ -916,9 +932,12 @@ def _reader_has_gone(error: OSError) -> bool:
 
 
 def _say(message: str) -> None:
-    """Print one line on standard error, if anybody still reads it."""
+    """Print one line on standard error, if anybody still reads it.
+
+    Names of files and columns may hold what a terminal would obey; it is escaped.
+    """
     with contextlib.suppress(OSError):
-        print(f"gaussmix: {' '.join(message.split())}", file=sys.stderr)
+        print(f"gaussmix: {printable(' '.join(message.split()))}", file=sys.stderr)
 
 
 def _fail(message: str) -> int:
