@@ -69,8 +69,9 @@ def counted(number: int, noun: str) -> str:
 
 
 def one_line(exc: BaseException) -> str:
-    """What an exception of another library says, without line breaks."""
-    return " ".join(str(exc).split())
+    """What an exception of another library says, or its beginning, without line breaks."""
+    text = " ".join(str(exc).split())
+    return text if len(text) <= 300 else text[:297] + "..."
 
 
 # --- reading -------------------------------------------------------------------------------------

@@ -50,6 +50,8 @@ class NpyFile:
     dtype : numpy.dtype
         As in the file.
     n_rows, n_columns : int
+    header : tuple
+        All that stands before the numbers.
 
     Raises
     ------
@@ -62,7 +64,7 @@ class NpyFile:
     def __init__(self, path: StrPath, *, flat: bool = False) -> None:
         self.path = os.fspath(path)
         with open_regular(path) as file:
-            self._header = header = self._read_header(file)
+            self.header = header = self._read_header(file)
             self.dtype = header.dtype
             self.n_rows, self.n_columns = self._table_shape(flat)
             size = os.fstat(file.fileno()).st_size
@@ -83,14 +85,14 @@ class NpyFile:
         """
         wanted = range(self.n_columns) if columns is None else columns
         with open_regular(self.path) as file:
-            if self._read_header(file) != self._header:
+            if self._read_header(file) != self.header:
                 raise TableError(
                     f"{self.path}: the file has changed: it holds another array than when it was "
                     "opened first"
                 )
             if os.fstat(file.fileno()).st_size < self._end:
                 raise self._shorter()
-            read = self._columns if self._header.by_column else self._rows
+            read = self._columns if self.header.by_column else self._rows
             for first in range(0, self.n_rows, max_rows):
                 yield read(file, first, min(max_rows, self.n_rows - first), wanted)
 
@@ -109,7 +111,7 @@ class NpyFile:
 
     def _fill(self, numbers: AnyArray, file: io.FileIO, first: int) -> None:
         """Fill a contiguous array with the numbers of the file from one of them on."""
-        file.seek(self._header.start + first * self.dtype.itemsize)
+        file.seek(self.header.start + first * self.dtype.itemsize)
         room = memoryview(numbers.reshape(-1).view(np.uint8).data)
         while room:
             n = file.readinto(room)
@@ -140,7 +142,7 @@ class NpyFile:
 
     def _table_shape(self, flat: bool) -> tuple[int, int]:
         """Rows and columns, or an error that says why there are none."""
-        shape, dtype = self._header.shape, self._header.dtype
+        shape, dtype = self.header.shape, self.header.dtype
         if dtype.kind not in "fiub":
             raise TableError(
                 f"{self.path}: the array has dtype {dtype}; a table needs real numbers"
@@ -160,7 +162,7 @@ class NpyFile:
     @property
     def _end(self) -> int:
         """How many bytes the header and all numbers take."""
-        return self._header.start + math.prod(self._header.shape) * self.dtype.itemsize
+        return self.header.start + math.prod(self.header.shape) * self.dtype.itemsize
 
     def _shorter(self) -> TableError:
         return TableError(f"{self.path}: the file became shorter while it was read")

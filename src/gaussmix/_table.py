@@ -36,7 +36,7 @@ class Table:
     n_rows : int or None
         None if only reading to the end would tell.
     types : str
-        What the file says of the types of its columns.
+        What the file says of the types of its columns and how they lie.
     size, unit : int, str
         What progress is measured in: rows ("row"), or bytes ("B") when the rows are not known.
     position : int

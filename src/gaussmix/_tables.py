@@ -74,7 +74,7 @@ class NpyTable(Table):
         self._file = NpyFile(path, flat=True)
         self.n_rows = self.size = self._file.n_rows
         self.n_columns = self._file.n_columns
-        self.types = str(self._file.dtype)
+        self.types = str(self._file.header)
 
     def dtype(self, columns: Sequence[int]) -> FloatDType:
         return np.dtype(np.float32 if self._file.dtype.type is np.float32 else np.float64)

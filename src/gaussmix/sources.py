@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._files import TableError, files_of, open_regular, require_regular
+from ._files import TableError, files_of, one_line, open_regular, require_regular
 from ._npy import MAGIC, NpyFile
 from ._parquet import import_pyarrow
 from ._typing import AnyArray, StrPath
@@ -301,7 +301,7 @@ class ArrowSource(RowSource):
         except (ArrowException, OSError) as error:
             if getattr(error, "errno", None) is not None:
                 raise  # the system's word, as that a file has gone
-            what = " ".join(str(error).split())
+            what = one_line(error)
             raise TableError(f"{self}: the data cannot be read: {what}") from error
 
     def __str__(self) -> str:
@@ -388,7 +388,7 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
         whole = [os.path.join(os.getcwd(), file) for file in files]
         return dataset(whole, format=parquet, filesystem=LocalFileSystem())
     except (arrow.ArrowException, OSError) as error:
-        what = " ".join(str(error).split())
+        what = one_line(error)
         raise TableError(f"{files[0]}: not a readable Parquet file: {what}") from error
 
 
@@ -432,7 +432,7 @@ def _schema_of(fragment: Any) -> Any:
     try:
         return fragment.physical_schema
     except (arrow.ArrowException, OSError) as error:
-        what = " ".join(str(error).split())
+        what = one_line(error)
         raise TableError(f"{fragment.path}: not a readable Parquet file: {what}") from error
 
 
