@@ -521,7 +521,6 @@ def test_lines_of_a_record_that_are_no_entries_are_passed_over(batch, name):
     record.write_bytes(LINES[name] + b"\n" + record.read_bytes() + LINES[name])
     status, _, err = batch()
     assert status == 0
-    assert "1 row" not in err
     assert "; 1 file had been done before" in err
     assert batch()[2] == "gaussmix: all 2 files had been done before\n"
 

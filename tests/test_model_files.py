@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import tracemalloc
 import warnings
 from pathlib import Path
@@ -310,6 +311,131 @@ def save_without_permission(directory):
 def test_without_permission(tmp_path):
     refused_in = in_another_process("save_without_permission", tmp_path).split()
     assert refused_in[:2] == ["closed", "protected"]
+
+
+# --- time and memory -----------------------------------------------------------------------------
+
+#: What `gaussmix.load` may take, whatever is in the file: as docs/model-files.md says.
+PER_BYTE, BESIDE = 16, 2**20
+
+
+def memory_of_loading(path: Path, *, refused: bool) -> int:
+    tracemalloc.start()
+    try:
+        if refused:
+            with pytest.raises(ModelFileError):
+                gaussmix.load(path)
+        else:
+            gaussmix.load(path)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+SIZE = 2**20
+METADATA = {
+    "nested": b"[" * SIZE + b"]" * SIZE,
+    "lists": b'{"a":[' + b"[]," * (SIZE // 3) + b"[]]}",
+    "objects": b'{"a":[' + b"{}," * (SIZE // 3) + b"{}]}",
+    "words": b'{"a":[' + b'"ab",' * (SIZE // 5) + b'""]}',
+    "letters": b'{"a":[' + b'"a",' * (SIZE // 4) + b'""]}',
+    "numbers": b'{"a":[' + b"1.5," * (SIZE // 4) + b"1]}",
+    "keys": b"{" + b",".join(b'"%09d":1' % i for i in range(SIZE // 13)) + b"}",
+    "short keys": b"{" + b",".join(b'"%x":1' % i for i in range(SIZE // 8)) + b"}",
+    "long keys": b"{" + b",".join(b'"%013d":1' % i for i in range(SIZE // 17)) + b"}",
+    "escapes": b'{"a":"' + b'\\"' * (SIZE // 2) + b'"}',
+    "brackets in text": b'{"a":["' + b"[" * SIZE + b'"]}',
+    "text without end": b'"' + b'\\"' * (SIZE // 2),
+    "digits": b'{"format_version":' + b"1" * SIZE + b"}",
+    "a later version": b'{"format_version":9,"library_version":["' + b"x" * SIZE + b'"]}',
+}
+
+
+@pytest.mark.parametrize("name", METADATA)
+def test_metadata_of_any_kind_takes_bounded_memory(path, name):
+    save(path, model())
+    members = dict(members_of(path))
+    text = METADATA[name]
+    members["metadata"] = persistence._npy_header("|u1", (len(text),)) + text
+    path.write_bytes(archive(members.items()))
+    assert memory_of_loading(path, refused=True) < PER_BYTE * path.stat().st_size + BESIDE
+    with pytest.raises(ModelFileError) as caught:
+        gaussmix.load(path)
+    assert len(str(caught.value)) < len(str(path)) + 300
+
+
+def made(covariance_type, dtype, k, covariances, **changes):
+    covariances = np.asarray(covariances, dtype)
+    d = changes.pop("d", covariances.shape[-1])
+    weights, means = np.full(k, 1 / k, dtype), np.zeros((k, d), dtype)
+    return model(
+        covariance_type, dtype, weights=weights, means=means, covariances=covariances, **changes
+    )
+
+
+LARGE = {
+    "tied": lambda dtype: made("tied", dtype, 1, np.eye(400) + 0.1),
+    "full": lambda dtype: made("full", dtype, 30, np.tile(np.eye(80) + 0.1, (30, 1, 1))),
+    "one column": lambda dtype: made("full", dtype, 60_000, np.ones((60_000, 1, 1))),
+    "diag": lambda dtype: made("diag", dtype, 30, np.ones((30, 5000))),
+    "names": lambda dtype: made(
+        "spherical", dtype, 1, [1.0], d=100_000, feature_names=["ab"] * 100_000
+    ),
+    "hard names": lambda dtype: made(
+        "spherical", dtype, 1, [1.0], d=20_000, feature_names=['[{\\":,"'] * 20_000
+    ),
+    "collapses": lambda dtype: model(
+        "full", dtype,
+        collapses=[{"action": "drop", "columns": [], "component": 0, "effective_rows": 0.0,
+                    "iteration": 0}] * 20_000,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", LARGE)
+def test_large_models_load_in_bounded_memory(path, name, dtype):
+    save(path, LARGE[name](dtype))
+    assert memory_of_loading(path, refused=False) < PER_BYTE * path.stat().st_size + BESIDE
+
+
+def test_covariances_are_factorised_once(path, monkeypatch):
+    """And not one by one in Python: a model of many components loads at once."""
+    save(path, LARGE["one column"](np.float64))
+    monkeypatch.setattr(np.linalg, "cholesky", None)
+    start = time.perf_counter()
+    assert gaussmix.load(path).means_.shape == (60_000, 1)
+    assert time.perf_counter() - start < 1  # 0.01 s; 2 s one by one
+
+
+@pytest.mark.parametrize("size", [3, 400])
+@pytest.mark.parametrize("covariance_type", ["full", "tied"])
+def test_one_wrong_number_in_many_is_found(path, monkeypatch, covariance_type, size):
+    matrices = np.tile(np.eye(size), (5, 1, 1))
+    matrices[4, size - 1, 0] = 0.5
+    matrices = matrices if covariance_type == "full" else matrices[4]
+    contents = made(covariance_type, np.float64, 5, matrices)
+    which = r"covariances\[4\]" if covariance_type == "full" else "covariances"
+    with pytest.raises(ModelFileError, match=f"{which} is not symmetric"):
+        save(path, contents)
+    matrices[..., size - 1, 0] = matrices[..., 0, size - 1] = 2.0
+    if covariance_type == "full":
+        matrices[:4] = np.eye(size)
+    contents = made(covariance_type, np.float64, 5, matrices)
+    with pytest.raises(ModelFileError, match=f"{which} is not positive definite"):
+        save(path, contents)
+    monkeypatch.setattr(persistence, "_check_definite", lambda *_: None)
+    save(path, contents)
+    with pytest.raises(ModelFileError, match=f"{which} is not positive definite"):
+        gaussmix.load(path)
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1e308 * 10])
+def test_numbers_beyond_all_floating_point_ones_are_refused(path, value):
+    for changes in ({"n_samples_seen": value}, {"n_iter": value}, {"parameters": {"tol": value}}):
+        with pytest.raises(ModelFileError, match="cannot be saved: ") as caught:
+            save(path, model(**changes))
+        assert len(caught.value.reason) < 200
 
 
 # --- files of nobody's making --------------------------------------------------------------------

@@ -946,6 +946,7 @@ def load(path: StrPath) -> GaussianMixture:
     """Read a model that `GaussianMixture.save` wrote.
 
     Everything in the file is checked before use; precisions and their factors are computed anew.
+    Memory is at most sixteen times the size of the file and one MiB.
 
     Parameters
     ----------
@@ -960,7 +961,7 @@ def load(path: StrPath) -> GaussianMixture:
     ModelFileError
         If the file is not a valid model, with the path and the reason.
     OSError
-        If the file cannot be read.
+        If the file cannot be read, or is no regular file; a pipe is not waited for.
     """
     contents = _persistence.load(path)
     model = GaussianMixture(**contents["parameters"])
