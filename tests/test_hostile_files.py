@@ -27,6 +27,7 @@ from gaussmix import GaussianMixture, ModelFileError, _jobs
 from gaussmix import _persistence as persistence
 from gaussmix._files import TableError, printable
 from gaussmix._inputs import Tables
+from gaussmix._tables import open_table
 from gaussmix.sources import NpySource, ParquetSource
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, links and limits of POSIX")
@@ -403,6 +404,35 @@ def test_a_parquet_file_that_changes_between_two_readings(in_tmp, change):
         GaussianMixture(1).fit(source)
 
 
+@pytest.mark.parametrize("cut", [1000, 0.3, 0.7, 0.99])
+def test_a_parquet_file_that_is_cut_while_it_is_read(in_tmp, cut):
+    """Of which pyarrow gives the rows before the cut, as if they were all."""
+    pa = pytest.importorskip("pyarrow")
+    import pyarrow.parquet as pq
+
+    def write() -> None:
+        X = rows(300_000, 4)
+        table = pa.table({f"x{j}": X[:, j] for j in range(4)})
+        pq.write_table(table, "t.parquet", row_group_size=10_000)
+
+    def read(chunks: Iterator[object]) -> int:
+        n_rows = len(next(chunks))
+        os.truncate("t.parquet", int(cut if cut > 1 else cut * os.path.getsize("t.parquet")))
+        return n_rows + sum(len(chunk) for chunk in chunks)
+
+    write()
+    with open_table("t.parquet") as table, pytest.raises(TableError, match=r"^t\.parquet: "):
+        read(table.blocks([0, 3], 5000))
+    write()
+    chunks = ParquetSource("t.parquet").chunks()
+    try:
+        n_rows = read(chunks)
+    except TableError as error:
+        assert str(error).startswith("t.parquet: ")
+    else:
+        assert n_rows == 300_000  # read ahead, before the file was cut
+
+
 # --- text from files on a terminal ---------------------------------------------------------------
 
 
@@ -460,6 +490,19 @@ def test_a_header_is_escaped_on_a_terminal_only(run, monkeypatch):
     assert run("sample", "m.npz", "-n", 1, "--seed", 0)[1].startswith(f"a,b{ESCAPE},c\n")
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert run("sample", "m.npz", "-n", 1, "--seed", 0)[1].startswith(r"a,b\x1b]0;mine\x07,c")
+
+
+def test_messages_list_a_few_of_many_columns(run):
+    model = GaussianMixture(covariance_type="diag").fit(rows(3, 3000))
+    model.feature_names_in_ = np.array([f"column number {j}" for j in range(3000)], object)
+    model.save("m.npz")
+    Path("t.csv").write_text("a,b\n1,2\n")
+    write_npy("t.npy", rows())
+    for data in ("t.csv", "t.npy"):
+        status, _, err = run("score", "m.npz", data)
+        assert status == 2
+        assert "'column number 19' and 2980 more" in err or "number 19 and 2980 more" in err
+        assert len(err) < 1000
 
 
 def with_metadata(path: str, change: Callable[[str], str]) -> None:

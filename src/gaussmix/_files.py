@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,9 @@ from ._typing import StrPath
 
 # Characters of a name or a value that a message shows.
 SHOWN = 60
+
+# Names that a message lists.
+MOST_LISTED = 20
 
 # What an open answers when the process, or the system, has no file descriptor left.
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
@@ -61,6 +64,13 @@ def shortened(text: str) -> str:
 def quoted(text: str) -> str:
     """The text in quotes, or its beginning where it is long."""
     return repr(shortened(text))
+
+
+def listed(texts: Sequence[str], shown: Callable[[str], str] = shortened) -> str:
+    """The first of several texts, each as `shown` writes it, and how many more there are."""
+    more = len(texts) - MOST_LISTED
+    first = ", ".join(map(shown, texts[:MOST_LISTED]))
+    return f"{first} and {more} more" if more > 0 else first
 
 
 def counted(number: int, noun: str) -> str:

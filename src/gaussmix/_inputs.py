@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from . import _files, _table, _tables
-from ._files import TableError, counted
+from ._files import TableError, counted, quoted
 from ._table import Table
 from ._typing import Doubles, FloatDType, Floats
 from .sources import Chunk, RowSource
@@ -233,8 +233,8 @@ class Tables(RowSource):
         more = [name for name in table.names if name not in first.names]
         if more and len(wanted) == first.n_columns:
             raise TableError(
-                f"{table.path}: column {more[0]!r} is not in {first.path}; choose those to read "
-                "with --columns"
+                f"{table.path}: column {quoted(more[0])} is not in {first.path}; choose those to "
+                "read with --columns"
             )
         return table.resolve_names([first.names[column] for column in wanted])
 

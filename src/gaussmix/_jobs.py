@@ -24,7 +24,7 @@ import numpy as np
 
 from . import _files, _streamed, _tables, _writing
 from ._completing import Noise
-from ._files import TableError, counted
+from ._files import TableError, counted, listed, quoted
 from ._inputs import Tables, is_read_once
 from ._rows import Rows
 from ._table import Table
@@ -168,7 +168,7 @@ class Job:
         if len(columns) != n_features:
             raise TableError(
                 f"{table.path}: {counted(len(columns), 'column')}, but the model has {n_features}"
-                + (f" ({', '.join(names)})" if names is not None else "")
+                + (f" ({listed([*names])})" if names is not None else "")
                 + ("; choose them with --columns" if self.columns is None else "")
             )
         return columns
@@ -259,7 +259,7 @@ class Imputation(Job):
         added = {name for f in fields if f.name != "values" for name in f.column_names}
         if taken := [name for name in names if name in added]:
             raise TableError(
-                f"{table.path}: a column is named {taken[0]!r}, as one that would be added; "
+                f"{table.path}: a column is named {quoted(taken[0])}, as one that would be added; "
                 "rename it first"
             )
         return fields

@@ -39,6 +39,18 @@ def import_pyarrow(path: str) -> tuple[Any, Any]:
     return pyarrow, pyarrow.parquet
 
 
+def require_all_rows(where: str, n_read: int, n_rows: int) -> None:
+    """Raise where another number of rows was read than the files' indices say.
+
+    Of a file that was cut since it was opened pyarrow gives the rows before the cut, and no error.
+    """
+    if n_read != n_rows:
+        raise TableError(
+            f"{where}: {n_read:,} rows were read, and the index says {n_rows:,}: the file has "
+            "changed since it was opened, or is damaged"
+        )
+
+
 class ParquetTable(Table):
     """A Parquet file, read with pyarrow a batch of rows at a time. Needs the ``parquet`` extra."""
 
@@ -102,6 +114,7 @@ class ParquetTable(Table):
             raise TableError(
                 f"{self.path}: cannot read the Parquet data: {one_line(exc)}"
             ) from exc
+        require_all_rows(self.path, first_row - 1, self.size)
 
     def _require_distinct_names(self) -> None:
         if not self.names:

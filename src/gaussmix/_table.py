@@ -10,11 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ._files import TableError, quoted, shortened
+from ._files import TableError, listed, quoted
 from ._typing import FloatDType, Floats
-
-# Columns that a message lists.
-MOST_NAMED = 20
 
 # What to do about a value that is infinite, and one that is missing.
 REMEDY = "leave the row out or fill it in, or choose other columns with --columns"
@@ -125,18 +122,14 @@ class Table:
         if not missing:
             return
         if self.names:
-            more = self.n_columns - MOST_NAMED
-            known = f"the columns are {', '.join(map(shortened, self.names[:MOST_NAMED]))}"
-            known += f" and {more} more" if more > 0 else ""
+            known = f"the columns are {listed(self.names)}"
         else:
             known = f"the file has columns 1 to {self.n_columns} and no header"
         noun = "column" if len(missing) == 1 else "columns"
-        more = len(missing) - MOST_NAMED
         if all(word.isdigit() for word in missing):
-            asked = ", ".join(map(shortened, missing[:MOST_NAMED]))
+            asked = listed(missing)
         else:
-            asked = f"named {', '.join(map(quoted, missing[:MOST_NAMED]))}"
-        asked += f" and {more} more" if more > 0 else ""
+            asked = f"named {listed(missing, quoted)}"
         raise TableError(f"{self.path}: no {noun} {asked}; {known}")
 
     def _require_finite(

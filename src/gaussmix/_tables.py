@@ -82,6 +82,7 @@ class NpyTable(Table):
     def blocks(
         self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
     ) -> Iterator[Floats]:
+        self.position = 0
         for block in self._file.pieces(max_rows, columns):
             self._require_finite(block, self.position + 1, columns, allow_nan)
             self.position += len(block)

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from ._files import TableError, files_of, one_line, open_regular, require_regular
 from ._npy import MAGIC, NpyFile
-from ._parquet import import_pyarrow
+from ._parquet import import_pyarrow, require_all_rows
 from ._typing import AnyArray, StrPath
 
 #: Bytes of rows held at a time, unless a source says otherwise.
@@ -266,12 +266,16 @@ class ArrowSource(RowSource):
         return named
 
     def chunks(self) -> Iterator[Chunk]:
+        n_read = 0
         for batch in self._batches([*self._columns, *([self._weights] if self._weights else [])]):
+            n_read += batch.num_rows
             if self._weights is None:
                 yield batch
             else:
                 weights = batch.column(len(self._columns))
                 yield batch.select(self._columns), weights.to_numpy(zero_copy_only=False)
+        if self.n_rows is not None:
+            require_all_rows(str(self), n_read, self.n_rows)
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         if self._is_table:
