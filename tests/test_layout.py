@@ -70,6 +70,7 @@ ORDER = [
 #: Beside that order: what each of these imports from the package. Anything above may import them.
 BESIDE = {
     "_caching": set(),
+    "_hooks": set(),
     "_layouts": set(),
     "_progress": set(),
     "_sklearn": {"_validation", "_parameters", "_typing"},

@@ -54,6 +54,7 @@ Beside that order, for any of the above to use:
     _validation        checks of user input and the messages about it; the exceptions
     _persistence       model files
     _sklearn           what scikit-learn expects of an estimator, without importing it
+    _hooks             its private methods that a subclass may have, and nothing here calls
     _caching           properties that are computed once
     _progress          what a fit reports while it runs
     _tables            files of numbers opened as tables: CSV, .npy and Parquet

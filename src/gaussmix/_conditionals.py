@@ -337,13 +337,12 @@ class ConditionalMixture(FittedMixture):
 
     def _made(self, parameters: MixtureParameters, columns: Indices) -> Self:
         """A model of its own of some of the columns."""
-        params = self.get_params() | {
-            "n_components": parameters.n_components,
-            "weights_init": None,
-            "means_init": None,
-            "precisions_init": None,
-        }
-        model = type(self)(**params)
+        model = self._like(
+            n_components=parameters.n_components,
+            weights_init=None,
+            means_init=None,
+            precisions_init=None,
+        )
         state = given_state(parameters, self.means_.dtype)
         names = getattr(self, "feature_names_in_", None)
         if names is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
-from . import _passes, _runtime, _validation
+from . import _hooks, _passes, _runtime, _validation
 from ._algebra import ordered_sum, product
 from ._conditioning import marginal
 from ._fitted import FittedMixture
@@ -93,6 +93,7 @@ class ExplainedMixture(FittedMixture):
         >>> model.feature_contributions(rows, "shapley").sum(axis=1) - model.score_samples(rows)
         array([0., 0.])
         """
+        _hooks.refuse(self, "d")
         _validation.check_contributions(kind, n_permutations)
         parameters = self._parameters()
         if kind == "conditional":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -58,6 +58,10 @@ _OF_RUNNING = frozenset({"_running", "effective_rows_"})
 class FittedMixture(Settings, _sklearn.MixtureMixin):
     """What all that a fitted mixture does has in common."""
 
+    # What scoring keeps for its next call has a place of its own outside vars(self): to score a
+    # model changes none of its attributes, and copies and pickles carry nothing more than those.
+    __slots__ = ("_kept",)
+
     learning_decay: float
     forgetting: float | None
     allow_nan: bool
@@ -105,7 +109,7 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
         running = self._remembered()
         contents = {
             "library_version": VERSION,
-            "parameters": self.get_params(),
+            "parameters": self._settings(),
             "weights": self.weights_,
             "means": self.means_,
             "covariances": covariances,
@@ -157,6 +161,17 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
             "lower_bound_": getattr(self, "lower_bound_", -np.inf),
             "lower_bounds_": list(getattr(self, "lower_bounds_", ())),
         }
+
+    def _like(self, **settings: Any) -> Self:
+        """A model of the same class that is not fitted, with the attributes of this one but for
+        the settings given.
+
+        The constructor of a subclass may take other arguments, so it is not called.
+        """
+        model = type(self).__new__(type(self))
+        kept = {name: v for name, v in vars(self).items() if not _is_fitted(name)}
+        model.__dict__ = kept | settings
+        return model
 
     def _assign(self, state: dict[str, Any]) -> None:
         """Replace all fitted attributes in one assignment, so that none is ever half new."""
@@ -263,6 +278,11 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
             state,
             None if arrays is None else _online.Running.from_arrays(self.covariance_type, arrays),
         )
+
+
+def _is_fitted(name: str) -> bool:
+    """Whether an attribute is of the fitted ones, to which a subclass may have added some."""
+    return name in FITTED or (name.endswith("_") and not name.startswith("_"))
 
 
 def given_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from . import _runtime, _validation
 from ._algebra import product
 from ._available import AvailableWay, Indicated, available_distances, available_scores
 from ._caching import cached_property
+from ._covariance import FAMILIES
 from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
 from ._incomplete import IncompleteScorer, IncompleteWay, incomplete_ways, units
 from ._layouts import LAYOUTS, CovarianceType
@@ -45,7 +46,13 @@ LN2 = math.log(2.0)
 # however many rows there are, and enough work a block to share among threads.
 BLOCK_VALUES = 1 << 18
 
+# Rows that are scored by one component after the other, while they are in cache.
+_COMPONENT_ROWS = 1 << 14
+
 LABEL = np.dtype(np.intp)
+
+#: What `Scorer.fill` finds for every component, and not once for a row.
+PER_COMPONENT = frozenset({"responsibilities", "component_log_density"})
 
 # --- Passes that sum ----------------------------------------------------------------------------
 
@@ -454,7 +461,7 @@ class Scorer:
         """Shape and dtype of the array that `evaluate` fills under this name."""
         if field == "labels":
             return (rows.n_samples,), LABEL
-        if field == "responsibilities":
+        if field in PER_COMPONENT:
             return (rows.n_samples, self.n_components), rows.dtype
         return (rows.n_samples,), rows.dtype
 
@@ -467,7 +474,44 @@ class Scorer:
             return self.evaluate(rows, labels=out, spare=spare)
         if field == "responsibilities":
             return self.evaluate(rows, responsibilities=out, spare=spare)
+        if field == "component_log_density":
+            return self._fill_by_component(rows, out, spare)
         return self.evaluate(rows, log_density=out, spare=spare)
+
+    @cached_property
+    @_validation.says_memory_error
+    def _alone(self) -> list[Scorer]:
+        """Each component as a mixture of its own."""
+        whole = self._parameters
+        select = FAMILIES[whole.covariance_type].select
+        return [
+            Scorer(
+                MixtureParameters(
+                    whole.covariance_type,
+                    np.ones(1),
+                    whole.means[k : k + 1],
+                    None,
+                    select(whole.precisions_cholesky, [k]),
+                )
+            )
+            for k in range(self.n_components)
+        ]
+
+    @_validation.says_memory_error
+    def _fill_by_component(self, rows: Rows, out: Floats, spare: bool) -> tuple[int, int] | None:
+        """Log-density of rows under each component alone, (n, K), a block of rows at a time."""
+        bad = rows.first_bad() if spare else None
+        if bad is not None:
+            return bad
+        for first, block, _weight in rows.pieces(_COMPONENT_ROWS):
+            some = Rows(block, n_threads=rows.n_threads, allow_nan=rows.allow_nan)
+            density = np.empty(some.n_samples, some.dtype)
+            for k, scorer in enumerate(self._alone):
+                bad = scorer.evaluate(some, log_density=density, spare=False)
+                if bad is not None:
+                    return first + bad[0], bad[1]
+                out[first : first + len(block), k] = density
+        return None
 
     def evaluate(
         self,

@@ -12,7 +12,7 @@ import functools
 import importlib
 import inspect
 import sys
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ._parameters import MixtureParameters
     from ._typing import Floats, Names
 
+Estimator = TypeVar("Estimator", bound="EstimatorMixin")
+
 _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
 
 # Constructor parameters that scikit-learn's mixture does not have.
@@ -36,33 +38,76 @@ _OWN_PARAMETERS = (
 
 
 @functools.cache
-def _init_parameters(cls: type) -> dict[str, inspect.Parameter]:
-    """Constructor parameters by name, kept per class since `inspect` is slow."""
+def _init_parameters(cls: type) -> tuple[dict[str, inspect.Parameter], bool]:
+    """What a constructor names, and whether it takes more without names (*args).
+
+    Kept per class, since `inspect` is slow.
+    """
     constructor = cls.__init__  # type: ignore[misc]  # a subclass's own, which may differ
-    parameters = dict(inspect.signature(constructor).parameters)
-    del parameters["self"]
-    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
-        raise RuntimeError(
-            f"The constructor of {cls.__name__} must name its parameters: *args has no names for "
-            "get_params and set_params."
-        )
-    return {
-        name: parameter
-        for name, parameter in parameters.items()
-        if parameter.kind is not parameter.VAR_KEYWORD
-    }
+    _self, *parameters = inspect.signature(constructor).parameters.values()
+    kinds = {parameter.kind for parameter in parameters}
+    named = {p.name: p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+    return named, inspect.Parameter.VAR_POSITIONAL in kinds
+
+
+def with_defaults(cls: type[Estimator]) -> type[Estimator]:
+    """Class decorator: the constructor's defaults are what an instance has until it is told.
+
+    The library reads its settings from attributes. A subclass whose constructor does not call
+    this one, and an instance pickled before a parameter was there, lack some.
+    """
+    named, _more = cls._signature()
+    cls._defaults = {name: parameter.default for name, parameter in named.items()}
+    for name, default in cls._defaults.items():
+        setattr(cls, name, default)
+    return cls
 
 
 class EstimatorMixin:
-    """Parameters, representation and metadata requests, as `BaseEstimator` has them."""
+    """Parameters, representation and metadata requests, as `BaseEstimator` has them.
+
+    The parameters are those that the constructor names, which in a subclass may be others; the
+    settings are the parameters of the class of this library, which every subclass has.
+    """
 
     # The methods that take sample weights.
     _weighted: ClassVar[tuple[str, ...]] = ("fit",)
 
+    # The settings and their defaults, see `with_defaults`.
+    _defaults: ClassVar[dict[str, Any]] = {}
+
     @classmethod
-    def _constructor_parameters(cls) -> dict[str, inspect.Parameter]:
+    def _signature(cls) -> tuple[dict[str, inspect.Parameter], bool]:
         # mypy takes the class for one of its instances when it looks for __hash__.
         return _init_parameters(cls)  # type: ignore[arg-type]
+
+    def _settings(self) -> dict[str, Any]:
+        """The settings and their values."""
+        return {name: getattr(self, name) for name in self._defaults}
+
+    @classmethod
+    def _constructed(cls, params: dict[str, Any]) -> Self:
+        """An estimator with these parameters; settings its constructor does not name are set."""
+        named, _more = cls._signature()
+        taken = {
+            name: value
+            for name, value in params.items()
+            if name in named or name not in cls._defaults
+        }
+        made = cls(**taken)
+        for name in params.keys() - taken.keys():
+            setattr(made, name, params[name])
+        return made
+
+    @classmethod
+    def _constructor_parameters(cls) -> dict[str, inspect.Parameter]:
+        named, more = cls._signature()
+        if more:
+            raise RuntimeError(
+                f"The constructor of {cls.__name__} must name its parameters: *args has no names "
+                "for get_params and set_params."
+            )
+        return named
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Constructor parameters and their values.
@@ -70,13 +115,20 @@ class EstimatorMixin:
         Parameters
         ----------
         deep : bool, default=True
-            Has no effect: no parameter is an estimator. Present because scikit-learn passes it.
+            Whether parameters of estimators among the values are there as well, as
+            ``name__parameter``. Only a subclass can have such.
 
         Returns
         -------
         dict
         """
-        return {name: getattr(self, name) for name in self._constructor_parameters()}
+        params = {name: getattr(self, name) for name in self._constructor_parameters()}
+        if deep:
+            for name, value in list(params.items()):
+                if hasattr(value, "get_params") and not isinstance(value, type):
+                    inner = value.get_params()
+                    params |= {f"{name}__{key}": inner[key] for key in inner}
+        return params
 
     def set_params(self, **params: Any) -> Self:
         """Set constructor parameters by name.
@@ -84,7 +136,8 @@ class EstimatorMixin:
         Parameters
         ----------
         **params
-            Names and new values; checked by `fit`, like those given to the constructor.
+            Names and new values; checked by `fit`, like those given to the constructor. A
+            ``name__parameter`` is one of the estimator that the parameter `name` holds.
 
         Returns
         -------
@@ -96,23 +149,44 @@ class EstimatorMixin:
             For a name that is not a parameter; nothing is set then.
         """
         valid = self._constructor_parameters()
-        for name in params:
-            if name not in valid:
+        own: dict[str, Any] = {}
+        inner: dict[str, dict[str, Any]] = {}
+        for name, value in params.items():
+            outer, nested, rest = name.partition("__")
+            if name in valid:
+                own[name] = value
+            elif nested and outer in valid:
+                inner.setdefault(outer, {})[rest] = value
+            else:
                 raise ValueError(
                     f"Invalid parameter {name!r} for estimator {self}. "
                     f"Valid parameters are: {sorted(valid)!r}."
                 )
-        for name, value in params.items():
+        for name, values in inner.items():
+            holder = own[name] if name in own else getattr(self, name)
+            if not hasattr(holder, "set_params"):
+                raise ValueError(
+                    f"Invalid parameter '{name}__{min(values)}' for estimator {self}: {name} is "
+                    f"no estimator. Got {holder!r}."
+                )
+            holder.set_params(**values)
+        for name, value in own.items():
             setattr(self, name, value)
         return self
 
     def __repr__(self) -> str:
+        named, _more = self._signature()
         with np.printoptions(threshold=6, edgeitems=2, precision=4):
-            changed = [
-                f"{name}={' '.join(repr(getattr(self, name)).split())}"
-                for name, parameter in self._constructor_parameters().items()
-                if repr(getattr(self, name)) != repr(parameter.default)
+            shown = [
+                (name, repr(getattr(self, name)), repr(parameter.default))
+                for name, parameter in named.items()
+                if hasattr(self, name)  # a subclass need not keep what it is given
             ]
+        changed = [
+            f"{name}={' '.join(value.split())}"
+            for name, value, default in shown
+            if value != default
+        ]
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def _repr_html_(self) -> str | None:
@@ -175,11 +249,15 @@ class MixtureMixin(EstimatorMixin):
     _weighted = ("fit", "partial_fit")
 
     if TYPE_CHECKING:  # what the mixture has
+        allow_nan: bool
         feature_names_in_: Names
 
         def _parameters(self) -> MixtureParameters: ...
         def _course(self) -> dict[str, Any]: ...
         def _assign(self, state: dict[str, Any]) -> None: ...
+        def score_samples(self, X: Any) -> Floats: ...
+        def component_log_density(self, X: Any) -> Floats: ...
+        def n_parameters(self) -> int: ...
 
     def __sklearn_tags__(self) -> Tags:
         """scikit-learn's description of what this estimator takes and is."""
@@ -191,7 +269,7 @@ class MixtureMixin(EstimatorMixin):
             transformer_tags=None,
             classifier_tags=None,
             regressor_tags=None,
-            input_tags=InputTags(allow_nan=bool(self.get_params()["allow_nan"])),
+            input_tags=InputTags(allow_nan=bool(self.allow_nan)),
         )
 
     def set_partial_fit_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:
@@ -210,6 +288,45 @@ class MixtureMixin(EstimatorMixin):
         """
         return self._set_request("partial_fit", sample_weight)
 
+    # -- private methods of scikit-learn's class that other code calls ---------------------------
+
+    def _n_parameters(self) -> int:
+        return self.n_parameters()
+
+    def _estimate_log_prob(self, X: Any) -> Floats:
+        return self.component_log_density(X)
+
+    def _estimate_log_weights(self) -> Floats:
+        with np.errstate(divide="ignore"):
+            weights: Floats = np.log(self._parameters().weights)
+        return weights
+
+    def _estimate_weighted_log_prob(self, X: Any) -> Floats:
+        joint: Floats = self._estimate_log_prob(X) + self._estimate_log_weights()
+        return joint
+
+    def _estimate_log_prob_resp(self, X: Any) -> tuple[Floats, Floats]:
+        log_density = self.score_samples(X)
+        with np.errstate(invalid="ignore"):  # minus infinity less minus infinity
+            return log_density, self._estimate_weighted_log_prob(X) - log_density[:, None]
+
+    def _get_parameters(self) -> tuple[Floats, Floats, Floats, Floats]:
+        parameters = self._parameters()
+        return (
+            parameters.weights,
+            parameters.means,
+            parameters.own_covariances(),
+            parameters.precisions_cholesky,
+        )
+
+    def _set_parameters(self, params: tuple[Any, Any, Any, Any]) -> None:
+        names = ("weights_", "means_", "covariances_", "precisions_cholesky_")
+        for name, array in zip(names, params, strict=True):
+            setattr(self, name, array)
+        self.precisions_ = self._parameters().precisions
+
+    # -- fitted models both ways -----------------------------------------------------------------
+
     def to_sklearn(self) -> SklearnMixture:
         """A fitted `sklearn.mixture.GaussianMixture` with the same parameters and results.
 
@@ -219,9 +336,7 @@ class MixtureMixin(EstimatorMixin):
         from sklearn.mixture import GaussianMixture
 
         parameters = self._parameters()
-        params = self.get_params()
-        for name in _OWN_PARAMETERS:
-            del params[name]
+        params = {n: value for n, value in self._settings().items() if n not in _OWN_PARAMETERS}
         params["n_components"] = parameters.n_components
         theirs = GaussianMixture(**params)
         fitted = {
@@ -272,7 +387,13 @@ class MixtureMixin(EstimatorMixin):
         state["n_features_in_"] = fitted.means_.shape[1]
         if hasattr(fitted, "feature_names_in_"):
             state["feature_names_in_"] = fitted.feature_names_in_.copy()
-        model = cls(**fitted.get_params())
+        # Of the parameters that a subclass of theirs adds, those that this one has too.
+        named, _more = cls._signature()
+        params = {name: value for name, value in fitted.get_params(False).items() if name in named}
+        for name in cls._defaults:
+            if name not in _OWN_PARAMETERS:
+                params[name] = getattr(fitted, name)
+        model = cls._constructed(params)
         model._assign(state)
         return model
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _fitting, _online, _runtime, _validation
+from . import _fitting, _hooks, _online, _runtime, _validation
 from ._covariance import FAMILIES, CollapsedComponent
 from ._data import Data
 from ._fitted import FittedMixture, fitted_state
@@ -64,7 +64,8 @@ class StepwiseMixture(FittedMixture):
             helps: then a component may be dropped or placed anew, as `collapses_` tells. The model
             stays as it was.
         """
-        _validation.check_parameters(self.get_params(), type(self).__name__)
+        _hooks.refuse(self, "m")
+        _validation.check_parameters(self._settings(), type(self).__name__)
         _validation.check_update(update)
         previous = self._parameters()
         if not isinstance(statistics, SufficientStatistics):
@@ -166,7 +167,8 @@ class StepwiseMixture(FittedMixture):
         >>> model.n_samples_seen_
         10000
         """
-        _validation.check_parameters(self.get_params(), type(self).__name__)
+        _hooks.refuse(self, "emd")
+        _validation.check_parameters(self._settings(), type(self).__name__)
         _validation.check_update(update)
         if not hasattr(self, "means_"):
             return self._first_batch(X, sample_weight)

@@ -759,7 +759,7 @@ def scored(
     )
     common = _Common(estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
     dtype = np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
-    shape: tuple[int, ...] = (0, K) if field == "responsibilities" else (0,)
+    shape: tuple[int, ...] = (0, K) if field in _passes.PER_COMPONENT else (0,)
     return array.map_blocks(
         _scored,
         dask.delayed(common, traverse=False),

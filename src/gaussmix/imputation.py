@@ -30,6 +30,7 @@ from ._typing import (
 from .mixture import GaussianMixture
 
 
+@_sklearn.with_defaults
 class GaussianMixtureImputer(_sklearn.TransformerMixin):
     """Fills in missing values, NaN, by a Gaussian mixture fitted to the incomplete rows.
 
@@ -266,7 +267,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
 
     def _checked_parameters(self) -> list[int]:
         """The numbers of components to try, all parameters checked."""
-        params = self.get_params()
+        params = self._settings()
         candidates = params.pop("n_components")
         name = type(self).__name__
         numbers = _validation.check_numbers_of_components(candidates, name)

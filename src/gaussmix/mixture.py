@@ -13,8 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 from . import (
     _em,
     _fitting,
+    _hooks,
     _passes,
     _persistence,
+    _sklearn,
     _streamed,
     _validation,
     sources,
@@ -58,6 +60,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 _MOST_SAMPLES = np.iinfo(np.intp).max
 
 
+@_sklearn.with_defaults
 class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, ImputingMixture):
     """Gaussian mixture fitted by expectation-maximisation.
 
@@ -201,9 +204,9 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
     True
     """
 
-    # What scoring keeps for its next call has a place of its own outside vars(self): to score a
-    # model changes none of its attributes, and copies and pickles carry nothing more than those.
-    __slots__ = ("_kept",)
+    # Empty, for the `BaseEstimator` that a subclass may have as well: it pickles no instance whose
+    # class says that it has slots of its own.
+    __slots__ = ()
 
     def __getstate__(self) -> dict[str, Any]:
         return vars(self)
@@ -279,6 +282,9 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         ValueError
             For invalid parameters or data, and when a covariance is not positive definite and
             `on_collapse` does not help. A fit that fails leaves the model as it was.
+        TypeError
+            For a subclass with a step of scikit-learn's fit of its own, such as ``_m_step``, which
+            would have no effect. Also from other methods that would take that step.
 
         Warns
         -----
@@ -289,7 +295,17 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             About columns of equal values or without any, rows without any, and columns whose
             variance is less than ten times `reg_covar`, which is added to it.
         """
-        self._fit(X, sample_weight)
+        # scikit-learn's fit is a call of fit_predict. One that a subclass has of its own may in
+        # turn call fit, which then comes here a second time.
+        if "_fitting" in vars(self) or not _hooks.overrides(self, "fit_predict"):
+            self._fit(X, sample_weight)
+            return self
+        self._fitting = True
+        try:
+            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+            self.fit_predict(X, y, **weights)
+        finally:
+            del self._fitting
         return self
 
     @_validation.says_memory_error
@@ -328,7 +344,8 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         With `one_step` there is one iteration, whatever `max_iter` says, and no warning about it.
         Messages about an X without names call its columns by `column_names`.
         """
-        _validation.check_parameters(self.get_params(), type(self).__name__)
+        _hooks.refuse(self, _hooks.FIT)
+        _validation.check_parameters(self._settings(), type(self).__name__)
         data, names = self._training_data(X, sample_weight)
         called = column_names if names is None else names
         scan = data.scan()
@@ -523,6 +540,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         >>> bool(np.allclose(model.update(statistics).means_, X.mean()))
         True
         """
+        _hooks.refuse(self, "ed")
         parameters = self._parameters()
         data = self._read_piece(X, parameters.n_features, sample_weight)
         with np.errstate(all="ignore"):
@@ -589,6 +607,38 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             asked for.
         """
         return self._scored(X, "responsibilities", out)
+
+    @overload
+    def component_log_density(self, X: RowsLike, out: None = None) -> Floats: ...
+    @overload
+    def component_log_density(self, X: RowsLike, out: Output) -> Output: ...
+    def component_log_density(self, X: RowsLike, out: Floats | None = None) -> Floats:
+        """Log-density of each row under each component by itself, in nats.
+
+        Without the components' weights: `score_samples` is the logarithm of the sum of
+        ``weights_ * exp(component_log_density(X))``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+        out : ndarray of shape (n, K), optional
+            C-contiguous array to write to: float32 for float32 rows, else float64.
+
+        Returns
+        -------
+        ndarray of shape (n, K)
+            Of a dask collection a dask array, which is computed when it is asked for. With
+            ``allow_nan=True`` the densities of the values that a row has, 0 where it has none.
+
+        Examples
+        --------
+        >>> from gaussmix import GaussianMixture
+        >>> model = GaussianMixture.from_parameters([0.9, 0.1], [[0.0], [4.0]], [1.0, 1.0])
+        >>> model.component_log_density([[0.0], [2.0]]).round(3)
+        array([[-0.919, -8.919],
+               [-2.919, -2.919]])
+        """
+        return self._scored(X, "component_log_density", out)
 
     def _scored(self, X: RowsLike, field: str, out: AnyArray | None) -> AnyArray:
         """What `Scorer.evaluate` calls `field`, for each row."""
@@ -667,15 +717,15 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
 
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the rows.
         """
-        return -2 * self._log_likelihood(X)[0] + 2 * self.n_parameters()
+        return -2 * self._judged(X)[0] + 2 * self._n_parameters()
 
     def bic(self, X: RowsLike) -> float:
         """Bayesian information criterion, ``-2 log L + p log n``: lower is better.
 
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the n rows.
         """
-        total, n = self._log_likelihood(X)
-        return -2 * total + self.n_parameters() * math.log(n)
+        total, n = self._judged(X)
+        return -2 * total + self._n_parameters() * math.log(n)
 
     def icl(self, X: RowsLike) -> float:
         """Integrated completed likelihood criterion: lower is better.
@@ -684,8 +734,8 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         together with their most probable labels, which prefers components that do not overlap
         (Biernacki, Celeux & Govaert 2000). mclust reports the negative of this number.
         """
-        total, n = self._log_likelihood(X, completed=True)
-        return -2 * total + self.n_parameters() * math.log(n)
+        total, n = self._judged(X, completed=True)
+        return -2 * total + self._n_parameters() * math.log(n)
 
     def n_parameters(self) -> int:
         """Number of free parameters: weights, means and covariances."""
@@ -695,14 +745,25 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         covariances = family.n_parameters(n_components, n_features)
         return covariances + n_components * n_features + n_components - 1
 
-    _n_parameters = n_parameters  # the name scikit-learn's class has
+    def _judged(self, X: RowsLike, completed: bool = False) -> tuple[float, int]:
+        """`_log_likelihood` for the criteria, which follow a `score` that a subclass has."""
+        total, n = self._log_likelihood(X, completed)
+        if _hooks.overrides(self, "score"):
+            labels = total - self._log_likelihood(X)[0] if completed else 0.0
+            total = n * self.score(X) + labels
+        return total, n
 
     @_validation.says_memory_error
     def _log_likelihood(self, X: RowsLike, completed: bool = False) -> tuple[float, int]:
         """Log-likelihood of the rows and their number, in blocks of bounded size.
 
-        With `completed`, that of the rows and their most probable labels together.
+        With `completed`, that of the rows and their most probable labels together. Where a
+        subclass has its own densities or responsibilities, those count.
         """
+        own = _hooks.overrides(self, "score_samples")
+        if own or (completed and _hooks.overrides(self, "predict_proba")):
+            return self._own_log_likelihood(X, completed)
+        _hooks.refuse(self, "d")
         if _validation.is_dask(X):
             from . import distributed
 
@@ -721,6 +782,14 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             )
             self._check_scored(rows, bad, first)
         return total.total(), total.n_rows
+
+    def _own_log_likelihood(self, X: RowsLike, completed: bool) -> tuple[float, int]:
+        """`_log_likelihood` by the public methods, of which a subclass has its own."""
+        log_density = np.asarray(self.score_samples(X), dtype=np.float64)
+        total = log_density.sum()
+        if completed:
+            total += np.log(np.max(self.predict_proba(X), axis=1)).sum(dtype=np.float64)
+        return float(total), len(log_density)
 
     # -- sampling --------------------------------------------------------------------------------
 
@@ -816,7 +885,9 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         covariance_type, weights, means, covariances = _validation.check_mixture(
             weights, means, covariances, covariance_type
         )
-        model = cls(n_components=len(weights), covariance_type=covariance_type, **params)
+        form = {"n_components": len(weights), "covariance_type": covariance_type}
+        model = cls._constructed(params | form)
+        vars(model).update(form)  # whatever the constructor of a subclass made of them
         try:
             parameters = MixtureParameters.from_covariances(
                 covariance_type, weights, means, covariances
@@ -935,6 +1006,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         arrays = self._scored_arrays()
         kept = getattr(self, "_kept", None)
         if kept is None or not kept.is_of(self.covariance_type, arrays):
+            _hooks.refuse(self, "d")
             kept = KeptScorer.of(self.covariance_type, arrays, self._mixture)
             if kept.n_bytes <= MOST_KEPT:
                 self._kept = kept
