@@ -100,6 +100,10 @@ class TransformerAfter(GaussianMixture, TransformerMixin):
         return self.predict_proba(X)
 
 
+class Both(GaussianMixture, sklearn.mixture.GaussianMixture):
+    """For code that asks whether a model is one of scikit-learn's."""
+
+
 class Clusterer(ClusterMixin, GaussianMixture):
     def fit(self, X, y=None, **weights):
         super().fit(X, y, **weights)
@@ -123,7 +127,7 @@ class Detector(OutlierMixin, GaussianMixture):
 
 NAMED = [
     Theirs, Three, Added, Renamed, Required, Keywords, NoCall, BaseBefore, BaseAfter,
-    TransformerBefore, TransformerAfter, Clusterer, Detector,
+    TransformerBefore, TransformerAfter, Both, Clusterer, Detector,
 ]  # fmt: skip
 ALL = [*NAMED, Anything]
 
@@ -286,7 +290,7 @@ def test_parameters_of_estimators_among_the_parameters():
 
 
 @pytest.mark.filterwarnings("ignore:.*does not inherit from:UserWarning")
-@pytest.mark.parametrize("cls", [Three, TransformerBefore])
+@pytest.mark.parametrize("cls", [Three, TransformerBefore, Both])
 def test_a_subclass_passes_the_estimator_checks(cls):
     results = check_estimator(cls(), on_fail=None, on_skip=None)
     assert len(results) > 40
@@ -460,6 +464,12 @@ def test_a_hook_that_would_be_left_out_is_refused(hook, place, old_faithful):
         np.testing.assert_array_equal(getattr(model, method)(X), getattr(fitted, method)(X))
     for method in {"update", "partial_fit"} - left_out:
         getattr(model, method)(statistics if method == "update" else X)
+
+
+def test_a_hook_that_the_library_was_given_is_refused_as_well(monkeypatch, old_faithful):
+    monkeypatch.setattr(GaussianMixture, "_m_step", ineffective, raising=False)
+    with pytest.raises(TypeError, match="GaussianMixture has a _m_step of its own"):
+        GaussianMixture(2).fit(old_faithful)
 
 
 def test_a_first_batch_has_a_start_as_well(old_faithful):

@@ -57,7 +57,9 @@ class ConditionalMixture(FittedMixture):
         -------
         GaussianMixture
             Of these columns in the order given, with the constructor parameters of this model but
-            for those of a start, and as after `from_parameters`.
+            for those of a start, and as after `from_parameters`. A model of a subclass gives one
+            of that, with all its attributes that do not end in an underscore; the constructor is
+            not called.
 
         Raises
         ------

@@ -86,7 +86,8 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
         """Write the fitted model to a file that `gaussmix.load` reads.
 
         The file is an ``.npz`` of plain arrays without pickled objects, safe to load from anybody.
-        It appears whole or not at all: an existing file stays until the new one is complete.
+        It appears whole or not at all: an existing file stays until the new one is complete. Of a
+        subclass it holds what `GaussianMixture` has, and `gaussmix.load` returns one of those.
 
         Parameters
         ----------

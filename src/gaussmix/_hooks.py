@@ -7,10 +7,11 @@ the public way to the same end.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from functools import cache
+from types import FunctionType
+from typing import NamedTuple
 
-# Packages whose methods nobody has overridden anything with.
-_KNOWN = ("gaussmix", "sklearn")
+_NOTHING = object()
 
 
 class _Hook(NamedTuple):
@@ -59,25 +60,32 @@ FIT = "semld"
 
 
 def overrides(model: object, name: str) -> bool:
-    """Whether a method is neither this library's nor scikit-learn's."""
+    """Whether there is such a method that is neither this library's nor scikit-learn's."""
     if name in vars(model):
         return True
-    for cls in type(model).__mro__:
-        if name in vars(cls):
-            return not (_is_known(cls, "sklearn") or _is_known(vars(cls)[name], *_KNOWN))
-    return False
+    cls = type(model)
+    found = getattr(cls, name, _NOTHING)
+    if found is _NOTHING:
+        return False
+    if isinstance(found, FunctionType):
+        # Where it was written, also when a class of this library has been given it since.
+        home = found.__globals__.get("__name__", "")
+    else:
+        home = next((base.__module__ for base in cls.__mro__ if name in vars(base)), "")
+    return home.partition(".")[0] not in ("gaussmix", "sklearn")
 
 
-def _is_known(thing: Any, *packages: str) -> bool:
-    return str(getattr(thing, "__module__", "")).partition(".")[0] in packages
+@cache
+def _called_by(steps: str) -> tuple[str, ...]:
+    return tuple(name for name, hook in _HOOKS.items() if not set(steps).isdisjoint(hook.steps))
 
 
 def refuse(model: object, steps: str) -> None:
     """Raise for an overridden method that one of these steps would leave out in silence."""
-    for name, hook in _HOOKS.items():
-        if not set(steps).isdisjoint(hook.steps) and overrides(model, name):
+    for name in _called_by(steps):
+        if overrides(model, name):
             raise TypeError(
                 f"{type(model).__name__} has a {name} of its own, which scikit-learn's "
                 "GaussianMixture would call and this one does not, so it would have no effect. "
-                f"Instead, {hook.instead}."
+                f"Instead, {_HOOKS[name].instead}."
             )

@@ -866,7 +866,8 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             By default read off the shape of `covariances`; needed where (d, d) and (K, d) are the
             same shape.
         **params
-            Other constructor parameters.
+            Other constructor parameters. Those of this class that the constructor of a subclass
+            does not name are set as attributes.
 
         Returns
         -------

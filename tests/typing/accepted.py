@@ -57,6 +57,7 @@ columns: list[int] = [column for found in model.collapses_ for column in found["
 density: NDArray[np.floating[Any]] = model.score_samples(X)
 labels: NDArray[np.intp] = model.predict(X, out=np.empty(60, dtype=np.intp))
 shares: NDArray[np.float64] = model.predict_proba(X, out=np.empty((60, 2)))
+each: NDArray[np.float64] = model.component_log_density(X, out=np.empty((60, 2)))
 single = np.empty(60, dtype=np.float32)
 same: NDArray[np.float32] = model.score_samples(X.astype(np.float32), out=single)
 predicted = model.predict_conditional(X[:, :1], [0], quantiles=0.5)
