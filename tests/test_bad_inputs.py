@@ -31,6 +31,7 @@ from gaussmix import (
     InvalidParameterError,
     NotFittedError,
 )
+from gaussmix._covariance import _columns_without_spread
 
 TYPES = ("full", "tied", "diag", "spherical")
 INITS = ("kmeans", "k-means++", "random", "random_from_data")
@@ -1422,3 +1423,66 @@ def test_every_row_of_the_table_has_a_test():
         assert any(
             name.startswith(f"test_row_{row:02}") or f"_and_{row:02}_" in name for name in names
         ), row
+
+
+# --- numbers at the ends of the range ------------------------------------------------------------
+
+
+def extreme_column(rng, n):
+    """Values that are constant, tiny, huge, few, of many magnitudes, or ordinary."""
+    kind = rng.integers(8)
+    normal = rng.normal(size=n)
+    return [
+        np.full(n, rng.choice([0.0, 1.0, -3e300, 1e-310, 1e154, 5e-324])),
+        normal * rng.choice([1e150, 1e154, 1e160, 1e300]),
+        normal * rng.choice([1e-150, 1e-160, 1e-300, 1e-310]),
+        normal * 1e-9 + 1e9,
+        rng.integers(0, 3, n) * 10.0 ** rng.integers(-160, 160),
+        np.where(np.arange(n) == rng.integers(n), 10.0 ** rng.integers(-300, 300), 0.0),
+        np.exp(normal * rng.choice([5, 50, 200])),
+        normal,
+    ][kind]
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_extreme_rows_give_a_model_or_an_error_of_ours(seed):
+    """Whatever NumPy is told to do about numbers that overflow."""
+    rng = np.random.default_rng(seed)
+    n, d = rng.integers(4, 40), rng.integers(1, 8)
+    with np.errstate(all="ignore"):
+        X = np.stack([extreme_column(rng, n) for _ in range(d)], axis=1)
+        X[:, rng.integers(d)] = X[:, rng.integers(d)] * rng.choice([1, -2, 1e10, 1e-100])
+        X = X.astype(rng.choice([np.float32, np.float64]))
+    allow_nan = bool(rng.integers(2))
+    if allow_nan:
+        X[rng.random(X.shape) < 0.2] = np.nan
+    weights = 10.0 ** rng.uniform(-300, 300, size=n) if rng.integers(2) else None
+    model = GaussianMixture(
+        int(rng.integers(1, 5)),
+        covariance_type=str(rng.choice(["full", "tied", "diag", "spherical"])),
+        reg_covar=float(rng.choice([0, 1e-6, 1e-300, 5e-324, 1e300])),
+        max_iter=10,
+        init_params=str(rng.choice(["kmeans", "random", "random_from_data"])),
+        acceleration=[None, "squarem"][rng.integers(2)],
+        variance_floor=float(rng.choice([0, 1e-3, 0.999])),
+        on_collapse=str(rng.choice(["raise", "reseed", "drop"])),
+        allow_nan=allow_nan,
+        random_state=0,
+    )
+    raised = None
+    with np.errstate(all="raise"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            model.fit(X, sample_weight=weights)
+            model.update(model.accumulate(X, weights)).partial_fit(X, sample_weight=weights)
+            model.revive(0)
+        except ValueError as error:
+            raised = type(error)  # LinAlgError is a ValueError too
+    assert raised in (None, ValueError, IllDefinedCovarianceError)
+
+
+def test_covariances_far_beyond_their_variances_blame_both_columns():
+    """As rounding leaves them beside a variance that has been cleared."""
+    covariance = np.diag([1e-300, 1.0, 1e164])
+    covariance[0, 2] = covariance[2, 0] = 1e215
+    assert _columns_without_spread(covariance) == [0, 2]

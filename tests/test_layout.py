@@ -72,8 +72,9 @@ BESIDE = {
     "_caching": set(),
     "_hooks": set(),
     "_layouts": set(),
+    "_messages": set(),
     "_progress": set(),
-    "_sklearn": {"_validation", "_parameters", "_typing"},
+    "_sklearn": {"_messages", "_validation", "_parameters", "_typing"},
     "_tables": {"_csv", "_files", "_npy", "_parquet", "_table", "_typing"},
     "_csv": {"_files", "_table", "_typing"},
     "_npy": {"_files", "_typing"},
@@ -83,7 +84,7 @@ BESIDE = {
     "_files": {"_typing"},
     "_persistence": {"_files", "_layouts", "_typing"},
     "_univariate": {"_algebra", "_typing"},
-    "_validation": {"_layouts", "_typing"},
+    "_validation": {"_layouts", "_messages", "_typing"},
     "_typing": set(),
 }
 

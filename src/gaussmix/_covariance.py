@@ -120,10 +120,21 @@ def _columns_without_spread(covariance: Doubles) -> list[int]:
     variances = covariance.diagonal()
     bad = np.flatnonzero(~_is_variance(variances))
     if bad.size == 0 and np.isfinite(covariance).all():
-        scale = np.sqrt(variances)
-        direction = _algebra.eigenvectors(covariance / scale / scale[:, None])[1][:, 0]
+        direction = _algebra.eigenvectors(_correlations(covariance))[1][:, 0]
         bad = np.flatnonzero(np.abs(direction) > _LOADING)
     return bad.tolist()
+
+
+def _correlations(covariance: Doubles) -> Doubles:
+    """The correlations (d, d) that a finite matrix with variances in its diagonal implies.
+
+    Where a variance was no more than rounding and has been cleared, covariances that are left can
+    be any number of times too large for it, which counts as a correlation of one.
+    """
+    scale = np.sqrt(covariance.diagonal())
+    with np.errstate(over="ignore"):
+        correlations: Doubles = np.clip(covariance / scale / scale[:, None], -1.0, 1.0)
+    return correlations
 
 
 def _clear_rounding(variances: Doubles, means: Doubles) -> None:

@@ -11,6 +11,7 @@ from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
 from ._rows import Rows, Scan
 from ._statistics import Columns, SufficientStatistics
+from ._streamed import StreamedRows
 from ._typing import Doubles, FloatDType, Generator, Indices
 
 
@@ -128,17 +129,23 @@ class LocalData:
         return self.thinned(most) if self.rows.streamed else self.rows
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
-        return _passes.accumulate(parameters, self.rows, reg_covar)
+        return self._checked(_passes.accumulate(parameters, self.rows, reg_covar))
 
     def accumulate_nearest(
         self, centres: Doubles, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        return _passes.accumulate_nearest(self.rows, centres, covariance_type)
+        return self._checked(_passes.accumulate_nearest(self.rows, centres, covariance_type))
 
     def accumulate_random(
         self, random_state: Generator, n_components: int, covariance_type: CovarianceType
     ) -> SufficientStatistics:
         blocks = _passes.random_responsibilities(random_state, n_components)
-        return _passes.accumulate_responsibilities(
-            self.rows, blocks, n_components, covariance_type
+        return self._checked(
+            _passes.accumulate_responsibilities(self.rows, blocks, n_components, covariance_type)
         )
+
+    def _checked(self, statistics: SufficientStatistics) -> SufficientStatistics:
+        """Statistics of the rows as they were at first."""
+        if isinstance(self.rows, StreamedRows):
+            self.rows.check_statistics(statistics)
+        return statistics

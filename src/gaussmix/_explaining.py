@@ -62,9 +62,9 @@ class ExplainedMixture(FittedMixture):
             the mixture of the features that are known.
         kind : {"conditional", "shapley"}, default="conditional"
         n_permutations : int, default=32
-            For "shapley" of more than 10 features: the number of orders. Every second is the
-            reverse of the one before, which makes the error smaller (Mitchell et al. 2022). It
-            shrinks with one over the root of the number.
+            For "shapley" of more than 10 features: the number of orders, at most a million. Every
+            second is the reverse of the one before, which makes the error smaller (Mitchell et al.
+            2022). It shrinks with one over the root of the number.
         random_state : None, int, RandomState or Generator, optional
             Draws the orders; by default the model's own `random_state`.
 
@@ -134,6 +134,7 @@ class ExplainedMixture(FittedMixture):
         >>> model.mahalanobis([[2.0]])
         array([[2., 2.]])
         """
+        _validation.check_flag(squared, "squared")
         parameters = self._parameters()
         distances = self._explained(X, parameters, _Distances, parameters.n_components)
         if squared:

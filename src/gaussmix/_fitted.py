@@ -62,10 +62,6 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
     # model changes none of its attributes, and copies and pickles carry nothing more than those.
     __slots__ = ("_kept",)
 
-    learning_decay: float
-    forgetting: float | None
-    allow_nan: bool
-
     weights_: Floats
     means_: Floats
     covariances_: Floats
@@ -99,6 +95,8 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
             Before `fit`.
         ModelFileError
             When the fitted attributes are not those of a valid mixture.
+        ValueError
+            When a constructor parameter has a value that it cannot have.
         OSError
             When the file cannot be written; an existing one is then as it was.
         """
@@ -110,7 +108,7 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
         running = self._remembered()
         contents = {
             "library_version": VERSION,
-            "parameters": self._settings(),
+            "parameters": _validation.check_parameters(self._settings(), type(self).__name__),
             "weights": self.weights_,
             "means": self.means_,
             "covariances": covariances,
@@ -131,6 +129,7 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
 
     def _parameters(self) -> MixtureParameters:
         """The parameters in the public attributes, which a user may have set himself."""
+        _validation.check_parameters_in_use(self)
         covariances = getattr(self, "covariances_", None)
         if covariances is not None:
             covariances = np.asarray(covariances, dtype=np.float64)
@@ -228,8 +227,8 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
             columns=collapsed.columns,
             feature_names=names,
             covariance_type=self.covariance_type,
-            reg_covar=self.reg_covar,
-            variance_floor=self.variance_floor,
+            reg_covar=float(self.reg_covar),
+            variance_floor=float(self.variance_floor),
             on_collapse=self.on_collapse,
             dtype=dtype,
         )

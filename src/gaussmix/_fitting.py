@@ -26,6 +26,7 @@ class Settings:
     covariance_type: CovarianceType
     tol: float
     reg_covar: float
+    max_iter: int
     n_init: int
     init_params: InitParams
     random_state: RandomState
@@ -35,6 +36,16 @@ class Settings:
     acceleration: Acceleration | None
     variance_floor: float
     on_collapse: OnCollapse
+    learning_decay: float
+    forgetting: float | None
+    allow_nan: bool
+
+
+def checked_settings(estimator: Settings) -> Settings:
+    """The constructor parameters of an estimator, checked, as Python's own numbers."""
+    settings = Settings()
+    vars(settings).update(_validation.parameters_of(estimator))
+    return settings
 
 
 def recovery(settings: Settings, row_weight: float) -> Recovery | None:

@@ -128,6 +128,7 @@ class ImputingMixture(FittedMixture):
         (5, 3, 2)
         """
         _validation.check_n_draws(n_draws)
+        _validation.check_flag(return_std, "return_std")
         if _validation.is_dask(X):
             return self._imputed_lazily(X, n_draws, random_state, return_std)
         source = None if type(X) is np.ndarray else sources.as_source(X)

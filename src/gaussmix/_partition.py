@@ -53,9 +53,9 @@ class Partition(NamedTuple):
         return max(least, ROUND_WORK // (self.chunk_rows * self.row_work))
 
     def threads(self, rows: Rows, n_rows: int) -> int:
-        """Threads for so many of the rows."""
+        """Threads for so many of the rows; at least one."""
         chunks = -(-n_rows // self.chunk_rows)
-        return min(rows.threads(self.row_work * n_rows), chunks)
+        return max(1, min(rows.threads(self.row_work * n_rows), chunks))
 
 
 @lru_cache(maxsize=256)

@@ -251,7 +251,7 @@ def _little_endian(value: Any, name: str, double: bool = False) -> AnyArray:
             and name not in ("lower_bound", "lower_bounds")
         )
         return np.asarray(array, dtype="<f4" if single else "<f8", order="C")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _Refusal(f"{name} is not an array of numbers: {error}") from error
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from . import _runtime, _validation
 from ._caching import cached_property
 from ._patterns import Kept
-from ._statistics import Columns
+from ._statistics import Columns, SufficientStatistics
 from ._thinning import thinned
 from ._typing import AnyArray, Bools, Doubles, FloatDType, Floats, Indices
 
@@ -42,6 +42,12 @@ NO_SMALL_PART = 0.1
 SINGLE_RANGE = 1e12
 
 
+# A mean of the same rows, from other sums, is as near as this: in deviations of the column, and in
+# the mean's own size.
+_MEAN_DIGITS = 1e-3
+_SIZE_DIGITS = 1e-6
+
+
 class Scan(NamedTuple):
     """What a first pass finds: the first value that must not be, and where the columns lie.
 
@@ -53,6 +59,18 @@ class Scan(NamedTuple):
     variance: Doubles
     observed: Doubles | None = None  # (d,) weight of the values that are not missing, if any are
     n_empty: int = 0  # rows of positive weight of which all values are missing
+
+    def disagrees(self, statistics: SufficientStatistics) -> bool:
+        """Whether statistics can hardly be those of these rows, as their mean is another.
+
+        False where values are missing, which statistics hold as completed.
+        """
+        if self.observed is not None:
+            return False
+        with np.errstate(all="ignore"):
+            tolerance = _MEAN_DIGITS * np.sqrt(self.variance) + _SIZE_DIGITS * np.abs(self.mean)
+            agree = np.abs(mean_of(statistics) - self.mean) <= tolerance
+        return not agree.all()
 
     @property
     def constant(self) -> Bools:
@@ -81,6 +99,14 @@ class Scan(NamedTuple):
         if observed is None:
             observed = np.full(len(self.mean), total_weight)
         return Columns(observed, *(np.where(observed > 0, a, 0.0) for a in self[1:3]))
+
+
+def mean_of(statistics: SufficientStatistics) -> Doubles:
+    """Column means (d,) of the rows of statistics."""
+    with np.errstate(all="ignore"):
+        first = statistics.first + statistics.weight[:, None] * statistics.shift
+        mean: Doubles = first.sum(axis=0) / statistics.weight.sum()
+    return mean
 
 
 class Seen(Protocol):
@@ -295,7 +321,7 @@ class Rows:
         sums = self._column_sums(self.n_features, self.centre)
         # Rows of weight zero are not in the sums, yet must be finite.
         complete = not self.weighted and np.isfinite(sums).all()
-        bad = None if complete else self.first_bad()
+        bad = None if complete or self._looked_at(sums) else self.first_bad()
         if bad is None and not complete and self.incomplete:
             self._scan = self._scan_observed()
         else:
@@ -303,6 +329,10 @@ class Rows:
                 mean, variance = _about(self.centre, sums[0], *np.split(sums[1:], 2))
             self._scan = Scan(bad, mean, variance)
         return self._scan
+
+    def _looked_at(self, sums: Doubles) -> bool:
+        """Whether it is known, whatever the sums, that all values may be there."""
+        return False
 
     def _scan_observed(self) -> Scan:
         """`scan` of the values that are not missing."""

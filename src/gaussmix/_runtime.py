@@ -14,6 +14,7 @@ from __future__ import annotations
 import importlib
 import math
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from gaussmix import _build_config, _validation
 from gaussmix._kernels import _cpu, _threads
+from gaussmix._messages import shown
 
 if TYPE_CHECKING:
     from gaussmix._kernels._algebra_baseline import Algebra as Algebra
@@ -77,18 +79,19 @@ def choose_instruction_set(
         return [name for name in built if name in supported][-1]
     if requested not in INSTRUCTION_SETS:
         raise ValueError(
-            f"GAUSSMIX_ISA={requested!r}: no instruction set is known by that name. Choose one of "
+            f"GAUSSMIX_ISA={shown(requested)}: no instruction set is known by that name. Choose "
+            "one of "
             f"{', '.join(built)} or unset GAUSSMIX_ISA."
         )
     if requested not in built:
         raise ValueError(
-            f"GAUSSMIX_ISA={requested!r}: this build of gaussmix does not contain that "
+            f"GAUSSMIX_ISA={shown(requested)}: this build of gaussmix does not contain that "
             f"instruction set. It contains: {', '.join(built)}. Choose one of these or unset "
             f"GAUSSMIX_ISA."
         )
     if requested not in supported:
         raise RuntimeError(
-            f"GAUSSMIX_ISA={requested!r}: this machine cannot run that instruction set. "
+            f"GAUSSMIX_ISA={shown(requested)}: this machine cannot run that instruction set. "
             f"It runs: {', '.join(supported)}. Choose one of these or unset GAUSSMIX_ISA."
         )
     return requested
@@ -178,12 +181,13 @@ def thread_count(n_threads: int | None = None) -> int:
     Raises
     ------
     ValueError
-        If ``GAUSSMIX_NUM_THREADS`` is set and is not a whole number of at least 1.
+        If ``GAUSSMIX_NUM_THREADS`` is set and is not a whole number of at least 1, or the argument
+        is none.
     """
     if n_threads is None:
         n_threads = _limit.get()
     if n_threads is not None:
-        return n_threads
+        return _validation.check_n_threads(n_threads)
     own = _own_thread_variable(os.environ.get("GAUSSMIX_NUM_THREADS", ""))
     if own is not None:
         return own
@@ -195,17 +199,26 @@ def _own_thread_variable(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
-    if not text.isdecimal() or int(text) < 1:
+    number = _whole_number(text)
+    if number is None or not 1 <= number <= _validation.MOST_THREADS:
         raise ValueError(
-            f"The environment variable GAUSSMIX_NUM_THREADS must be a whole number of at least 1. "
-            f"Got {text!r} instead. Correct it or unset it."
+            f"The environment variable GAUSSMIX_NUM_THREADS must be a whole number from 1 to "
+            f"{_validation.MOST_THREADS}. Got {shown(text)} instead. Correct it or unset it."
         )
-    return int(text)
+    return number
 
 
 def _openmp_thread_variable(text: str) -> int | None:
-    first = text.split(",")[0].strip()
-    return int(first) or None if first.isdecimal() else None
+    number = _whole_number(text.split(",")[0].strip())
+    return number if number and number <= _validation.MOST_THREADS else None
+
+
+def _whole_number(text: str) -> int | None:
+    """The number that digits spell; None for other text, and for more than a double holds."""
+    # The interpreter refuses to read thousands of digits.
+    if not text.isdecimal() or len(text.lstrip("0")) > sys.float_info.max_10_exp:
+        return None
+    return int(text)
 
 
 def available_cpus() -> int:
@@ -295,10 +308,8 @@ def _limit_v1(group: Path) -> float | None:
 
 
 def _ratio(quota: str, period: str) -> float | None:
-    quota, period = quota.strip(), period.strip()
-    if not (quota.isdecimal() and period.isdecimal() and int(quota) > 0 and int(period) > 0):
-        return None
-    return int(quota) / int(period)
+    limit, interval = _whole_number(quota.strip()), _whole_number(period.strip())
+    return limit / interval if limit and interval else None
 
 
 def _read(path: Path) -> str:

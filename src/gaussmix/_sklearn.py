@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 import numpy as np
 
 from . import _validation
+from ._messages import shown
 
 if TYPE_CHECKING:
     from sklearn.mixture import GaussianMixture as SklearnMixture
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 Estimator = TypeVar("Estimator", bound="EstimatorMixin")
 
 _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
+
+# Characters of a parameter's value in a representation.
+_MOST_OF_VALUE = 200
 
 # Constructor parameters that scikit-learn's mixture does not have.
 _OWN_PARAMETERS = (
@@ -159,7 +163,7 @@ class EstimatorMixin:
                 inner.setdefault(outer, {})[rest] = value
             else:
                 raise ValueError(
-                    f"Invalid parameter {name!r} for estimator {self}. "
+                    f"Invalid parameter {shown(name)} for estimator {self}. "
                     f"Valid parameters are: {sorted(valid)!r}."
                 )
         for name, values in inner.items():
@@ -167,7 +171,7 @@ class EstimatorMixin:
             if not hasattr(holder, "set_params"):
                 raise ValueError(
                     f"Invalid parameter '{name}__{min(values)}' for estimator {self}: {name} is "
-                    f"no estimator. Got {holder!r}."
+                    f"no estimator. Got {shown(holder)}."
                 )
             holder.set_params(**values)
         for name, value in own.items():
@@ -177,14 +181,14 @@ class EstimatorMixin:
     def __repr__(self) -> str:
         named, _more = self._signature()
         with np.printoptions(threshold=6, edgeitems=2, precision=4):
-            shown = [
-                (name, repr(getattr(self, name)), repr(parameter.default))
+            described = [
+                (name, shown(getattr(self, name), _MOST_OF_VALUE), shown(parameter.default))
                 for name, parameter in named.items()
                 if hasattr(self, name)  # a subclass need not keep what it is given
             ]
         changed = [
             f"{name}={' '.join(value.split())}"
-            for name, value, default in shown
+            for name, value, default in described
             if value != default
         ]
         return f"{type(self).__name__}({', '.join(changed)})"
@@ -458,7 +462,7 @@ def _check_container(container: Any) -> None:
     if container not in ("default", "pandas", "polars"):
         raise ValueError(
             "The output of a transformer is 'default', 'pandas' or 'polars'. Got "
-            f"{container!r}; pass one of them to set_output."
+            f"{shown(container)}; pass one of them to set_output."
         )
 
 

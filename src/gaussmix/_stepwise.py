@@ -65,7 +65,7 @@ class StepwiseMixture(FittedMixture):
             stays as it was.
         """
         _hooks.refuse(self, "m")
-        _validation.check_parameters(self._settings(), type(self).__name__)
+        settings = _fitting.checked_settings(self)
         _validation.check_update(update)
         previous = self._parameters()
         if not isinstance(statistics, SufficientStatistics):
@@ -75,12 +75,12 @@ class StepwiseMixture(FittedMixture):
         statistics.check(previous.covariance_type, previous.n_components, previous.n_features)
         names = getattr(self, "feature_names_in_", None)
         n_iter = getattr(self, "n_iter_", 0) + 1
-        recovery = _fitting.recovery(self, statistics.total_weight / max(statistics.n_rows, 1))
+        recovery = _fitting.recovery(settings, statistics.total_weight / max(statistics.n_rows, 1))
         finish = factorised if recovery is None else partial(recovery.mended, iteration=n_iter)
         try:
-            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
+            with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
                 estimate = _online.chosen_estimate(
-                    statistics, previous, update, self.reg_covar, self.variance_floor
+                    statistics, previous, update, settings.reg_covar, settings.variance_floor
                 )
                 parameters = finish(statistics, *estimate)
         except CollapsedComponent as collapsed:
@@ -91,7 +91,7 @@ class StepwiseMixture(FittedMixture):
         lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
         change = abs(lower_bound - getattr(self, "lower_bound_", -np.inf))
         state = self._next_state(parameters, n_iter, collapses, update)
-        state["converged_"] = not collapses and change < self.tol
+        state["converged_"] = not collapses and change < settings.tol
         state["lower_bound_"] = lower_bound
         state["lower_bounds_"] = [*getattr(self, "lower_bounds_", ()), lower_bound]
         weight, n_rows = statistics.total_weight, statistics.n_rows
@@ -168,7 +168,7 @@ class StepwiseMixture(FittedMixture):
         10000
         """
         _hooks.refuse(self, "emd")
-        _validation.check_parameters(self._settings(), type(self).__name__)
+        settings = _fitting.checked_settings(self)
         _validation.check_update(update)
         if not hasattr(self, "means_"):
             return self._first_batch(X, sample_weight)
@@ -183,8 +183,8 @@ class StepwiseMixture(FittedMixture):
         n_iter = getattr(self, "n_iter_", 0) + 1
         running = self._remembered()
         try:
-            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
-                batch = rows.accumulate(previous, self.reg_covar)
+            with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
+                batch = rows.accumulate(previous, settings.reg_covar)
                 if _has_no_value(batch, rows):
                     return self
                 if running is None and seen > 0:
@@ -194,16 +194,16 @@ class StepwiseMixture(FittedMixture):
                     batch,
                     n_rows,
                     seen=seen,
-                    learning_decay=self.learning_decay,
-                    forgetting=self.forgetting,
+                    learning_decay=settings.learning_decay,
+                    forgetting=settings.forgetting,
                 )
-                recovery = _fitting.recovery(self, running.row_weight)
+                recovery = _fitting.recovery(settings, running.row_weight)
                 parameters, running = _online.step(
                     running,
                     previous,
                     update,
-                    reg_covar=self.reg_covar,
-                    variance_floor=self.variance_floor,
+                    reg_covar=settings.reg_covar,
+                    variance_floor=settings.variance_floor,
                     recovery=recovery,
                     iteration=n_iter,
                 )
@@ -227,6 +227,7 @@ class StepwiseMixture(FittedMixture):
         self._assign_with(vars(self), running)
         return self
 
+    @_validation.says_memory_error
     def retire(self, components: ArrayLike) -> Self:
         """Remove components; the weights of the others are scaled to a sum of one.
 
@@ -294,6 +295,7 @@ class StepwiseMixture(FittedMixture):
         self._assign_with(state, None if running is None else running.kept(kept))
         return self
 
+    @_validation.says_memory_error
     def revive(self, components: ArrayLike, means: ArrayLike | None = None) -> Self:
         """Place components anew, under their numbers.
 
@@ -328,6 +330,7 @@ class StepwiseMixture(FittedMixture):
         >>> model.covariances_
         array([3., 3.])
         """
+        settings = _fitting.checked_settings(self)
         previous = self._stored_parameters()
         K, d = previous.means.shape
         placed = _validation.check_components(components, K)
@@ -341,19 +344,20 @@ class StepwiseMixture(FittedMixture):
             )
         running = self._remembered()
         try:
-            with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
+            with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
                 parameters, moved = _online.revived(previous, placed, places)
         except CollapsedComponent as collapsed:
             names = getattr(self, "feature_names_in_", None)
             raise self._ill_defined(collapsed, names, self.means_.dtype) from None
         if running is not None:
-            running = running.placed(moved, parameters, self.reg_covar)
+            running = running.placed(moved, parameters, settings.reg_covar)
         self._assign_with(vars(self) | fitted_state(parameters, self.means_.dtype), running)
         return self
 
     def _implied(self, parameters: MixtureParameters, row_weight: float) -> _online.Running:
         """The running statistics that the parameters imply."""
-        return _online.Running.implied(parameters, float(self._seen()), row_weight, self.reg_covar)
+        reg_covar = float(self.reg_covar)
+        return _online.Running.implied(parameters, float(self._seen()), row_weight, reg_covar)
 
     def _next_state(
         self, parameters: MixtureParameters, n_iter: int, collapses: list[Collapse], update: str

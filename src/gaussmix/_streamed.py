@@ -16,7 +16,8 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from . import _validation
-from ._rows import CENTRE_ROWS, DOUBLE, SCAN_ROWS, SINGLE, Rows
+from ._rows import CENTRE_ROWS, DOUBLE, SCAN_ROWS, SINGLE, Rows, Scan, mean_of
+from ._statistics import SufficientStatistics
 from ._thinning import Reservoir
 from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
 from .sources import RowSource
@@ -34,6 +35,12 @@ BLOCK_SHARE = 1 / 8
 # The part of it within which rows are kept as an array. To join the pieces takes it twice, and
 # until they turn out to be too many the sample and the chunks read ahead lie beside them.
 KEPT_SHARE = 3 / 8
+
+# Means and deviations of rows lie within their range up to so much of it, and of their size.
+_ROUNDING = 1e-6
+
+# Squares of numbers up to this, and sums of them, do not overflow.
+_SQUARES_FIT = 1e140
 
 
 class Piece(NamedTuple):
@@ -59,6 +66,8 @@ class _Survey(NamedTuple):
     kept: list[Piece] | None  # all rows, if they are few
     allow_nan: bool
     incomplete: bool
+    least: Doubles  # (d,) of each column; infinity where there is no value
+    most: Doubles
 
 
 def read(
@@ -180,7 +189,108 @@ class StreamedRows(Rows):
         return math.ldexp(self._survey.total_weight, self.weight_exponent)
 
     def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
-        return None  # the first pass would have ended with an error
+        """None, or an error: the first reading found every value in order."""
+        first = 0
+        for X, _weight, _names in self._read_again():
+            bad = Rows(X, n_threads=1, allow_nan=self.incomplete).first_bad()
+            if bad is not None:
+                raise self.changed_at(first + bad[0], bad[1], str(X[bad]))
+            first += len(X)
+        return None
+
+    def _looked_at(self, sums: Doubles) -> bool:
+        return self.incomplete or bool(np.isfinite(sums).all())
+
+    def scan(self) -> Scan:
+        if self._scan is None:
+            scan = super().scan()
+            self._check_range(scan.mean, scan.variance)
+        return super().scan()
+
+    def _check_range(self, mean: Doubles, variance: Doubles | float = 0.0) -> None:
+        """Refuse column means and variances that rows in the first reading's range cannot have."""
+        least, most = self._survey.least, self._survey.most
+        with np.errstate(all="ignore"):
+            width = most - least
+            slack = _ROUNDING * (width + np.abs(least) + np.abs(most))
+            inside = (mean >= least - slack) & (mean <= most + slack)
+            inside &= np.sqrt(variance) <= width / 2 + slack
+        # Nothing is known of columns without values, nor of sums that overflow by themselves.
+        known = (least <= most) & (np.maximum(np.abs(least), np.abs(most)) < _SQUARES_FIT)
+        wrong = np.flatnonzero(known & ~inside)
+        if wrong.size and self.n_used:
+            self.first_nonfinite()
+            raise self._moved(int(wrong[0]), f"from {least[wrong[0]]:g} to {most[wrong[0]]:g}")
+
+    def check_statistics(self, statistics: SufficientStatistics) -> None:
+        """Raise if sums are not those of the rows that were read first.
+
+        Whatever the parameters, the first moments of all components add up to the mean of the
+        rows, so to look costs nothing. Where they do not, the rows are read again to make sure.
+        """
+        if self.incomplete:
+            return  # moments are those of completed rows
+        if self._scan is None:
+            self._check_range(mean_of(statistics))
+            return
+        if not self._scan.disagrees(statistics):
+            return
+        self.first_nonfinite()
+        before, self._scan = self._scan, None
+        now = self.scan()
+        for name in "mean", "variance":
+            old, new = getattr(before, name), getattr(now, name)
+            other = np.flatnonzero(~((old == new) | (np.isnan(old) & np.isnan(new))))
+            if other.size:
+                raise self._moved(int(other[0]), f"with the {name} {old[other[0]]:g}")
+
+    def changed_at(self, row: int, column: int, now: str = "NaN or infinite") -> ValueError:
+        """The exception for a value that is not finite and was so when it was read first."""
+        label = _validation.column_label(column, self._survey.names)
+        return self._changed(f"row {row}, {label}, is {now} now and was a number in range before")
+
+    def _moved(self, column: int, before: str) -> ValueError:
+        label = _validation.column_label(column, self._survey.names)
+        return self._changed(f"{label} had values {before}, and has others now")
+
+    def _changed(self, what: str) -> ValueError:
+        return ValueError(
+            f"The rows of {self._source} changed between two readings: {what}. Every reading must "
+            "give the same rows in the same order."
+        )
+
+    def _read_again(self) -> Iterator[Piece]:
+        """The chunks of another reading, like those of the first, of so many rows."""
+        survey = self._survey
+        weight = np.empty(0) if survey.weighted else None
+        first = Piece(np.empty((0, self.n_features)), weight, survey.names)
+        done = 0
+        for piece in _checked(self._source, self._estimator_name, first):
+            X = piece.X
+            done += len(X)
+            if done > self.n_samples:
+                break
+            if survey.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
+                raise self._changed(f"row {done - len(X)} is {X.dtype} now and was float32 before")
+            if survey.incomplete:
+                # Sums of incomplete rows do not tell; and beside them this costs little.
+                values = np.asarray(X, dtype=np.float64)
+                wrong = (values < survey.least) | (values > survey.most)
+                if wrong.any():
+                    row, column = divmod(int(wrong.argmax()), self.n_features)
+                    label = _validation.column_label(column, survey.names)
+                    raise self._changed(
+                        f"row {done - len(X) + row}, {label}, is {X[row, column]} now, and all "
+                        f"values were from {survey.least[column]:g} to {survey.most[column]:g}"
+                    )
+            yield piece
+        if done != self.n_samples:
+            more = "more" if done > self.n_samples else f"{done:,}"
+            spent = "" if done else " An iterator is read once: make a new one for every reading."
+            raise ValueError(
+                f"{self._source} gave {self.n_samples:,} rows when it was read first and {more} "
+                f"now. Every reading must give the same rows in the same order.{spent}"
+            )
 
     def in_memory(self) -> Rows:
         return self.take(np.arange(self.n_samples))
@@ -195,6 +305,12 @@ class StreamedRows(Rows):
             X[order[start:stop]] = block[wanted[start:stop] - first]
             if weights is not None and weight is not None:
                 weights[order[start:stop]] = weight[wanted[start:stop] - first]
+        wrong = ~((self._survey.least <= X) & (self._survey.most >= X))
+        if self.incomplete:
+            wrong &= ~np.isnan(X)
+        if wrong.any():
+            place = divmod(int(wrong.argmax()), self.n_features)
+            raise self.changed_at(int(indices[place[0]]), place[1], str(X[place]))
         return Rows(X, weights, n_threads=self._n_threads, allow_nan=self.allow_nan)
 
     def thinned(self, most: int) -> Rows:
@@ -231,16 +347,12 @@ class StreamedRows(Rows):
         """Fill buffers with the rows of one pass, each but the last to its end."""
         buffer = None
         done = 0
-        weight = np.empty(0) if self._survey.weighted else None
-        first = Piece(np.empty((0, self.n_features)), weight, self._survey.names)
-        for X, weight, _names in _checked(self._source, self._estimator_name, first):
+        for X, weight, _names in self._read_again():
             if self.sample_weight is not None:
                 weight = self.sample_weight[done : done + len(X)]
             elif weight is not None and self.weight_exponent:
                 weight = np.ldexp(weight, self.weight_exponent)
             done += len(X)
-            if done > self.n_samples:
-                break
             start = 0
             while start < len(X):
                 if buffer is None:
@@ -252,12 +364,6 @@ class StreamedRows(Rows):
                 if buffer.is_full:
                     yield buffer
                     buffer = None
-        if done != self.n_samples:
-            more = "more" if done > self.n_samples else f"{done:,}"
-            raise ValueError(
-                f"{self._source} gave {self.n_samples:,} rows when it was read first and {more} "
-                "now. Every reading must give the same rows in the same order."
-            )
         if buffer is not None:
             yield buffer
 
@@ -309,7 +415,7 @@ def _checked(
             X, names = _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)
             weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"Chunk {number} of {source}: {error}") from error
+            raise _validation.of_piece(error, f"Chunk {number} of {source}") from error
         piece = Piece(X, weight, names)
         if first is None:
             first = piece
@@ -354,10 +460,7 @@ def _difference(piece: Piece, first: Piece) -> tuple[str, str] | None:
     if (piece.weight is None) != (first.weight is None):
         has, not_has = "weights", "none"
         return (has, not_has) if first.weight is None else ("no weights", "some")
-    names = [None if p.names is None else list(p.names) for p in (piece, first)]
-    if names[0] != names[1]:
-        return f"the column names {names[0]}", str(names[1])
-    return None
+    return _validation.difference_of_names(piece.names, first.names)
 
 
 def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan: bool) -> _Survey:
@@ -368,6 +471,7 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
     n_samples = n_used = 0
     single, incomplete, total = True, False, 0.0
     least, most = np.inf, 0.0
+    lowest = highest = np.empty(0)
     piece = None
     for piece in pieces(source, estimator_name):
         X, weight, names = piece
@@ -376,6 +480,12 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
         if bad is not None:
             raise _validation.nonfinite_error(X, *bad, names, estimator_name, first_row=n_samples)
         incomplete = incomplete or rows.incomplete
+        if not lowest.size:
+            lowest, highest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
+        # Of what is there: NaN is left out.
+        if len(X):
+            lowest = np.fmin(lowest, np.fmin.reduce(X, axis=0).astype(np.float64))
+            highest = np.fmax(highest, np.fmax.reduce(X, axis=0).astype(np.float64))
         sample.add(X, weight)
         n_samples += len(X)
         n_used += len(X)
@@ -399,7 +509,7 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
     return _Survey(
         n_samples, piece.X.shape[1], SINGLE if single else DOUBLE, piece.names, weighted, n_used,
         total if weighted else float(n_samples), (least, most) if most > 0 else (1.0, 1.0),
-        sample, kept, allow_nan, incomplete,
+        sample, kept, allow_nan, incomplete, lowest, highest,
     )  # fmt: skip
 
 

@@ -11,6 +11,8 @@ them.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import functools
 import math
 import numbers
@@ -19,6 +21,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from fractions import Fraction
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, get_args
 
@@ -26,6 +29,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
+from ._messages import MOST_LISTED, NAME_LENGTH, SAID_LENGTH, listed, plain, said, shown
 from ._typing import (
     Acceleration,
     AnyArray,
@@ -65,12 +69,14 @@ __all__ = [
     "check_one_feature",
     "check_out",
     "check_parameters",
+    "check_parameters_in_use",
     "check_probabilities",
     "check_random_state",
     "check_sample_weight",
     "check_target",
     "check_values",
     "collapse_warning",
+    "column_label",
     "computing_dtype",
     "constant_columns_warning",
     "convergence_warning",
@@ -79,6 +85,7 @@ __all__ = [
     "ill_defined",
     "nonfinite_error",
     "not_fitted",
+    "parameters_of",
     "rows_missing",
     "widened_columns_warning",
 ]
@@ -88,6 +95,15 @@ ON_COLLAPSE: tuple[OnCollapse, ...] = get_args(OnCollapse)
 CRITERIA = ("bic", "icl", "aic")
 INIT_PARAMS: tuple[InitParams, ...] = get_args(InitParams)
 
+# The most that a C int holds.
+MOST_THREADS = 2**31 - 1
+
+# Orders that Shapley values are averaged over, all of which are kept.
+_MOST_PERMUTATIONS = 1_000_000
+
+# Sizes beyond this are those of no array.
+_MOST_INT = int(np.iinfo(np.intp).max)
+
 _ESTIMATOR = "GaussianMixture"
 
 Arguments = ParamSpec("Arguments")
@@ -96,8 +112,6 @@ Raised = TypeVar("Raised", bound=BaseException)
 
 # As a table or a model has them; those of a table may be no strings.
 _ColumnNames: TypeAlias = Sequence[Any] | Names
-
-_MOST_LISTED = 5  # collapses that a warning describes
 
 
 # -------------------------------------------------------------------------------------------------
@@ -234,9 +248,9 @@ def ill_defined(
     if facts:
         what += f" ({', '.join(facts)})"
     if len(columns) == 1:
-        what += f": it has no spread in {_column_label(columns[0], feature_names)}"
+        what += f": it has no spread in {column_label(columns[0], feature_names)}"
     elif columns:
-        labels = ", ".join(_column_label(column, feature_names) for column in columns)
+        labels = _column_labels(columns, feature_names)
         what += f": it has no spread in one direction or more, in which lie {labels}"
 
     remedies = [
@@ -280,19 +294,20 @@ def collapse_warning(
 ) -> ConvergenceWarning:
     """A warning, to pass to `warnings.warn`, about components dropped or placed anew."""
     done = {"drop": "dropped", "reseed": "placed anew"}
-    parts = []
-    for collapse in collapses[:_MOST_LISTED]:
-        columns = ", ".join(_column_label(column, feature_names) for column in collapse["columns"])
+
+    def told(collapse: Collapse) -> str:
+        # Few columns each, as there may be several components.
+        columns = _column_labels(collapse["columns"], feature_names, most=2)
         where = f", no spread of its own in {columns}" if columns else ""
-        parts.append(
+        return (
             f"component {collapse['component']} in iteration {collapse['iteration']}"
             f" ({collapse['effective_rows']:.3g} effective rows{where}) was"
             f" {done[collapse['action']]}"
         )
-    if len(collapses) > len(parts):
-        parts.append(f"and {len(collapses) - len(parts)} more")
+
     return convergence_warning(
-        f"Components collapsed: {'; '.join(parts)}. collapses_ lists them. Fewer components, a"
+        f"Components collapsed: {listed(collapses, told, separator='; ')}. collapses_ lists them. "
+        "Fewer components, a"
         " higher variance_floor or another start may suit the data better."
     )
 
@@ -309,7 +324,7 @@ def constant_columns_warning(
     which then decides how large the log-likelihood is. A "spherical" component has one variance
     for all columns, which the column makes smaller.
     """
-    labels = ", ".join(_column_label(column, feature_names) for column in columns)
+    labels = _column_labels(columns, feature_names)
     if covariance_type == "spherical":
         return UserWarning(
             f"X is constant in {labels}. It tells nothing, and makes the variance smaller that"
@@ -332,18 +347,16 @@ def widened_columns_warning(
     """A warning about columns whose variance is no large multiple of `reg_covar`; `variances` are
     those of all columns, (d,). A "spherical" component has one variance for them all.
     """
-    parts = [
-        f"{_column_label(column, feature_names)} (variance {variances[column]:.2g})"
-        for column in columns[:_MOST_LISTED]
-    ]
-    if len(columns) > len(parts):
-        parts.append(f"and {len(columns) - len(parts)} more")
+    where = listed(
+        columns,
+        lambda column: f"{column_label(column, feature_names)} (variance {variances[column]:.2g})",
+    )
     if covariance_type == "spherical":
-        parts = [f"the mean of the columns ({variances[list(columns)].mean():.2g})"]
+        where = f"the mean of the columns ({variances[list(columns)].mean():.2g})"
     fitting = 1e-6 * float(variances[list(columns)].min())
     return UserWarning(
         f"reg_covar={reg_covar:g} is added to every variance, and that of X is no more than ten"
-        f" times as large in {', '.join(parts)}: components come out too wide there. Scale the"
+        f" times as large in {where}: components come out too wide there. Scale the"
         f" columns to a variance near 1, or choose a smaller reg_covar ({fitting:.1g} is a"
         " millionth of the smallest)."
     )
@@ -353,7 +366,7 @@ def empty_columns_warning(
     columns: Sequence[int], feature_names: _ColumnNames | None
 ) -> UserWarning:
     """A warning about columns of X of which all values are missing."""
-    labels = ", ".join(_column_label(column, feature_names) for column in columns)
+    labels = _column_labels(columns, feature_names)
     return UserWarning(
         f"X has no value in {labels}, where the model has mean 0 and variance 1 for want of any."
         " Drop the column: it tells nothing."
@@ -373,11 +386,42 @@ def no_values() -> ValueError:
     return ValueError("X has no value that is not NaN. At least one row needs values.")
 
 
-def _column_label(column: int, names: _ColumnNames | None) -> str:
+def of_piece(error: TypeError | ValueError, where: str) -> TypeError | ValueError:
+    """The exception that says in which piece of the rows another was raised."""
+    kind = TypeError if isinstance(error, TypeError) else ValueError
+    return kind(f"{where}: {error}")
+
+
+def difference_of_names(given: Names | None, expected: Names | None) -> tuple[str, str] | None:
+    """How the names of a piece's columns differ from those expected, in words for either."""
+    if given is None and expected is None:
+        return None
+    if given is None or expected is None:
+        return (
+            ("names of columns", "none") if expected is None else ("no names of columns", "some")
+        )
+    for column, (name, other) in enumerate(zip(given, expected, strict=True)):
+        if name != other:
+            return f"column {column} named {_shown_name(name)}", _shown_name(other)
+    return None
+
+
+def column_label(column: int, names: _ColumnNames | None) -> str:
     """`column 1 ('waiting')`, or `column 1` for unnamed columns."""
     if names is None or column >= len(names):
         return f"column {column}"
-    return f"column {column} ({names[column]!r})"
+    return f"column {column} ({_shown_name(names[column])})"
+
+
+def _shown_name(name: Any) -> str:
+    return shown(name, NAME_LENGTH)
+
+
+def _column_labels(
+    columns: Sequence[int], names: _ColumnNames | None, most: int = MOST_LISTED
+) -> str:
+    """`_column_label` of some columns."""
+    return listed(columns, lambda column: column_label(column, names), most)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -385,8 +429,10 @@ def _column_label(column: int, names: _ColumnNames | None) -> str:
 # -------------------------------------------------------------------------------------------------
 
 
-def check_parameters(params: Mapping[str, Any], estimator_name: str = _ESTIMATOR) -> None:
-    """Check all constructor parameters, in the order of the signature.
+def check_parameters(
+    params: Mapping[str, Any], estimator_name: str = _ESTIMATOR
+) -> dict[str, Any]:
+    """Check constructor parameters, in their order.
 
     Parameters
     ----------
@@ -395,6 +441,12 @@ def check_parameters(params: Mapping[str, Any], estimator_name: str = _ESTIMATOR
     estimator_name : str
         The class the message speaks of.
 
+    Returns
+    -------
+    dict
+        The parameters with Python's own numbers: arithmetic with a fraction or with an integer of
+        eight bits is another.
+
     Raises
     ------
     InvalidParameterError
@@ -402,21 +454,56 @@ def check_parameters(params: Mapping[str, Any], estimator_name: str = _ESTIMATOR
 
     Examples
     --------
-    >>> check_parameters({"n_components": 3, "tol": 1e-3})
+    >>> check_parameters({"n_components": np.int8(3), "tol": 1e-3})
+    {'n_components': 3, 'tol': 0.001}
     >>> check_parameters({"tol": -1})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
     gaussmix._validation.InvalidParameterError: The 'tol' parameter of GaussianMixture must be ...
     """
+    checked = dict(params)
     for name, value in params.items():
         if name not in _CONSTRAINTS:
             continue  # a subclass checks the parameters it adds
         is_valid, description = _CONSTRAINTS[name]
         if not is_valid(value):
+            whole = isinstance(value, (numbers.Integral, Fraction))
+            huge = whole and int(value) > 1 and "inf)" in description
             raise _compatible_class(InvalidParameterError)(
-                f"The {name!r} parameter of {estimator_name} must be {description}. Got {value!r}"
-                " instead."
+                f"The {name!r} parameter of {estimator_name} must be {description}. Got "
+                f"{shown(value, SAID_LENGTH)} instead."
+                f"{' That is too large for a machine; pass a smaller number.' if huge else ''}"
             )
+        checked[name] = _plain_number(value)
+    return checked
+
+
+def parameters_of(estimator: object) -> dict[str, Any]:
+    """The constructor parameters that an estimator has, checked as by `check_parameters`."""
+    params = {name: getattr(estimator, name) for name in _CONSTRAINTS if hasattr(estimator, name)}
+    return check_parameters(params, type(estimator).__name__)
+
+
+def check_n_threads(n_threads: Any) -> int:
+    """A number of threads on its way to the kernels, which trust it."""
+    return int(check_parameters({"n_threads": n_threads})["n_threads"])
+
+
+def check_parameters_in_use(model: Any) -> None:
+    """Check the constructor parameters that a fitted mixture is used with, whatever for.
+
+    They may be set at any time. Quick, as a server scores one row at a time.
+    """
+    n_threads, covariance_type = model.n_threads, model.covariance_type
+    if (
+        (n_threads is None or (type(n_threads) is int and 0 < n_threads <= MOST_THREADS))
+        and type(model.allow_nan) is bool
+        and type(covariance_type) is str
+        and covariance_type in LAYOUTS
+    ):
+        return
+    names = "covariance_type", "n_threads", "allow_nan"
+    check_parameters({name: getattr(model, name) for name in names}, type(model).__name__)
 
 
 def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
@@ -426,7 +513,7 @@ def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
     if not numbers or not all(_is_int(number, 1) for number in numbers):
         raise _compatible_class(InvalidParameterError)(
             f"The 'n_components' parameter of {estimator_name} must be an int in the range "
-            f"[1, inf), or several of those in a sequence. Got {value!r} instead."
+            f"[1, inf), or several of those in a sequence. Got {shown(value)} instead."
         )
     return [int(number) for number in numbers]
 
@@ -435,19 +522,31 @@ def _is_bool(value: Any) -> bool:
     return isinstance(value, (bool, np.bool_))
 
 
-def _is_int(value: Any, minimum: int) -> bool:
+def _is_int(value: Any, minimum: int, most: int = _MOST_INT) -> bool:
     # bool is an Integral, but n_components=True is a slip and not a count.
-    return isinstance(value, numbers.Integral) and not _is_bool(value) and not value < minimum
+    return (
+        isinstance(value, numbers.Integral)
+        and not _is_bool(value)
+        and minimum <= int(value) <= most
+    )
 
 
 def _is_float(value: Any) -> bool:
-    # The last comparison is False for NaN.
-    return (
-        isinstance(value, numbers.Real)
-        and not _is_bool(value)
-        and not value < 0
-        and value < np.inf
-    )
+    if not isinstance(value, numbers.Real) or _is_bool(value):
+        return False
+    try:
+        return 0 <= float(value) < math.inf
+    except OverflowError:  # of a whole number or a fraction
+        return False
+
+
+def _plain_number(value: Any) -> Any:
+    """Python's own number of the same kind; what is no number as it is."""
+    if _is_bool(value):
+        return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
 
 
 def _is_verbose(value: Any) -> bool:
@@ -457,7 +556,7 @@ def _is_verbose(value: Any) -> bool:
 def _is_random_state(value: Any) -> bool:
     if value is None or isinstance(value, (np.random.RandomState, np.random.Generator)):
         return True
-    return _is_int(value, 0) and value <= 2**32 - 1
+    return _is_int(value, 0, 2**32 - 1)
 
 
 def _is_array_or_none(value: Any) -> bool:
@@ -517,7 +616,7 @@ _CONSTRAINTS: dict[str, _Constraint] = {
     ),
     "verbose_interval": _int_from(1),
     "n_threads": (
-        lambda value: value is None or _is_int(value, 1),
+        lambda value: value is None or _is_int(value, 1, MOST_THREADS),
         "an int in the range [1, inf) or None",
     ),
     "acceleration": _one_of_or_none(ACCELERATIONS),
@@ -542,6 +641,21 @@ _CONSTRAINTS: dict[str, _Constraint] = {
 }
 
 
+def check_n_samples(n_samples: Any) -> int:
+    """How many rows to draw."""
+    if not isinstance(n_samples, numbers.Integral) or _is_bool(n_samples) or int(n_samples) < 1:
+        raise ValueError(
+            f"Invalid value for 'n_samples': {shown(n_samples)} . The sampling requires at least "
+            "one sample. Pass an int of at least 1."
+        )
+    if int(n_samples) > _MOST_INT:
+        raise ValueError(
+            f"Invalid value for 'n_samples': {shown(n_samples)}. No array has so many rows; draw "
+            "them in several calls."
+        )
+    return int(n_samples)
+
+
 def check_random_state(seed: Any) -> Generator:
     """The random generator meant by `seed`.
 
@@ -553,7 +667,8 @@ def check_random_state(seed: Any) -> Generator:
     """
     if not _is_random_state(seed):
         raise ValueError(
-            f"random_state={seed!r} cannot start a random generator. Pass None, an int from 0 to "
+            f"random_state={shown(seed)} cannot start a random generator. Pass None, an int from "
+            "0 to "
             "2**32 - 1, a numpy.random.RandomState or a numpy.random.Generator."
         )
     if seed is None:
@@ -672,7 +787,7 @@ def nonfinite_error(
     user knows it as.
     """
     value = X[row, column]
-    where = f"First at row {first_row + row}, {_column_label(column, feature_names)}"
+    where = f"First at row {first_row + row}, {column_label(column, feature_names)}"
     if value != value:
         return ValueError(
             f"Input {argument} contains NaN. {where}. {estimator_name} does not accept missing"
@@ -680,7 +795,7 @@ def nonfinite_error(
         )
     return ValueError(
         f"Input {argument} contains infinity or a value too large for "
-        f"{computing_dtype(X.dtype)!r}. {where}: {value!s}. Drop those rows, or rescale the"
+        f"{computing_dtype(X.dtype)!r}. {where}: {said(value)}. Drop those rows, or rescale the"
         " column."
     )
 
@@ -714,7 +829,8 @@ def _as_array(X: Any, estimator_name: str) -> AnyArray:
         return np.asarray(X)
     except ValueError as error:
         raise ValueError(
-            f"X is not a table of numbers: {error} Give every row the same number of columns."
+            f"X is not a table of numbers: {said(error)} Give every row the same number of "
+            "columns."
         ) from error
 
 
@@ -759,7 +875,7 @@ def _check_two_dimensional(array: AnyArray, X: Any, estimator_name: str) -> None
         return
     if array.ndim == 0:
         raise ValueError(
-            f"Expected 2D array, got scalar array instead:\narray={array} (X is of type "
+            f"Expected 2D array, got scalar array instead:\narray={_printed(array)} (X is of type "
             f"{type(X).__name__}).\n{remedy}"
         )
     if array.ndim == 1 and (hasattr(X, "to_frame") or hasattr(X, "combine_chunks")):
@@ -769,12 +885,20 @@ def _check_two_dimensional(array: AnyArray, X: Any, estimator_name: str) -> None
             f" feature) instead. {remedy}"
         )
     if array.ndim == 1:
-        raise ValueError(f"Expected 2D array, got 1D array instead:\narray={array}.\n{remedy}")
+        raise ValueError(
+            f"Expected 2D array, got 1D array instead:\narray={_printed(array)}.\n{remedy}"
+        )
     raise ValueError(
         f"Found array with dim {array.ndim} (shape={array.shape}), while dim <= 2 is required by "
         f"{estimator_name}. Reshape your data to two dimensions, for example with "
         "array.reshape(len(array), -1)."
     )
+
+
+def _printed(array: AnyArray) -> str:
+    """An array as `print` shows it, but for the middle of a long one."""
+    with np.printoptions(threshold=6):
+        return plain(" ".join(str(array).split()), SAID_LENGTH)
 
 
 def check_shape_of_rows(shape: tuple[int, int], min_rows: int, estimator_name: str) -> None:
@@ -796,7 +920,7 @@ def _as_numbers(array: AnyArray, names: _ColumnNames | None, estimator_name: str
         return array
     if array.dtype.kind == "O":
         return _numbers_of_objects(_Objects(array, array.dtype, names, 0, estimator_name))
-    _refuse_dtype(array.dtype, _column_label(0, names), estimator_name)
+    _refuse_dtype(array.dtype, column_label(0, names), estimator_name)
 
 
 # -------------------------------------------------------------------------------------------------
@@ -854,15 +978,16 @@ def _pandas_missing() -> Any:
 def _refuse_first_object(objects: _Objects) -> NoReturn:
     """Raise for the first entry that is not a real number."""
     for (row, column), value in np.ndenumerate(objects.values):
-        where = f"row {row}, {_column_label(objects.first_column + column, objects.names)}"
+        where = f"row {row}, {column_label(objects.first_column + column, objects.names)}"
         if isinstance(value, _COMPLEX):
             raise ValueError(
-                f"Complex data not supported: X has dtype {objects.dtype} with the complex value "
-                f"{value!r} at {where}. Pass the real and imaginary parts as two columns."
+                f"Complex data not supported: X has dtype {said(objects.dtype)} with the complex "
+                "value "
+                f"{shown(value)} at {where}. Pass the real and imaginary parts as two columns."
             )
         if isinstance(value, _TEXT):
             raise ValueError(
-                f"X has dtype {objects.dtype} with the text {_shortened(value)} at {where}, but"
+                f"X has dtype {said(objects.dtype)} with the text {shown(value)} at {where}, but"
                 f" {objects.estimator_name} needs numbers. Select the numeric columns, or convert"
                 " the text yourself, for example with X.astype(float)."
             )
@@ -874,27 +999,25 @@ def _refuse_first_object(objects: _Objects) -> NoReturn:
         except OverflowError as error:
             raise ValueError(
                 "Input X contains infinity or a value too large for dtype('float64'). First at "
-                f"{where}: {_shortened(value)}. Drop those rows, or rescale the column."
+                f"{where}: {shown(value)}. Drop those rows, or rescale the column."
             ) from error
         except (TypeError, ValueError) as error:
             raise TypeError(
-                f"X has dtype {objects.dtype} with {_shortened(value)} at {where}, which is not a "
-                f"number: {error}. Select the numeric columns, or convert it first."
+                f"X has dtype {said(objects.dtype)} with {shown(value)} at {where}, which is not "
+                "a "
+                f"number: {said(error)}. Select the numeric columns, or convert it first."
             ) from error
     raise TypeError(
-        f"X has dtype {objects.dtype} with values that {objects.estimator_name} cannot read as "
+        f"X has dtype {said(objects.dtype)} with values that {objects.estimator_name} cannot read "
+        "as "
         "numbers. Pass one number in each cell."
     )
-
-
-def _shortened(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _refuse_dtype(dtype: Any, label: str, estimator_name: str) -> NoReturn:
     """Raise for a dtype whose values are no real numbers; `label` names its (first) column."""
     kind = getattr(dtype, "kind", "O")
+    dtype = said(dtype)
     if kind == "c":
         raise ValueError(
             f"Complex data not supported: X has dtype {dtype} in {label}. Pass the real and"
@@ -966,7 +1089,8 @@ def feature_names(X: Any) -> Names | None:
     if len(kinds) > 1 and "str" in kinds:
         raise TypeError(
             "Feature names are only supported if all input features have string names, but your"
-            f" input has {kinds} as feature name / column name types. Convert them all to strings,"
+            f" input has {shown(kinds)} as feature name / column name types. Convert them all to "
+            "strings,"
             " for example with X.columns = X.columns.astype(str), or pass the values without"
             " their names."
         )
@@ -1016,7 +1140,7 @@ def check_feature_names(
 
 def _as_bullets(names: Sequence[str], limit: int = 5) -> str:
     """One `- name` a line, at most `limit` of them."""
-    lines = [f"- {name}\n" for name in names[:limit]]
+    lines = [f"- {plain(name)}\n" for name in names[:limit]]
     if len(names) > limit:
         lines.append("- ...\n")
     return "".join(lines)
@@ -1104,7 +1228,7 @@ def _column_of_numbers(
     column: Any, j: int, names: Sequence[Any], read: Any, estimator_name: str
 ) -> AnyArray:
     """Column `j` as a one-dimensional array of numbers; else an error that names it."""
-    label = _column_label(j, names)
+    label = column_label(j, names)
     dtype = getattr(column, "dtype", None) or column.type  # Arrow says type
     if getattr(dtype, "kind", "O") in "cmM":
         _refuse_dtype(dtype, label, estimator_name)
@@ -1112,11 +1236,13 @@ def _column_of_numbers(
         values = np.asarray(read(column))
     except (TypeError, ValueError, NotImplementedError) as error:
         raise TypeError(
-            f"X has dtype {dtype} in {label}, but {estimator_name} needs numbers: {error}"
+            f"X has dtype {said(dtype)} in {label}, but {estimator_name} needs numbers: "
+            f"{said(error)}"
         ) from error
     if values.ndim != 1:
         raise TypeError(
-            f"X has dtype {dtype} in {label}, but {estimator_name} needs one number in each cell."
+            f"X has dtype {said(dtype)} in {label}, but {estimator_name} needs one number in "
+            "each cell."
         )
     if values.dtype.kind in "biuf":
         return values
@@ -1269,7 +1395,8 @@ def check_update(update: Any) -> None:
     if not update or not set(update) <= set("wmc") or len(set(update)) < len(update):
         raise ValueError(
             "update must hold some of the letters w(eights), m(eans) and c(ovariances), each at"
-            f" most once; got {update!r}. Pass 'wmc' to change all, or 'm' to move the means only."
+            f" most once; got {shown(update)}. Pass 'wmc' to change all, or 'm' to move the means "
+            "only."
         )
 
 
@@ -1289,7 +1416,7 @@ def check_components(components: Any, n_components: int) -> Indices:
     if array.dtype.kind not in "iu" or array.ndim > 1:
         raise TypeError(
             "components must be a component's number, a sequence of such, or a mask of shape"
-            f" ({n_components},); got {_shortened(components)}."
+            f" ({n_components},); got {shown(components)}."
         )
     array = np.atleast_1d(array)
     outside = array[(array < 0) | (array >= n_components)]
@@ -1335,7 +1462,8 @@ def check_seen(n_samples_seen: Any) -> float:
     if not _is_float(seen) or seen > sys.float_info.max:
         raise ValueError(
             "n_samples_seen_ must be a finite number >= 0, the weight of the rows that the"
-            f" parameters come from; got {n_samples_seen!r}. Set it to 0 to let the next batch"
+            f" parameters come from; got {shown(n_samples_seen)}. Set it to 0 to let the next "
+            "batch"
             " alone decide."
         )
     number: float = seen
@@ -1513,21 +1641,49 @@ _OUT_OF_MEMORY = re.compile(
 
 
 def says_memory_error(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """A function that raises MemoryError where NumPy and CPython fail to say that memory is short.
+    """A function that says what the machine lacks, where NumPy, CPython and others fail to.
 
-    Not for functions in which a microsecond counts.
+    That is MemoryError for memory, and the limit for open files. Inside it NumPy says nothing
+    about numbers that overflow or vanish, whatever the caller has set with `numpy.seterr`: a
+    result, or an error that explains, comes of extreme data. Not for functions in which a
+    microsecond counts.
     """
 
     @functools.wraps(function)
     def saying(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
-            return function(*args, **kwargs)
+            with np.errstate(all="ignore"):
+                return function(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _TOO_MANY_FILES:
+                raise
+            raise _too_many_files(error) from error
         except (SystemError, RuntimeError) as error:
             if not _OUT_OF_MEMORY.search(str(error)):
                 raise
             raise MemoryError(f"NumPy or Python had no memory to go on ({error}).") from error
 
     return saying
+
+
+_TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
+
+
+def _too_many_files(error: OSError) -> OSError:
+    """The exception for a file that cannot be opened because so many are."""
+    limit = "may have"
+    with contextlib.suppress(ImportError):  # on Windows
+        import resource
+
+        limit = f"may have {resource.getrlimit(resource.RLIMIT_NOFILE)[0]:,}"
+    what = "" if error.filename is not None else f" ({said(error.strerror)})"
+    return OSError(
+        error.errno,
+        f"Too many open files: this process has as many open as it {limit} at a time{what}. Raise "
+        "the limit (ulimit -n, LimitNOFILE=, --ulimit nofile=), close files, or join many small "
+        "files to fewer",
+        error.filename,
+    )
 
 
 def new_result(shape: tuple[int, ...], dtype: DTypeLike, *, takes_out: bool = False) -> AnyArray:
@@ -1565,7 +1721,7 @@ def _as_float64(values: Any, name: str) -> Doubles:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise ValueError(f"{name} is not an array of numbers: {error}") from error
+        raise ValueError(f"{name} is not an array of numbers: {said(error)}") from error
     if array.dtype.kind == "O":
         types = set(map(type, array.ravel().tolist()))
         text = any(issubclass(kind, _NOT_NUMBERS) for kind in types)
@@ -1578,7 +1734,7 @@ def _as_float64(values: Any, name: str) -> Doubles:
         except (TypeError, ValueError, OverflowError):
             pass
     raise ValueError(
-        f"{name} must hold real numbers. Got dtype {array.dtype}: {_shortened(values)}"
+        f"{name} must hold real numbers. Got dtype {said(array.dtype)}: {shown(values)}"
     )
 
 
@@ -1624,7 +1780,7 @@ def check_columns(
     if not isinstance(columns, Iterable):
         raise TypeError(
             f"{argument} must be column indices, column names or a mask of {n_features} booleans. "
-            f"Got {_shortened(columns)}."
+            f"Got {shown(columns)}."
         )
     listed = list(columns)
     if listed and all(map(_is_bool, listed)):
@@ -1640,8 +1796,8 @@ def check_columns(
     for i, index in enumerate(indices):
         if index in indices[:i]:
             raise ValueError(
-                f"{argument} must be different columns. {_shortened(columns)} has "
-                f"{_column_label(index, names)} twice."
+                f"{argument} must be different columns. {shown(columns)} has "
+                f"{column_label(index, names)} twice."
             )
     return np.array(indices, dtype=np.intp)
 
@@ -1652,7 +1808,8 @@ def _column_index(column: Any, n_features: int, names: Sequence[str] | None, arg
         index = int(column)
         if not -n_features <= index < n_features:
             raise ValueError(
-                f"{argument} contains {column}, but the model has {n_features} features. Pass "
+                f"{argument} contains {shown(index)}, but the model has {n_features} features. "
+                "Pass "
                 f"indices from {-n_features} to {n_features - 1}."
             )
         return index % n_features
@@ -1672,7 +1829,7 @@ def check_target(target: Indices, given: Indices, names: Sequence[str] | None) -
     both = np.intersect1d(target, given)
     if both.size:
         raise ValueError(
-            f"target contains {_column_label(int(both[0]), names)}, which columns says is given. "
+            f"target contains {column_label(int(both[0]), names)}, which columns says is given. "
             "Choose other columns to predict."
         )
 
@@ -1687,11 +1844,10 @@ def check_given_rows(
 ) -> None:
     """Compare rows of values with the columns that they are said to be of."""
     if shape[1] != given.size:
-        chosen = ", ".join(_column_label(int(i), all_names) for i in given[:_MOST_LISTED])
-        more = ", ..." if given.size > _MOST_LISTED else ""
+        chosen = _column_labels(given.tolist(), all_names)
         raise ValueError(
             f"{argument} has {shape[1]} column(s), but columns chooses {given.size}: "
-            f"{chosen}{more}. Pass the values of these columns, in this order."
+            f"{chosen}. Pass the values of these columns, in this order."
         )
     fitted = None if all_names is None else all_names[given]
     if names_of_rows is not None:
@@ -1745,22 +1901,29 @@ def check_probabilities(values: Any, argument: str) -> Doubles:
     return array
 
 
+def check_flag(value: Any, argument: str) -> None:
+    """An argument that is true or false."""
+    if not _is_bool(value):
+        raise TypeError(f"{argument} must be True or False. Got {shown(value)}.")
+
+
 def check_n_draws(n_draws: Any) -> None:
     """The number of draws of `impute`."""
     if n_draws is not None and not _is_int(n_draws, 1):
         raise ValueError(
             f"n_draws must be an int of at least 1, or None for conditional means. Got "
-            f"{_shortened(n_draws)}."
+            f"{shown(n_draws)}."
         )
 
 
 def check_contributions(kind: Any, n_permutations: Any) -> None:
     """The options of `feature_contributions`."""
     if not (isinstance(kind, str) and kind in ("conditional", "shapley")):
-        raise ValueError(f"kind must be 'conditional' or 'shapley'. Got {_shortened(kind)}.")
-    if not _is_int(n_permutations, 1):
+        raise ValueError(f"kind must be 'conditional' or 'shapley'. Got {shown(kind)}.")
+    if not _is_int(n_permutations, 1, _MOST_PERMUTATIONS):
         raise ValueError(
-            f"n_permutations must be an int of at least 1. Got {_shortened(n_permutations)}."
+            f"n_permutations must be an int from 1 to {_MOST_PERMUTATIONS}. Got "
+            f"{shown(n_permutations)}. The error shrinks with the root of the number."
         )
 
 
@@ -1779,7 +1942,7 @@ def check_model(model: Any, kind: type, name: str = "model") -> None:
     elif isinstance(model, type):
         remedy = f"Pass an instance, {model.__name__}(...).fit(X)."
     raise TypeError(
-        f"{name} must be a gaussmix.{kind.__name__}. Got {_shortened(model)}, of type "
+        f"{name} must be a gaussmix.{kind.__name__}. Got {shown(model)}, of type "
         f"{type(model).__name__}. {remedy}"
     )
 
@@ -1832,18 +1995,18 @@ def check_features(features: Any, n_features: int, names: Sequence[str] | None) 
         features = [features]
     if not isinstance(features, (Sequence, np.ndarray)):
         raise TypeError(
-            f"features must be one or two column indices or names. Got {_shortened(features)}."
+            f"features must be one or two column indices or names. Got {shown(features)}."
         )
     columns = [_feature_index(feature, n_features, names) for feature in features]
     if len(columns) not in (1, 2):
         raise ValueError(
             f"features must be one or two columns, to plot in the plane. Got {len(columns)}: "
-            f"{_shortened(features)}."
+            f"{shown(features)}."
         )
     if len(set(columns)) < len(columns):
         raise ValueError(
-            f"features must be two different columns. Got {_shortened(features)}, which is "
-            f"{_column_label(columns[0], names)} twice."
+            f"features must be two different columns. Got {shown(features)}, which is "
+            f"{column_label(columns[0], names)} twice."
         )
     return columns
 
@@ -1855,32 +2018,32 @@ def _feature_index(
     if isinstance(feature, str):
         if names is None:
             raise ValueError(
-                f"{argument} names {feature!r}, but the model was fitted without feature names. "
+                f"{argument} names {shown(feature)}, but the model was fitted without feature "
+                "names. "
                 f"Pass indices from 0 to {n_features - 1}, or fit to a table with named columns."
             )
         if feature not in names:
-            listed = ", ".join(repr(name) for name in names[:_MOST_LISTED])
-            more = ", ..." if len(names) > _MOST_LISTED else ""
             raise ValueError(
-                f"{argument} names {feature!r}, which the model was not fitted with. Its features "
-                f"are {listed}{more}."
+                f"{argument} names {shown(feature)}, which the model was not fitted with. Its "
+                f"features are {listed(names, _shown_name)}."
             )
         places = [index for index, name in enumerate(names) if name == feature]
         if len(places) > 1:
             raise ValueError(
-                f"{argument} names {feature!r}, as columns {', '.join(map(str, places))} of the "
+                f"{argument} names {shown(feature)}, as columns {listed(places)} of the "
                 "model are called. Pass the index of one of them."
             )
         return places[0]
     if not isinstance(feature, numbers.Integral) or _is_bool(feature):
         raise TypeError(
             f"{argument} must be column indices from 0 to {n_features - 1} or column names. Got "
-            f"{feature!r}."
+            f"{shown(feature)}."
         )
     index = int(feature)
     if not 0 <= index < n_features:
         raise ValueError(
-            f"{argument} contains {feature}, but the model has {n_features} features. Pass indices"
+            f"{argument} contains {shown(index)}, but the model has {n_features} features. Pass "
+            "indices"
             f" from 0 to {n_features - 1}."
         )
     return index
@@ -1908,15 +2071,13 @@ def check_criteria(criteria: Any) -> list[str]:
     listed = [criteria] if isinstance(criteria, str) else criteria
     remedy = f"Pass one or several of {', '.join(repr(name) for name in CRITERIA)}."
     if not isinstance(listed, Iterable):
-        raise TypeError(
-            f"criteria must be names of criteria. Got {_shortened(criteria)}. {remedy}"
-        )
+        raise TypeError(f"criteria must be names of criteria. Got {shown(criteria)}. {remedy}")
     listed = list(listed)
     if not listed:
         raise ValueError(f"criteria is empty. {remedy}")
     for name in listed:
         if name not in CRITERIA:
-            raise ValueError(f"criteria contains {_shortened(name)}. {remedy}")
+            raise ValueError(f"criteria contains {shown(name)}. {remedy}")
     return list(dict.fromkeys(listed))
 
 

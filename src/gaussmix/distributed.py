@@ -28,6 +28,7 @@ from dask.sizeof import sizeof
 from . import _passes, _runtime, _validation
 from ._completing import Noise, complete
 from ._layouts import CovarianceType
+from ._messages import listed
 from ._parameters import MixtureParameters
 from ._passes import AnyWay
 from ._row_sum import RowSum
@@ -91,7 +92,8 @@ def as_array(
     )
     if table:
         meta = np.empty((0, checked.shape[1]), checked.dtype)
-        return X.map_partitions(_values_of_frame, estimator_name, meta=meta), names
+        labels = tuple(map(str, X.columns))
+        return X.map_partitions(_values_of_frame, estimator_name, labels, meta=meta), names
     return (X.rechunk({1: -1}) if X.numblocks[1] > 1 else X), None
 
 
@@ -100,17 +102,51 @@ def _is_frame(X: Any) -> bool:
     return "dataframe" in type(X).__module__ or "dask_expr" in type(X).__module__
 
 
-def _values(X: Any, estimator_name: str) -> AnyArray:
-    """A partition as an array of numbers."""
-    return _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)[0]
+def _values(X: Any, common: _Common, number: int | None = None) -> AnyArray:
+    """A partition as an array of numbers, of the shape that its collection says it has.
 
-
-def _values_of_frame(table: Any, estimator_name: str) -> AnyArray:
+    Every task begins with it: a partition is what its recipe returns now, whatever the collection
+    says, and the kernels trust shapes.
+    """
+    where = "A partition of X" if number is None else f"Partition {number} of X"
     try:
-        return _values(table, estimator_name)
+        rows: AnyArray = _validation.as_rows(X, estimator_name=common.estimator_name, min_rows=0)[
+            0
+        ]
     except (TypeError, ValueError) as error:
-        where = "A partition of X, rows counted from its start"
-        raise type(error)(f"{where}: {error}") from error
+        raise _validation.of_piece(error, where) from error
+    if rows.shape[1] != common.n_features:
+        raise ValueError(
+            f"{where} has {rows.shape[1]} columns, but the collection says that each has "
+            f"{common.n_features}. {_MEND}"
+        )
+    if number is not None and common.lengths is not None and len(rows) != common.lengths[number]:
+        raise ValueError(
+            f"{where} has {len(rows):,} rows, but the collection says {common.lengths[number]:,}. "
+            f"{_MEND}"
+        )
+    return rows
+
+
+_MEND = (
+    "Correct the shape, chunks or meta that it was made with; X.compute_chunk_sizes() finds the "
+    "lengths of chunks."
+)
+
+
+def _values_of_frame(table: Any, estimator_name: str, labels: tuple[str, ...]) -> AnyArray:
+    """`_values` for a table, whose columns are also called as the collection says."""
+    where = "A partition of X, rows counted from its start"
+    given = tuple(map(str, getattr(table, "columns", ())))
+    if given != labels:
+        raise ValueError(
+            f"{where}: it has the columns {listed(given)}, but the collection's meta says "
+            f"{listed(labels)}. All partitions need the same columns in the same order."
+        )
+    try:
+        return _validation.as_rows(table, estimator_name=estimator_name, min_rows=0)[0]
+    except (TypeError, ValueError) as error:
+        raise _validation.of_piece(error, where) from error
 
 
 def _lengths(X: Any) -> tuple[int, ...] | None:
@@ -119,7 +155,7 @@ def _lengths(X: Any) -> tuple[int, ...] | None:
     return None if any(np.isnan(n) for n in lengths) else tuple(map(int, lengths))
 
 
-def _weights(sample_weight: Any, X: Any, piece: bool) -> Any:
+def _weights(sample_weight: Any, X: Any, common: _Common, piece: bool) -> Any:
     """Sample weights as a number, a dask array with a chunk for each of X, or None."""
     if sample_weight is None:
         return None
@@ -132,7 +168,7 @@ def _weights(sample_weight: Any, X: Any, piece: bool) -> Any:
         return None if one is None else float(one[0])
     lengths = _lengths(X)
     if lengths is None:
-        lengths = tuple(_Partitions(X, None).map(_length, None))
+        lengths = tuple(_Partitions(X, None).map(_length, common))
     weights = _validation.check_sample_weight(sample_weight, sum(lengths), allow_zero=piece)
     return da.from_array(weights, chunks=(lengths,))
 
@@ -170,12 +206,20 @@ class _Common:
 
     estimator_name: str
     n_threads: int | None
+    n_features: int
+    lengths: tuple[int, ...] | None  # rows of each partition, where the collection says
+    dtype: FloatDType = DOUBLE  # of all rows, once it is known
     exponent: int = 0  # weights are multiplied by this power of two
     weight_range: tuple[float, float] = (1.0, 1.0)
     way: AnyWay | None = None
     allow_nan: bool = False
     parameters: MixtureParameters | None = None
     seed: tuple[int, ...] = ()
+
+
+def _common(X: Any, estimator_name: str, n_threads: int | None, **more: Any) -> _Common:
+    """`_Common` for the partitions of a dask array of rows."""
+    return _Common(estimator_name, n_threads, int(X.shape[1]), _lengths(X), **more)
 
 
 @dataclass(frozen=True, eq=False)
@@ -250,30 +294,41 @@ def _worker() -> Any:
         return None
 
 
-def _rows(X: Any, weight: Any, common: _Common, n_threads: int | None) -> Rows:
+def _rows(
+    X: Any, weight: Any, common: _Common, n_threads: int | None, number: int | None = None
+) -> Rows:
     """The rows of a partition, as the kernels read them."""
-    X = _values(X, common.estimator_name)
+    X = _values(X, common, number)
+    if common.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
+        raise ValueError(
+            f"A partition of X is {X.dtype}, and was float32 when it was computed first. {_SAME}"
+        )
     if weight is not None:
         if np.ndim(weight) == 0:
             weight = np.full(len(X), weight)
         weight = np.ascontiguousarray(weight, dtype=np.float64)
+        if weight.shape != (len(X),):
+            raise ValueError(
+                f"A partition of sample_weight has the shape {weight.shape}, expected {(len(X),)} "
+                f"as at first. {_SAME}"
+            )
         weight = np.ldexp(weight, common.exponent) if common.exponent else weight
     rows = Rows(X, weight, n_threads=n_threads, allow_nan=common.allow_nan)
     rows.weight_range = common.weight_range
     return rows
 
 
-def _length(X: AnyArray, weight: Any, common: None) -> int:
-    return len(X)
+def _length(X: Any, weight: Any, common: _Common) -> int:
+    return len(_values(X, common))
 
 
 def _look(X: Any, weight: Any, common: _Common, number: int) -> _Look:
     """Count, check and measure the rows of a partition."""
+    X = _values(X, common, number)
     try:
-        X = _values(X, common.estimator_name)
         weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
     except (TypeError, ValueError) as error:
-        raise type(error)(f"Partition {number} of X: {error}") from error
+        raise _validation.of_piece(error, f"Partition {number} of X") from error
     given = Rows(X, weight, allow_nan=common.allow_nan)
     exponent = _validation.moderate_exponent(given.weight_range[1])
     with _threads(common.n_threads) as threads, np.errstate(all="ignore"):
@@ -303,9 +358,11 @@ def _taken(
 
 def _changed(what: str, before: int, now: int) -> ValueError:
     return ValueError(
-        f"{what} gave {before:,} rows when it was computed first and {now:,} now. Every "
-        "computation must give the same rows; X = X.persist() computes them once."
+        f"{what} gave {before:,} rows when it was computed first and {now:,} now. {_SAME}"
     )
+
+
+_SAME = "Every computation must give the same rows; X = X.persist() computes them once."
 
 
 def _followed(X: Any, weight: Any, common: _Common) -> SufficientStatistics:
@@ -329,40 +386,42 @@ def _merged(parts: list[SufficientStatistics]) -> SufficientStatistics:
 
 
 def _scored(
-    X: AnyArray, common: _Common, field: str, block_id: tuple[int, ...] | None = None
+    X: Any, common: _Common, field: str, dtype: Any, block_id: tuple[int, ...] | None = None
 ) -> AnyArray:
-    """What `Scorer.evaluate` calls `field`, for the rows of a chunk."""
+    """What `Scorer.evaluate` calls `field`, for the rows of a chunk, (n, numbers a row)."""
     assert common.parameters is not None
+    number = block_id[0] if block_id else None
     with _threads(common.n_threads) as threads:
-        rows = _rows(X, None, common, threads)
+        rows = _rows(X, None, common, threads, number)
         scorer = _passes.Scorer(common.parameters)
         out: AnyArray = np.empty(*scorer.form(field, rows))
         bad = scorer.fill(field, rows, out, spare=False)
     if bad is not None:
-        raise _bad_value(rows.X[bad[0]][None], bad, (block_id or (0,))[0], common)
-    return out
+        raise _bad_value(rows.X[bad[0]][None], bad, number or 0, common)
+    return (out if out.ndim == 2 else out[:, None]).astype(dtype, copy=False)
 
 
 def _imputed(
-    X: AnyArray,
+    X: Any,
     common: _Common,
     n_draws: int | None,
     return_std: bool,
+    dtype: Any,
     block_id: tuple[int, ...] | None = None,
 ) -> AnyArray:
     """The rows of a chunk filled in, or each draw of them, and the deviations: (planes, n, d)."""
     assert common.parameters is not None
-    number = block_id[-2] if block_id else 0
-    noise = None if n_draws is None else Noise(n_draws, *common.seed, number)
+    number = block_id[-2] if block_id else None
+    noise = None if n_draws is None else Noise(n_draws, *common.seed, number or 0)
     with _threads(common.n_threads) as threads:
-        rows = _rows(X, None, common, threads)
+        rows = _rows(X, None, common, threads, number)
         planes: AnyArray = np.empty((_planes(n_draws, return_std), *rows.X.shape), rows.dtype)
         values = planes[0] if n_draws is None else planes[:n_draws]
         deviations = planes[-1] if return_std else None
         bad = complete(common.parameters, rows, values, deviations, noise)
     if bad is not None:
-        raise _bad_value(rows.X[bad[0]][None], bad, number, common)
-    return planes
+        raise _bad_value(rows.X[bad[0]][None], bad, number or 0, common)
+    return planes.astype(dtype, copy=False)
 
 
 def _planes(n_draws: int | None, return_std: bool) -> int:
@@ -375,7 +434,7 @@ def _log_likelihood(
 ) -> tuple[float, int]:
     """Log-likelihood of a partition, or that of its rows and their most probable labels."""
     assert common.parameters is not None
-    X = _values(X, common.estimator_name)
+    X = _values(X, common, number)
     scorer = _passes.Scorer(common.parameters)
     with _threads(common.n_threads) as threads:
         total = RowSum()
@@ -562,8 +621,8 @@ def read(
     array, names = as_array(
         X, estimator_name=estimator_name, n_features=n_features, fitted_names=fitted_names
     )
-    partitions = _Partitions(array, _weights(sample_weight, array, piece))
-    common = _Common(estimator_name, n_threads, allow_nan=allow_nan)
+    common = _common(array, estimator_name, n_threads, allow_nan=allow_nan)
+    partitions = _Partitions(array, _weights(sample_weight, array, common, piece))
     looks = partitions.map(_look, common, [(i,) for i in range(len(partitions))])
     first_row = 0
     for number, look in enumerate(looks):
@@ -612,14 +671,15 @@ class DaskData:
         exponent = common.exponent
         weight_range = math.ldexp(least, exponent), math.ldexp(most, exponent)
         self._partitions = partitions
-        self._common = replace(common, weight_range=weight_range)
+        single = all(look.dtype == SINGLE for look in looks)
+        self.dtype: FloatDType = SINGLE if single else DOUBLE
+        self._looked = common
+        self._common = replace(common, weight_range=weight_range, dtype=self.dtype)
         self._ends = np.cumsum([look.n_rows for look in looks])
         self._used_ends = np.cumsum([look.n_used for look in looks])
         self.n_samples = int(self._ends[-1])
         self.n_used = int(self._used_ends[-1])
         self.n_features = n_features
-        single = all(look.dtype == SINGLE for look in looks)
-        self.dtype: FloatDType = SINGLE if single else DOUBLE
         self.weighted = weighted
         total_weight = sum(look.total_weight for look in used)
         self.total_weight = math.ldexp(total_weight, exponent)
@@ -685,9 +745,33 @@ class DaskData:
         """Statistics of as many rows as there were at first."""
         if statistics.n_rows != self.n_samples:
             raise _changed("X", self.n_samples, statistics.n_rows)
+        if self._scan.disagrees(statistics):
+            self._check_unchanged()
         if self.on_rows is not None:
             self.on_rows(self.n_samples, self.n_samples)
         return statistics
+
+    def _check_unchanged(self) -> None:
+        """Look at all partitions again, and raise if they are not as they were."""
+        numbers = [(i,) for i in range(len(self._partitions))]
+        looks = self._partitions.map(_look, self._looked, numbers)
+        for number, look in enumerate(looks):
+            if look.bad is not None:
+                row, column, values = look.bad
+                raise ValueError(
+                    f"Partition {number} of X changed between two computations: row {row}, column "
+                    f"{column}, is {values[0, column]} now and was a number in range before. "
+                    f"{_SAME}"
+                )
+        now = _joint_scan([look for look in looks if look.total_weight > 0], self.n_features)
+        same = (now.mean == self._scan.mean) & (now.variance == self._scan.variance)
+        other = np.flatnonzero(~same & np.isfinite(self._scan.mean))
+        if other.size:
+            column = int(other[0])
+            raise ValueError(
+                f"X changed between two computations: the mean of column {column} was "
+                f"{self._scan.mean[column]:g} and is {now.mean[column]:g}. {_SAME}"
+            )
 
     def _rows_at(self, indices: Indices, ends: Indices, *, used: bool) -> Rows:
         """Rows by their number among all, or among those of positive weight."""
@@ -757,19 +841,21 @@ def scored(
     array, _names = as_array(
         X, estimator_name=estimator_name, n_features=d, fitted_names=fitted_names
     )
-    common = _Common(estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
+    common = _common(array, estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
     dtype = np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
-    shape: tuple[int, ...] = (0, K) if field in _passes.PER_COMPONENT else (0,)
-    return array.map_blocks(
+    several = field in _passes.PER_COMPONENT
+    # With drop_axis dask would join the chunks itself, before their shape is looked at.
+    values = array.map_blocks(
         _scored,
         dask.delayed(common, traverse=False),
         field,
+        dtype,
         dtype=dtype,
-        drop_axis=() if len(shape) == 2 else 1,
-        chunks=(array.chunks[0], *((n,) for n in shape[1:])),
-        meta=np.empty(shape, dtype),
+        chunks=(array.chunks[0], (K if several else 1,)),
+        meta=np.empty((0, 0), dtype),
         name=f"gaussmix-{field}-{uuid.uuid4().hex}",
     )
+    return values if several else values[:, 0]
 
 
 def imputed(
@@ -790,13 +876,16 @@ def imputed(
     array, _names = as_array(
         X, estimator_name=estimator_name, n_features=d, fitted_names=fitted_names
     )
-    common = _Common(estimator_name, n_threads, parameters=parameters, seed=seed, allow_nan=True)
+    common = _common(
+        array, estimator_name, n_threads, parameters=parameters, seed=seed, allow_nan=True
+    )
     dtype = _validation.computing_dtype(array.dtype)
     return array.map_blocks(
         _imputed,
         dask.delayed(common, traverse=False),
         n_draws,
         return_std,
+        dtype,
         dtype=dtype,
         new_axis=0,
         chunks=((_planes(n_draws, return_std),), array.chunks[0], (d,)),
@@ -823,7 +912,7 @@ def log_likelihood(
         fitted_names=fitted_names,
     )
     partitions = _Partitions(array, None)
-    common = _Common(estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
+    common = _common(array, estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
     each = [(number, completed) for number in range(len(partitions))]
     parts = partitions.map(_log_likelihood, common, each)
     n_rows = sum(part[1] for part in parts)

@@ -205,6 +205,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
             those of `get_feature_names_out`.
         """
         self._check_fitted()
+        self._checked_parameters()
         name = type(self).__name__
         _validation.check_in_memory(X, name)
         array, _ = _validation.as_rows(
@@ -254,6 +255,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
             columns with an indicator.
         """
         self._check_fitted()
+        self._checked_parameters()
         names = _sklearn.feature_names_in(
             input_features, getattr(self, "feature_names_in_", None), self.n_features_in_
         )

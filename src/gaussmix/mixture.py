@@ -57,8 +57,6 @@ if TYPE_CHECKING:
 Output = TypeVar("Output", bound=Floats)
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_MOST_SAMPLES = np.iinfo(np.intp).max
-
 
 @_sklearn.with_defaults
 class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, ImputingMixture):
@@ -345,28 +343,28 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         Messages about an X without names call its columns by `column_names`.
         """
         _hooks.refuse(self, _hooks.FIT)
-        _validation.check_parameters(self._settings(), type(self).__name__)
+        settings = _fitting.checked_settings(self)
         data, names = self._training_data(X, sample_weight)
         called = column_names if names is None else names
         scan = data.scan()
         if scan.observed is not None and not scan.observed.any():
             raise _validation.no_values()
-        _validation.check_enough_rows(data.n_used - scan.n_empty, self.n_components)
+        _validation.check_enough_rows(data.n_used - scan.n_empty, settings.n_components)
         given = _validation.check_initial(
             self.weights_init,
             self.means_init,
             self.precisions_init,
-            self.n_components,
+            settings.n_components,
             data.n_features,
-            self.covariance_type,
+            settings.covariance_type,
         )
         continues = self._continues()
         try:
             result = _fitting.best_run(
                 data,
                 scan,
-                self,
-                max_iter=1 if one_step else self.max_iter,
+                settings,
+                max_iter=1 if one_step else settings.max_iter,
                 given=given,
                 continued=self._continued_parameters(data.n_features) if continues else None,
                 previous_lower_bound=self.lower_bound_ if continues else -np.inf,
@@ -497,15 +495,16 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         if constant.size:
             _validation.warn(
                 _validation.constant_columns_warning(
-                    constant.tolist(), names, self.covariance_type, self.reg_covar
+                    constant.tolist(), names, self.covariance_type, float(self.reg_covar)
                 )
             )
         shared = self.covariance_type == "spherical"
-        widened = scan.widened(self.reg_covar, shared=shared)
+        reg_covar = float(self.reg_covar)
+        widened = scan.widened(reg_covar, shared=shared)
         if widened.size:
             _validation.warn(
                 _validation.widened_columns_warning(
-                    widened.tolist(), scan.variance, names, self.covariance_type, self.reg_covar
+                    widened.tolist(), scan.variance, names, self.covariance_type, reg_covar
                 )
             )
 
@@ -541,11 +540,12 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         True
         """
         _hooks.refuse(self, "ed")
+        settings = _fitting.checked_settings(self)
         parameters = self._parameters()
         data = self._read_piece(X, parameters.n_features, sample_weight)
         with np.errstate(all="ignore"):
-            statistics = data.accumulate(parameters, self.reg_covar)
-            if self.allow_nan and self.variance_floor > 0:
+            statistics = data.accumulate(parameters, settings.reg_covar)
+            if settings.allow_nan and settings.variance_floor > 0:
                 statistics.columns = data.scan().columns(data.total_weight)
             return statistics
 
@@ -657,6 +657,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             self._check_scored(X, bad)
         return out
 
+    @_validation.says_memory_error
     def _scored_source(
         self, source: RowSource, scorer: _passes.Scorer, field: str, out: AnyArray | None
     ) -> AnyArray:
@@ -664,7 +665,9 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         if out is not None:
             rows = self._read_source(source, scorer.n_features)
             _validation.check_out(out, *scorer.form(field, rows), rows.X)
-            scorer.fill(field, rows, out, spare=False)
+            bad = scorer.fill(field, rows, out, spare=False)
+            if bad is not None and isinstance(rows, _streamed.StreamedRows):
+                raise rows.changed_at(*bad)
             return out
         parts = _streamed.Joined(source)
         for first, X in self._chunks(source, scorer.n_features):
@@ -815,23 +818,15 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
             Component of each row.
         """
         parameters = self._parameters()
-        if not isinstance(n_samples, numbers.Integral) or n_samples < 1:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples} . The sampling requires at least one "
-                "sample."
-            )
-        if n_samples > _MOST_SAMPLES:
-            raise ValueError(
-                f"Invalid value for 'n_samples': {n_samples}. No array has so many rows; draw "
-                "them in several calls."
-            )
-        X, y = parameters.draw(int(n_samples), self._generator(random_state))
+        n_samples = _validation.check_n_samples(n_samples)
+        X, y = parameters.draw(n_samples, self._generator(random_state))
         return X.astype(self.means_.dtype, copy=False), y
 
     def _generator(self, random_state: RandomState) -> Generator:
         """What a call draws with: by default the model's own, which goes on between calls."""
         if random_state is not None:
             return _validation.check_random_state(random_state)
+        _validation.check_parameters({"random_state": self.random_state}, type(self).__name__)
         if not isinstance(self.random_state, numbers.Integral):
             return _validation.check_random_state(self.random_state)
         seed, generator = getattr(self, "_sampler", (None, None))
@@ -889,6 +884,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         form = {"n_components": len(weights), "covariance_type": covariance_type}
         model = cls._constructed(params | form)
         vars(model).update(form)  # whatever the constructor of a subclass made of them
+        _validation.parameters_of(model)
         try:
             parameters = MixtureParameters.from_covariances(
                 covariance_type, weights, means, covariances
@@ -1004,6 +1000,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         any time, so all bytes are compared with copies. Preparing them takes longer than that,
         and scoring a row from parameters that fit in cache as well.
         """
+        _validation.check_parameters_in_use(self)
         arrays = self._scored_arrays()
         kept = getattr(self, "_kept", None)
         if kept is None or not kept.is_of(self.covariance_type, arrays):

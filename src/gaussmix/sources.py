@@ -13,16 +13,19 @@ import errno
 import glob
 import inspect
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._files import TableError, files_of, one_line, open_regular, require_regular
+from ._files import TableError, files_of, open_regular, require_regular
+from ._messages import listed, said, shown
 from ._npy import MAGIC, NpyFile
 from ._parquet import import_pyarrow, require_all_rows
 from ._typing import AnyArray, StrPath
+from ._validation import says_memory_error
 
 #: Bytes of rows held at a time, unless a source says otherwise.
 MEMORY = 256 << 20
@@ -72,10 +75,11 @@ class RowSource:
     fresh_chunks = False
 
     def __init__(self, *, memory: int = MEMORY) -> None:
-        if isinstance(memory, bool) or not isinstance(memory, (int, np.integer)) or memory < 1:
+        known = isinstance(memory, (int, np.integer)) and not isinstance(memory, bool)
+        if not (known and 1 <= memory <= sys.maxsize):
             raise ValueError(
-                f"memory must be a number of bytes of at least 1; got {memory!r}. "
-                f"{MEMORY} is the default."
+                "memory must be a number of bytes of at least 1 that a machine can have; got "
+                f"{shown(memory)}. {MEMORY} is the default."
             )
         self.memory = int(memory)
 
@@ -220,7 +224,7 @@ class ArrowSource(RowSource):
         super().__init__(memory=memory)
         if isinstance(columns, str):
             raise TypeError(
-                f"columns must be a list of names; got {columns!r}. Pass [{columns!r}]."
+                f"columns must be a list of names; got {shown(columns)}. Pass [{shown(columns)}]."
             )
         if not hasattr(data, "select") and not hasattr(data, "to_batches"):
             raise TypeError(
@@ -234,7 +238,9 @@ class ArrowSource(RowSource):
         self._check_columns("columns", columns, known)
         self._check_columns("weights", [] if weights is None else [weights], known)
         if weights in columns:
-            raise ValueError(f"columns: {weights!r} holds the weights of {self}. Leave it out.")
+            raise ValueError(
+                f"columns: {shown(weights)} holds the weights of {self}. Leave it out."
+            )
         if not columns:
             raise ValueError(f"columns: {self} has no column to read beside the weights.")
         self._data = data
@@ -251,13 +257,13 @@ class ArrowSource(RowSource):
     def _check_columns(self, argument: str, names: Sequence[str], known: list[str]) -> None:
         for name in names:
             if known.count(name) != 1:
-                shown = ", ".join(map(repr, known[:20])) + (", ..." if len(known) > 20 else "")
                 several = "more than one column" if name in known else "no column"
                 raise ValueError(
-                    f"{argument}: {self} has {several} named {name!r}. Choose from {shown}."
+                    f"{argument}: {self} has {several} named {shown(name)}. Choose from "
+                    f"{listed(known, most=10)}."
                 )
             if names.count(name) != 1:
-                raise ValueError(f"{argument}: {name!r} is there twice. Name each once.")
+                raise ValueError(f"{argument}: {shown(name)} is there twice. Name each once.")
 
     def columns_named(self, names: Sequence[str]) -> ArrowSource:
         self._check_columns("columns", names, list(self._data.schema.names))
@@ -305,7 +311,7 @@ class ArrowSource(RowSource):
         except (ArrowException, OSError) as error:
             if getattr(error, "errno", None) is not None:
                 raise  # the system's word, as that a file has gone
-            what = one_line(error)
+            what = said(error)
             raise TableError(f"{self}: the data cannot be read: {what}") from error
 
     def __str__(self) -> str:
@@ -392,7 +398,7 @@ def _parquet_dataset(paths: Sequence[str]) -> Any:
         whole = [os.path.join(os.getcwd(), file) for file in files]
         return dataset(whole, format=parquet, filesystem=LocalFileSystem())
     except (arrow.ArrowException, OSError) as error:
-        what = one_line(error)
+        what = said(error)
         raise TableError(f"{files[0]}: not a readable Parquet file: {what}") from error
 
 
@@ -413,14 +419,15 @@ def _agreeing(data: Any, columns: list[str], *, and_no_other: bool) -> Any:
         for name in columns:
             if name not in schema.names:
                 raise TableError(
-                    f"{path}: no column named {name!r}, which {first} has; all files need the "
+                    f"{path}: no column named {shown(name)}, which {first} has; all files need "
+                    "the "
                     "same columns"
                 )
             common = _widened(common, schema, name, path)
         extra = [name for name in schema.names if name not in columns]
         if and_no_other and extra:
             raise TableError(
-                f"{path}: column {extra[0]!r} is not in {first}; choose those to read "
+                f"{path}: column {shown(extra[0])} is not in {first}; choose those to read "
                 "with columns="
             )
     if common.equals(data.schema):
@@ -436,7 +443,7 @@ def _schema_of(fragment: Any) -> Any:
     try:
         return fragment.physical_schema
     except (arrow.ArrowException, OSError) as error:
-        what = one_line(error)
+        what = said(error)
         raise TableError(f"{fragment.path}: not a readable Parquet file: {what}") from error
 
 
@@ -450,7 +457,8 @@ def _widened(common: Any, schema: Any, name: str, path: str) -> Any:
         )
     except arrow.ArrowException as error:
         raise TableError(
-            f"{path}: column {name!r} holds {here.type}, but {before.type} in the files before it"
+            f"{path}: column {shown(name)} holds {said(here.type)}, but "
+            f"{said(before.type)} in the files before it"
         ) from error
     return common.set(common.get_field_index(name), both.field(0))
 
@@ -482,6 +490,7 @@ def as_source(X: Any) -> RowSource | None:
     return None
 
 
+@says_memory_error
 def _file_source(path: str) -> RowSource:
     """The source that reads what a path names; its content decides which."""
     if os.path.exists(path) and not os.path.isdir(path):

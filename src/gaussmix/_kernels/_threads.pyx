@@ -43,9 +43,12 @@ cdef int parallel_for(
 ) except -1:
     """Call ``work(job, i, thread)`` for each i below n_items, on at most so many threads.
 
-    `thread` counts from zero. Fewer threads compute where others are at work already or the system
+    `thread` counts from zero. As callers size what a thread writes to by `n_threads`, a number
+    below one is refused before anything is computed. Fewer threads compute where others are at work already or the system
     refuses them. Afterwards Ctrl-C is looked for.
     """
+    if n_threads < 1 and n_items > 0:
+        raise ValueError(f"n_threads must be at least 1; got {n_threads}.")
     with nogil:
         gaussmix_run(work, job, n_items, n_threads)
     if gaussmix_refused() and on_refusal is not None:
