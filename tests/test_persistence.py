@@ -294,17 +294,21 @@ BROKEN_PARAMETERS = [
     ("n_components", 0),
     ("n_components", True),
     ("covariance_type", "round"),
+    ("covariance_type", {}),
     ("tol", -1.0),
     ("tol", "1"),
     ("max_iter", 1.5),
     ("init_params", "luck"),
+    ("init_params", []),
     ("random_state", -1),
     ("warm_start", 1),
     ("n_threads", 0),
     ("acceleration", "squared"),
+    ("acceleration", {}),
     ("variance_floor", 1.0),
     ("variance_floor", -0.5),
     ("on_collapse", None),
+    ("on_collapse", {}),
     ("learning_decay", 0.5),
     ("forgetting", 1.0),
     ("allow_nan", 1),
@@ -338,7 +342,7 @@ def test_an_invalid_parameter_is_neither_saved_nor_loaded(path, name, value, mon
             patch.setattr(persistence, check, lambda *_: None)
         save(path, {**model(parameters={name: value})} if name != "covariance_type" else model())
         if name == "covariance_type":
-            rewrite_metadata(path, lambda text: text.replace('"full"', '"round"'))
+            rewrite_metadata(path, lambda text: text.replace('"full"', json.dumps(value)))
     with pytest.raises(ModelFileError, match=reason):
         load(path)
 

@@ -285,7 +285,7 @@ def _is_number(value: Any) -> bool:
 
 _PARAMETERS: dict[str, Callable[[Any], bool]] = {
     "n_components": lambda value: _is_int(value, 1),
-    "covariance_type": lambda value: value in COVARIANCE_TYPES,
+    "covariance_type": lambda value: type(value) is str and value in COVARIANCE_TYPES,
     "tol": _is_number,
     "reg_covar": _is_number,
     "max_iter": lambda value: _is_int(value, 0),
