@@ -201,9 +201,10 @@ def _own_thread_variable(text: str) -> int | None:
         return None
     number = _whole_number(text)
     if number is None or not 1 <= number <= _validation.MOST_THREADS:
+        most = f" and at most {_validation.MOST_THREADS}" if text.isdecimal() else ""
         raise ValueError(
-            f"The environment variable GAUSSMIX_NUM_THREADS must be a whole number from 1 to "
-            f"{_validation.MOST_THREADS}. Got {shown(text)} instead. Correct it or unset it."
+            "The environment variable GAUSSMIX_NUM_THREADS must be a whole number of at least 1"
+            f"{most}. Got {shown(text)} instead. Correct it or unset it."
         )
     return number
 

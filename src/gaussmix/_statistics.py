@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from ._covariance import FAMILIES
 from ._layouts import LAYOUTS, CovarianceType, Layout, covariance_shape
+from ._messages import shown
 from ._typing import Doubles
 
 
@@ -235,7 +236,7 @@ class SufficientStatistics:
         """Raise ValueError unless these statistics fit a mixture of the given form."""
         if self.covariance_type != covariance_type:
             raise ValueError(
-                f"statistics are of covariance_type {self.covariance_type!r}; "
+                f"statistics are of covariance_type {shown(self.covariance_type)}; "
                 f"expected {covariance_type!r}."
             )
         shapes = {

@@ -12,6 +12,7 @@ from . import _fitting, _hooks, _online, _runtime, _validation
 from ._covariance import FAMILIES, CollapsedComponent
 from ._data import Data
 from ._fitted import FittedMixture, fitted_state
+from ._messages import shown
 from ._parameters import MixtureParameters, factorised
 from ._statistics import SufficientStatistics
 from ._typing import Collapse
@@ -266,8 +267,9 @@ class StepwiseMixture(FittedMixture):
         left = previous.weights[kept].sum()
         if not left > 0:
             raise ValueError(
-                f"components must leave one that has weight; got {retired.tolist()}, with weights "
-                f"{previous.weights.tolist()} in the model. Keep one, or fit a new model."
+                f"components must leave one that has weight; got {shown(retired.tolist())} of "
+                f"{previous.n_components}, of which {np.count_nonzero(previous.weights)} have "
+                "weight. Keep one, or fit a new model."
             )
         running = self._remembered()
         rows = previous.weights * self._seen() if running is None else running.effective_rows
@@ -339,8 +341,8 @@ class StepwiseMixture(FittedMixture):
         places = None if means is None else _validation.check_means(means, len(placed), d)
         if places is None and not np.delete(previous.weights, placed).any():
             raise ValueError(
-                f"components must leave one that has weight, to be split; got {placed.tolist()} "
-                f"of {K} components. Give means to say where they go."
+                f"components must leave one that has weight, to be split; got "
+                f"{shown(placed.tolist())} of {K} components. Give means to say where they go."
             )
         running = self._remembered()
         try:

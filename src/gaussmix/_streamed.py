@@ -16,6 +16,7 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from . import _validation
+from ._messages import plain
 from ._rows import CENTRE_ROWS, DOUBLE, SCAN_ROWS, SINGLE, Rows, Scan, mean_of
 from ._statistics import SufficientStatistics
 from ._thinning import Reservoir
@@ -35,6 +36,9 @@ BLOCK_SHARE = 1 / 8
 # The part of it within which rows are kept as an array. To join the pieces takes it twice, and
 # until they turn out to be too many the sample and the chunks read ahead lie beside them.
 KEPT_SHARE = 3 / 8
+
+# Characters of the name of a source in a message.
+_MOST_OF_NAME = 300
 
 # Means and deviations of rows lie within their range up to so much of it, and of their size.
 _ROUNDING = 1e-6
@@ -105,7 +109,8 @@ def read(
     if sample_weight is not None:
         if survey.weighted:
             raise ValueError(
-                f"sample_weight was given, but {source} has weights of its own. Leave one of "
+                f"sample_weight was given, but {_called(source)} has weights of its own. Leave "
+                "one of "
                 "them out."
             )
         weights = _validation.check_sample_weight(
@@ -126,9 +131,14 @@ def read(
     return rows if piece else rows.moderate(), survey.names
 
 
+def _called(source: RowSource) -> str:
+    """What messages call a source: a user's class may say anything, and a path be long."""
+    return plain(str(source), _MOST_OF_NAME)
+
+
 def no_rows(source: RowSource) -> ValueError:
     """The exception for a source that gives no row."""
-    return ValueError(f"{source} has no rows. At least one is needed.")
+    return ValueError(f"{_called(source)} has no rows. At least one is needed.")
 
 
 def _joined(pieces: list[AnyArray], survey: _Survey) -> AnyArray:
@@ -255,7 +265,8 @@ class StreamedRows(Rows):
 
     def _changed(self, what: str) -> ValueError:
         return ValueError(
-            f"The rows of {self._source} changed between two readings: {what}. Every reading must "
+            f"The rows of {_called(self._source)} changed between two readings: {what}. Every "
+            "reading must "
             "give the same rows in the same order."
         )
 
@@ -288,7 +299,8 @@ class StreamedRows(Rows):
             more = "more" if done > self.n_samples else f"{done:,}"
             spent = "" if done else " An iterator is read once: make a new one for every reading."
             raise ValueError(
-                f"{self._source} gave {self.n_samples:,} rows when it was read first and {more} "
+                f"{_called(self._source)} gave {self.n_samples:,} rows when it was read first and "
+                f"{more} "
                 f"now. Every reading must give the same rows in the same order.{spent}"
             )
 
@@ -407,7 +419,8 @@ def _checked(
         if isinstance(chunk, tuple):
             if len(chunk) != 2:
                 raise ValueError(
-                    f"Chunk {number} of {source} is a tuple of {len(chunk)}. A chunk is an array "
+                    f"Chunk {number} of {_called(source)} is a tuple of {len(chunk)}. A chunk is "
+                    "an array "
                     "or a table, or a tuple of that and the weights of its rows."
                 )
             X, weight = chunk
@@ -415,13 +428,13 @@ def _checked(
             X, names = _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)
             weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
         except (TypeError, ValueError) as error:
-            raise _validation.of_piece(error, f"Chunk {number} of {source}") from error
+            raise _validation.of_piece(error, f"Chunk {number} of {_called(source)}") from error
         piece = Piece(X, weight, names)
         if first is None:
             first = piece
         elif difference := _difference(piece, first):
             raise ValueError(
-                f"Chunk {number} of {source} has {difference[0]}, but chunk 0 of the "
+                f"Chunk {number} of {_called(source)} has {difference[0]}, but chunk 0 of the "
                 f"first reading has {difference[1]}. All chunks must be alike."
             )
         yield piece
@@ -605,6 +618,7 @@ class Joined:
 
     def _miscounted(self, found: str) -> ValueError:
         return ValueError(
-            f"{self._source} says that it has n_rows = {self._n_rows:,} rows, and gave {found}. "
+            f"{_called(self._source)} says that it has n_rows = {self._n_rows:,} rows, and gave "
+            f"{found}. "
             "Set n_rows to None where the number is not known."
         )

@@ -897,6 +897,8 @@ def _check_two_dimensional(array: AnyArray, X: Any, estimator_name: str) -> None
 
 def _printed(array: AnyArray) -> str:
     """An array as `print` shows it, but for the middle of a long one."""
+    if array.dtype.kind == "O":  # whose entries may refuse
+        return shown(array.tolist(), SAID_LENGTH)
     with np.printoptions(threshold=6):
         return plain(" ".join(str(array).split()), SAID_LENGTH)
 

@@ -44,8 +44,8 @@ cdef int parallel_for(
     """Call ``work(job, i, thread)`` for each i below n_items, on at most so many threads.
 
     `thread` counts from zero. As callers size what a thread writes to by `n_threads`, a number
-    below one is refused before anything is computed. Fewer threads compute where others are at work already or the system
-    refuses them. Afterwards Ctrl-C is looked for.
+    below one is refused before anything is computed. Fewer threads compute where others are at
+    work already or the system refuses them. Afterwards Ctrl-C is looked for.
     """
     if n_threads < 1 and n_items > 0:
         raise ValueError(f"n_threads must be at least 1; got {n_threads}.")
