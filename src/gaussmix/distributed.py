@@ -853,9 +853,17 @@ def scored(
         dtype=dtype,
         chunks=(array.chunks[0], (K if several else 1,)),
         meta=np.empty((0, 0), dtype),
+        name=f"gaussmix-{field if several else 'scored'}-{uuid.uuid4().hex}",
+    )
+    if several:
+        return values
+    return values.map_blocks(
+        np.ravel,
+        dtype=dtype,
+        drop_axis=1,
+        meta=np.empty(0, dtype),
         name=f"gaussmix-{field}-{uuid.uuid4().hex}",
     )
-    return values if several else values[:, 0]
 
 
 def imputed(
