@@ -217,12 +217,18 @@ def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> No
             np.testing.assert_array_equal(alone, whole, err_msg=f"{covariance_type} {name}")
 
 
-def test_a_snapshot_equals_only_arrays_of_the_same_type_shape_and_bytes(
+def test_entries_are_unchanged_only_with_the_same_type_shape_and_bytes(
     instruction_set: str,
 ) -> None:
+    unchanged = _runtime.kernels().unchanged
     matrix, vector = np.arange(6.0).reshape(2, 3), np.zeros(3, dtype=np.float32)
-    snapshot = _runtime.kernels().Snapshot(matrix.copy(), vector.copy())
-    assert snapshot.equals((matrix, vector))
+    copies = [matrix.copy(), vector.copy()]
+
+    def same(matrix: object) -> bool:
+        state = {"matrix": matrix, "vector": vector}
+        return unchanged(state, ("matrix", "vector"), [None, None], [None, None], copies)
+
+    assert same(matrix)
     others = [
         matrix.reshape(3, 2),
         matrix.astype(np.float32),
@@ -234,9 +240,24 @@ def test_a_snapshot_equals_only_arrays_of_the_same_type_shape_and_bytes(
         None,
     ]
     for other in others:
-        assert not snapshot.equals((other, vector))
+        assert not same(other)
     vector[2] = -0.0
-    assert not snapshot.equals((matrix, vector))
+    assert not same(matrix)
+
+
+def test_entries_without_a_copy_are_unchanged_while_they_are_the_same_object(
+    instruction_set: str,
+) -> None:
+    unchanged = _runtime.kernels().unchanged
+    given, shown = np.zeros(3), np.ones(3)
+    state = {"a": given}
+    assert unchanged(state, ("a", "b"), [given, None], [None, None], [None, None])
+    assert not unchanged(state, ("a",), [given.copy()], [None], [None])
+    assert not unchanged(state, ("a",), [None], [None], [None])
+    assert unchanged(state, ("a",), [given], [shown], [shown.copy()])
+    assert not unchanged(state, ("a",), [shown], [shown], [shown.copy()])
+    shown[0] = 2.0
+    assert not unchanged(state, ("a",), [given], [shown], [np.ones(3)])
 
 
 def test_the_centre_changes_only_the_rounding(instruction_set: str) -> None:

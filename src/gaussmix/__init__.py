@@ -22,7 +22,7 @@ below it:
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM
     _recovery          what becomes of a component that collapses
-    _kept              a scorer kept from one call to the next
+    _kept              what the fitted arrays were at the last use, and what was made of them
     _initialization    where EM starts: k-means, k-means++, random, given parameters
     _data              what a fit asks of rows, wherever they are
     _passes            one pass over the rows: cuts them up, calls the kernels
@@ -39,6 +39,7 @@ below it:
     _patterns          rows grouped by which of their values are missing
     _thinning          a sample of rows that one pass takes without knowing how many come
     _conditioning      marginals and conditionals of a mixture, from its parameters
+    _agreement         arrays that a user has set: checked, and made one mixture
     _parameters        MixtureParameters: weights, means, precision factors; the M-step
     _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
     _covariance        the covariance families: estimates, regularisation, factorisation

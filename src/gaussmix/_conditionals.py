@@ -345,7 +345,8 @@ class ConditionalMixture(FittedMixture):
             means_init=None,
             precisions_init=None,
         )
-        state = given_state(parameters, self.means_.dtype)
+        # Its arrays are its own: to write into them changes no other model.
+        state = given_state(parameters.copied(), self._dtype)
         names = getattr(self, "feature_names_in_", None)
         if names is not None:
             state["feature_names_in_"] = names[columns]

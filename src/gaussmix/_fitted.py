@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -12,7 +13,7 @@ from . import _online, _persistence, _sklearn, _validation
 from ._build_config import VERSION
 from ._covariance import CollapsedComponent
 from ._fitting import Settings
-from ._layouts import LAYOUTS, covariance_shape
+from ._kept import NAMES, FittedArray, Kept, renewed
 from ._parameters import MixtureParameters
 from ._patterns import patterns
 from ._rows import DOUBLE, Rows
@@ -51,6 +52,10 @@ FITTED = frozenset(
 # The attributes from which `partial_fit` goes on.
 _STEPPED = ("weights_", "means_", "covariances_", "precisions_cholesky_")
 
+# In pickles and copies: the fitted arrays are one mixture. Its value says whether the factors are
+# to the bit those of the covariances.
+_AGREED = "_factorised"
+
 # The attributes that hold running statistics.
 _OF_RUNNING = frozenset({"_running", "effective_rows_"})
 
@@ -64,9 +69,9 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
 
     weights_: Floats
     means_: Floats
-    covariances_: Floats
-    precisions_: Floats
-    precisions_cholesky_: Floats
+    covariances_ = FittedArray()
+    precisions_ = FittedArray()
+    precisions_cholesky_ = FittedArray()
     converged_: bool
     n_iter_: int
     lower_bound_: float
@@ -76,6 +81,9 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
     effective_rows_: Doubles
     n_features_in_: int
     feature_names_in_: Names
+
+    # Not in vars(self): see `GaussianMixture`.
+    _kept: Kept
 
     @_validation.says_memory_error
     def save(self, path: StrPath) -> None:
@@ -100,17 +108,23 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
         OSError
             When the file cannot be written; an existing one is then as it was.
         """
-        parameters = self._parameters()
+        try:
+            parameters, arrays = self._parameters(), self._arrays()
+        except _validation.NotFittedError:
+            raise
+        except ValueError as error:
+            reason = f"the model cannot be saved: {error}"
+            raise _persistence.ModelFileError(os.fsdecode(path), reason) from None
         covariances: Floats = parameters.definite_covariances()
         if covariances is parameters.covariances:
-            covariances = self.covariances_
+            covariances = arrays["covariances_"]
         names = getattr(self, "feature_names_in_", None)
         running = self._remembered()
         contents = {
             "library_version": VERSION,
             "parameters": _validation.check_parameters(self._settings(), type(self).__name__),
-            "weights": self.weights_,
-            "means": self.means_,
+            "weights": arrays["weights_"],
+            "means": arrays["means_"],
             "covariances": covariances,
             **{name.rstrip("_"): value for name, value in self._course().items()},
             "collapses": list(getattr(self, "collapses_", ())),
@@ -120,38 +134,77 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
         }
         _persistence.save(path, contents)
 
-    def _scored_arrays(self) -> tuple[Floats, Floats, Floats]:
-        """The public attributes that decide what a row scores."""
+    def _current(self) -> Kept:
+        """The fitted arrays, which a user may have set or written into, checked and made one
+        mixture.
+        """
+        _validation.check_parameters_in_use(self)
+        state = vars(self)
+        kept: Kept | None = getattr(self, "_kept", None)
+        if kept is not None and kept.is_current(self.covariance_type, state):
+            return kept
+        _check_there(state, type(self).__name__)
         try:
-            return self.weights_, self.means_, self.precisions_cholesky_
-        except AttributeError:
-            raise _validation.not_fitted(type(self).__name__) from None
+            kept = renewed(self)
+        except ValueError as error:
+            raise ValueError(
+                f"{error} The fitted attributes of {type(self).__name__} have been set; set them "
+                "otherwise, or fit again."
+            ) from None
+        return kept
 
     def _parameters(self) -> MixtureParameters:
         """The parameters in the public attributes, which a user may have set himself."""
-        _validation.check_parameters_in_use(self)
-        covariances = getattr(self, "covariances_", None)
-        if covariances is not None:
-            covariances = np.asarray(covariances, dtype=np.float64)
-        return self._mixture(self._scored_arrays(), covariances)
+        return self._current().parameters
 
-    def _mixture(
-        self, arrays: tuple[Floats, ...], covariances: Doubles | None = None
-    ) -> MixtureParameters:
-        """Parameters from arrays that may come from the user."""
-        weights, means, factors = (np.ascontiguousarray(a, dtype=np.float64) for a in arrays)
-        if (
-            self.covariance_type not in LAYOUTS
-            or means.ndim != 2
-            or weights.shape != means.shape[:1]
-            or factors.shape != covariance_shape(self.covariance_type, *means.shape)
-        ):
-            raise ValueError(
-                f"The fitted attributes do not fit together: weights_ {weights.shape}, means_ "
-                f"{means.shape}, precisions_cholesky_ {factors.shape} with "
-                f"covariance_type={self.covariance_type!r}. Fit again after changing a parameter."
-            )
-        return MixtureParameters(self.covariance_type, weights, means, covariances, factors)
+    def _arrays(self) -> dict[str, Floats]:
+        """The fitted arrays as the library would have made them; nobody may write into these."""
+        return self._current().arrays()
+
+    def _taken(self, arrays: dict[str, Any], owner: str) -> dict[str, Any]:
+        """Fitted arrays of another library's model, a class named `owner`, made one mixture.
+
+        Precisions that do not agree with the others are made anew.
+        """
+        kept = Kept.found(self.covariance_type, {})
+        _check_there(arrays, owner)
+        try:
+            kept = kept.next(self.covariance_type, arrays)
+        except ValueError:
+            if not {"covariances_", "precisions_cholesky_"} & arrays.keys():
+                raise
+            arrays = {name: value for name, value in arrays.items() if name != "precisions_"}
+            kept = kept.next(self.covariance_type, arrays)
+        return {name: array.copy() for name, array in kept.arrays().items()}
+
+    @property
+    def _dtype(self) -> FloatDType:
+        """The precision of the fitted arrays."""
+        return self._current().dtype
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The attributes, with fitted arrays as the next use takes them, and that they agree."""
+        try:
+            kept = self._current()
+        except ValueError:  # whoever uses the copy is told
+            return vars(self)
+        return vars(self) | kept.arrays() | {_AGREED: kept.factorised}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        factorised = state.pop(_AGREED, None)
+        vars(self).update(state)
+        if factorised is not None:
+            self._kept = Kept.assigned(self.covariance_type, state, factorised)
+
+    def __copy__(self) -> Self:
+        # Each of the two has to know who writes into its arrays: they share none.
+        twin = type(self).__new__(type(self))
+        state = dict(self.__getstate__())
+        for name in state.keys() & NAMES:
+            state[name] = copy.copy(state[name])
+        twin.__setstate__(state)
+        return twin
 
     def _course(self) -> dict[str, Any]:
         """How the fit went; where the user set the parameters himself, that there was none."""
@@ -175,8 +228,14 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
 
     def _assign(self, state: dict[str, Any]) -> None:
         """Replace all fitted attributes in one assignment, so that none is ever half new."""
-        kept = {name: value for name, value in vars(self).items() if name not in FITTED}
-        self.__dict__ = kept | state
+        others = {name: value for name, value in vars(self).items() if name not in FITTED}
+        before = getattr(self, "_kept", None)
+        if before is not None:
+            lent = [name for name in NAMES[2:] if before.lends(state[name])]
+            state = state | {name: state[name].copy() for name in lent}
+        kept = Kept.assigned(self.covariance_type, state)
+        self.__dict__ = others | state
+        self._kept = kept
 
     def _assign_with(self, state: dict[str, Any], running: _online.Running | None) -> None:
         """`_assign`, with running statistics, and what the parameters are that they belong to."""
@@ -190,11 +249,11 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
     def _remembered(self) -> _online.Running | None:
         """The running statistics, unless somebody has changed the parameters since."""
         running, arrays = getattr(self, "_running", (None, ()))
-        for name, array in zip(_STEPPED, arrays, strict=False):
-            now = getattr(self, name, None)
-            if now is None or not np.array_equal(now, array):
-                return None
-        return running
+        if running is None:
+            return None
+        now = self._arrays()
+        same = all(map(np.array_equal, (now[name] for name in _STEPPED), arrays))
+        return running if same else None
 
     def _seen(self) -> float:
         """Weight of the rows that the parameters come from; 0 where nothing is known of it."""
@@ -203,11 +262,13 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
     def _stored_parameters(self) -> MixtureParameters:
         """The parameters as a model file keeps them.
 
-        A file has no factors of precisions, and rounding covariances to float32 changes those: a
-        model that is saved and loaded must take the same step as one that was not.
+        A file has no factors of precisions, and rounding covariances to float32 changes those, as
+        it does when the factors were set: a model that is saved and loaded must take the same step
+        as one that was not.
         """
-        parameters = self._parameters()
-        if self.means_.dtype == DOUBLE:
+        kept = self._current()
+        parameters = kept.parameters
+        if kept.dtype == DOUBLE and kept.factorised:
             return parameters
         return MixtureParameters.from_covariances(
             parameters.covariance_type,
@@ -283,6 +344,16 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
 def _is_fitted(name: str) -> bool:
     """Whether an attribute is of the fitted ones, to which a subclass may have added some."""
     return name in FITTED or (name.endswith("_") and not name.startswith("_"))
+
+
+def _check_there(state: Mapping[str, Any], owner: str) -> None:
+    """Raise `NotFittedError` unless there are the arrays that make a mixture."""
+    there = [name for name in NAMES if state.get(name) is not None]
+    missing = [name for name in NAMES[:2] if name not in there]
+    if not missing and not set(there).intersection(NAMES[2:]):
+        missing = ["covariances_"]
+    if missing:
+        raise _validation.not_fitted(owner, there, missing[0])
 
 
 def given_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:

@@ -184,7 +184,7 @@ class ImputingMixture(FittedMixture):
         """`impute` for a dask collection: dask arrays, computed when they are asked for."""
         from . import distributed
 
-        parameters = self._parameters()
+        parameters = self._parameters().copied()
         planes: Any = distributed.imputed(
             parameters,
             X,

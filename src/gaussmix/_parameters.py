@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -78,6 +78,16 @@ class MixtureParameters:
         if self.layout == "tied":
             return covariances.diagonal()[None, :]
         return covariances if covariances.ndim == 2 else covariances[:, None]
+
+    def copied(self) -> MixtureParameters:
+        """The same, with arrays of its own."""
+        return replace(
+            self,
+            weights=self.weights.copy(),
+            means=self.means.copy(),
+            covariances=None if self.covariances is None else self.covariances.copy(),
+            precisions_cholesky=self.precisions_cholesky.copy(),
+        )
 
     def own_covariances(self) -> Doubles:
         """The covariances, or those of the factors where there are none."""

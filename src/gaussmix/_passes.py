@@ -434,13 +434,13 @@ class Scorer:
     @cached_property
     @_validation.says_memory_error
     def _suits_single(self) -> bool:
-        # The covariances beside the factors may be what a user has set.
-        own = replace(self._parameters, covariances=None)
-        return suits_single(own, self._centre)
+        return suits_single(self._parameters, self._centre)
 
     @cached_property
     def _incomplete(self) -> IncompleteScorer:
-        return IncompleteScorer(self._parameters)
+        # Of covariances rounded to float32 a block may have lost its definiteness.
+        definite = self._parameters.definite_covariances()
+        return IncompleteScorer(replace(self._parameters, covariances=definite))
 
     def _job(self, single: bool) -> ScoringJob:
         """The mixture prepared for the kernels of one precision."""

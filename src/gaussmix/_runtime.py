@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from gaussmix._kernels._em_baseline import IncompleteJob as IncompleteJob
     from gaussmix._kernels._em_baseline import Kernels as Kernels
     from gaussmix._kernels._em_baseline import ScoringJob as ScoringJob
-    from gaussmix._kernels._em_baseline import Snapshot as Snapshot
 
 # Every name that a build may contain, from the narrowest to the widest.
 INSTRUCTION_SETS = ("baseline", "x86v3", "x86v4")

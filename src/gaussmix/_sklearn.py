@@ -7,7 +7,6 @@ them when they are called, which only scikit-learn or somebody who has it does.
 
 from __future__ import annotations
 
-import copy
 import functools
 import importlib
 import inspect
@@ -16,7 +15,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from . import _validation
 from ._messages import shown
 
 if TYPE_CHECKING:
@@ -257,6 +255,8 @@ class MixtureMixin(EstimatorMixin):
         feature_names_in_: Names
 
         def _parameters(self) -> MixtureParameters: ...
+        def _arrays(self) -> dict[str, Floats]: ...
+        def _taken(self, arrays: dict[str, Any], owner: str) -> dict[str, Any]: ...
         def _course(self) -> dict[str, Any]: ...
         def _assign(self, state: dict[str, Any]) -> None: ...
         def score_samples(self, X: Any) -> Floats: ...
@@ -343,13 +343,9 @@ class MixtureMixin(EstimatorMixin):
         params = {n: value for n, value in self._settings().items() if n not in _OWN_PARAMETERS}
         params["n_components"] = parameters.n_components
         theirs = GaussianMixture(**params)
-        fitted = {
-            "covariances_": parameters.definite_covariances(),
-            "precisions_": parameters.precisions,
-            "n_features_in_": parameters.n_features,
-        }
-        for name in (*_FITTED_ARRAYS, "n_features_in_"):
-            setattr(theirs, name, copy.copy(getattr(self, name, fitted.get(name))))
+        for name, array in self._arrays().items():
+            setattr(theirs, name, array.copy())
+        theirs.n_features_in_ = parameters.n_features
         for name, value in self._course().items():
             setattr(theirs, name, value)
         if hasattr(self, "feature_names_in_"):
@@ -363,11 +359,22 @@ class MixtureMixin(EstimatorMixin):
         Parameters
         ----------
         fitted : sklearn.mixture.GaussianMixture
+            Fitted, or with `weights_`, `means_` and one at least of `precisions_cholesky_` and
+            `covariances_` set by hand.
 
         Returns
         -------
         GaussianMixture
-            Arrays are copied.
+            Arrays are copied. `precisions_`, which scikit-learn does not read, follow from the
+            others.
+
+        Raises
+        ------
+        NotFittedError
+            When `fitted` has no parameters.
+        ValueError
+            When they are not those of a mixture, or `covariances_` and `precisions_cholesky_`
+            disagree.
         """
         from sklearn.mixture import GaussianMixture
 
@@ -376,21 +383,6 @@ class MixtureMixin(EstimatorMixin):
                 "from_sklearn takes a fitted sklearn.mixture.GaussianMixture. Got "
                 f"{type(fitted).__name__}."
             )
-        if not all(hasattr(fitted, name) for name in _FITTED_ARRAYS):
-            raise _validation.not_fitted(type(fitted).__name__)
-        state: dict[str, Any] = {
-            name: np.array(getattr(fitted, name), order="C") for name in _FITTED_ARRAYS
-        }
-        state["converged_"] = bool(fitted.converged_)
-        state["n_iter_"] = int(fitted.n_iter_)
-        state["lower_bound_"] = float(fitted.lower_bound_)
-        # Recorded since scikit-learn 1.7.
-        state["lower_bounds_"] = [float(bound) for bound in getattr(fitted, "lower_bounds_", [])]
-        state["collapses_"] = []
-        state["n_samples_seen_"] = 0
-        state["n_features_in_"] = fitted.means_.shape[1]
-        if hasattr(fitted, "feature_names_in_"):
-            state["feature_names_in_"] = fitted.feature_names_in_.copy()
         # Of the parameters that a subclass of theirs adds, those that this one has too.
         named, _more = cls._signature()
         params = {name: value for name, value in fitted.get_params(False).items() if name in named}
@@ -398,6 +390,18 @@ class MixtureMixin(EstimatorMixin):
             if name not in _OWN_PARAMETERS:
                 params[name] = getattr(fitted, name)
         model = cls._constructed(params)
+        arrays = {name: getattr(fitted, name) for name in _FITTED_ARRAYS if hasattr(fitted, name)}
+        state = model._taken(arrays, type(fitted).__name__)
+        state["converged_"] = bool(getattr(fitted, "converged_", False))
+        state["n_iter_"] = int(getattr(fitted, "n_iter_", 0))
+        state["lower_bound_"] = float(getattr(fitted, "lower_bound_", -np.inf))
+        # Recorded since scikit-learn 1.7.
+        state["lower_bounds_"] = [float(bound) for bound in getattr(fitted, "lower_bounds_", [])]
+        state["collapses_"] = []
+        state["n_samples_seen_"] = 0
+        state["n_features_in_"] = state["means_"].shape[1]
+        if hasattr(fitted, "feature_names_in_"):
+            state["feature_names_in_"] = fitted.feature_names_in_.copy()
         model._assign(state)
         return model
 

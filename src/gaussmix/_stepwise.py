@@ -85,7 +85,7 @@ class StepwiseMixture(FittedMixture):
                 )
                 parameters = finish(statistics, *estimate)
         except CollapsedComponent as collapsed:
-            raise self._ill_defined(collapsed, names, self.means_.dtype) from None
+            raise self._ill_defined(collapsed, names, self._dtype) from None
         collapses = [] if recovery is None else recovery.collapses
         if collapses:
             _validation.warn(_validation.collapse_warning(collapses, names))
@@ -209,7 +209,7 @@ class StepwiseMixture(FittedMixture):
                     iteration=n_iter,
                 )
         except CollapsedComponent as collapsed:
-            raise self._ill_defined(collapsed, names, self.means_.dtype) from None
+            raise self._ill_defined(collapsed, names, self._dtype) from None
         collapses = [] if recovery is None else recovery.collapses
         if collapses:
             _validation.warn(_validation.collapse_warning(collapses, names))
@@ -292,7 +292,7 @@ class StepwiseMixture(FittedMixture):
             family.select(previous.own_covariances(), kept),
             family.select(previous.precisions_cholesky, kept),
         )
-        state = vars(self) | fitted_state(parameters, self.means_.dtype)
+        state = vars(self) | fitted_state(parameters, self._dtype)
         state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]
         self._assign_with(state, None if running is None else running.kept(kept))
         return self
@@ -350,10 +350,10 @@ class StepwiseMixture(FittedMixture):
                 parameters, moved = _online.revived(previous, placed, places)
         except CollapsedComponent as collapsed:
             names = getattr(self, "feature_names_in_", None)
-            raise self._ill_defined(collapsed, names, self.means_.dtype) from None
+            raise self._ill_defined(collapsed, names, self._dtype) from None
         if running is not None:
             running = running.placed(moved, parameters, settings.reg_covar)
-        self._assign_with(vars(self) | fitted_state(parameters, self.means_.dtype), running)
+        self._assign_with(vars(self) | fitted_state(parameters, self._dtype), running)
         return self
 
     def _implied(self, parameters: MixtureParameters, row_weight: float) -> _online.Running:
@@ -365,12 +365,12 @@ class StepwiseMixture(FittedMixture):
         self, parameters: MixtureParameters, n_iter: int, collapses: list[Collapse], update: str
     ) -> dict[str, Any]:
         """The fitted attributes after a step, of which `update` names what it changed."""
-        state = fitted_state(parameters, self.means_.dtype)
+        state = fitted_state(parameters, self._dtype)
         if not collapses:
+            arrays = self._arrays()
             for name in _NAMED_BY.keys() - set(update):
                 for attribute in _NAMED_BY[name]:
-                    if hasattr(self, attribute):
-                        state[attribute] = getattr(self, attribute)
+                    state[attribute] = arrays[attribute]
         state["n_iter_"] = n_iter
         state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]
         if hasattr(self, "feature_names_in_"):

@@ -37,6 +37,7 @@ from ._typing import (
     Collapse,
     Doubles,
     FloatDType,
+    Floats,
     Generator,
     Indices,
     InitParams,
@@ -189,11 +190,17 @@ def _compatible_class(own: type[Raised]) -> type[Raised]:
     return joined
 
 
-def not_fitted(estimator_name: str = _ESTIMATOR) -> NotFittedError:
-    """The exception for a model that has not been fitted; the caller raises it."""
+def not_fitted(
+    estimator_name: str = _ESTIMATOR, there: Sequence[str] = (), missing: str = ""
+) -> NotFittedError:
+    """The exception for a model that has not been fitted; the caller raises it.
+
+    Of one whose attributes were set by hand, it says which are `there` and what is `missing`.
+    """
+    but = f" It has {', '.join(there)}, but no {missing}." if there else ""
     return _compatible_class(NotFittedError)(
         f"This {estimator_name} instance is not fitted yet. Call 'fit' with appropriate arguments "
-        "before using this estimator."
+        f"before using this estimator.{but}"
     )
 
 
@@ -1510,6 +1517,45 @@ def check_mixture(
     covariances = _array_of_shape(covariances, "covariances", shape)
     _check_positive(covariances, "covariances", covariance_type, "covariance")
     return covariance_type, weights, means, covariances
+
+
+def set_array(values: Any, name: str) -> Floats:
+    """A fitted attribute that a user may have set, as a C-contiguous copy of its own.
+
+    float32 of float32, else float64.
+    """
+    plain = isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray)
+    if plain and values.dtype in (np.float32, np.float64):
+        return np.array(values, order="C")
+    return np.array(_as_float64(values, name), order="C")
+
+
+def check_set_array(array: Floats, name: str) -> Doubles:
+    """A fitted attribute as finite float64."""
+    double = np.ascontiguousarray(array, dtype=np.float64)
+    _check_finite(double, name)
+    return double
+
+
+def check_set_weights(weights: Doubles) -> None:
+    """Check `weights_`; the sum as far as float32 has it."""
+    _check_weights(weights, "weights_", 1e-6)
+
+
+def check_set_positive(
+    array: Doubles, name: str, covariance_type: CovarianceType, noun: str
+) -> None:
+    """Check `covariances_` or `precisions_`, and make them symmetric to the bit, in place."""
+    _check_positive(array, name, covariance_type, noun)
+
+
+def check_names_of_means(names: Names | None, n_features: int) -> None:
+    """Check that the names of the columns of a fit are as many as the means have columns."""
+    if names is not None and len(names) != n_features:
+        raise ValueError(
+            f"means_ has {n_features} columns, but feature_names_in_ {len(names)} names. Set it to"
+            " the names of the columns, or delete it with `del model.feature_names_in_`."
+        )
 
 
 def _covariance_type_of(covariances: Doubles, shape_of_means: tuple[int, int]) -> CovarianceType:

@@ -28,7 +28,7 @@ from ._explaining import ExplainedMixture
 from ._fitted import fitted_state, given_state
 from ._imputing import ImputingMixture
 from ._initialization import sample_rows
-from ._kept import MOST_KEPT, KeptScorer
+from ._kept import Kept
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, without_knowledge
 from ._row_sum import RowSum
@@ -172,6 +172,12 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
 
     Notes
     -----
+    `weights_`, `means_`, `covariances_`, `precisions_` and `precisions_cholesky_` may be set and
+    written into. The next use, by whatever method, notices it, and raises a ValueError for numbers
+    that are no mixture. Of the last three those that were changed since the last use have to agree
+    to rounding, and the others follow from them: from that use on they read as what follows. A
+    factor may be triangular either way, with positive numbers in its diagonal.
+
     Rows in float32 are read as they are; results and fitted attributes are float32, the attributes
     float64 where float32 cannot hold variances or precisions. From 19 features on float32 rows are
     computed in single precision, with sums over many rows in double, as long as components lie
@@ -205,9 +211,6 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
     # Empty, for the `BaseEstimator` that a subclass may have as well: it pickles no instance whose
     # class says that it has slots of its own.
     __slots__ = ()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return vars(self)
 
     def __init__(
         self,
@@ -688,7 +691,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
                 ".to_zarr()."
             )
         settings = self._dask_settings()
-        result: AnyArray = distributed.scored(self._parameters(), X, field, **settings)
+        result: AnyArray = distributed.scored(self._parameters().copied(), X, field, **settings)
         return result
 
     def _dask_settings(self) -> dict[str, Any]:
@@ -820,7 +823,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         parameters = self._parameters()
         n_samples = _validation.check_n_samples(n_samples)
         X, y = parameters.draw(n_samples, self._generator(random_state))
-        return X.astype(self.means_.dtype, copy=False), y
+        return X.astype(self._dtype, copy=False), y
 
     def _generator(self, random_state: RandomState) -> Generator:
         """What a call draws with: by default the model's own, which goes on between calls."""
@@ -996,19 +999,19 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
     def _scorer(self) -> _passes.Scorer:
         """The mixture in the public attributes, ready to score rows.
 
-        It is kept for the next call. Attributes may be set, and their arrays changed in place, at
-        any time, so all bytes are compared with copies. Preparing them takes longer than that,
-        and scoring a row from parameters that fit in cache as well.
+        It is kept for the next call: to prepare it takes longer than to see that nothing has
+        changed, and than to score a row from parameters that fit in cache.
         """
-        _validation.check_parameters_in_use(self)
-        arrays = self._scored_arrays()
-        kept = getattr(self, "_kept", None)
-        if kept is None or not kept.is_of(self.covariance_type, arrays):
-            _hooks.refuse(self, "d")
-            kept = KeptScorer.of(self.covariance_type, arrays, self._mixture)
-            if kept.n_bytes <= MOST_KEPT:
-                self._kept = kept
-        return kept.scorer
+        kept = self._current()
+        return kept.scorer or self._prepared(kept)
+
+    @_validation.says_memory_error
+    def _prepared(self, kept: Kept) -> _passes.Scorer:
+        _hooks.refuse(self, "d")
+        scorer = _passes.Scorer(kept.parameters)
+        if kept.is_small:
+            kept.scorer = scorer
+        return scorer
 
 
 @_validation.says_memory_error

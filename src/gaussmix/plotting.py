@@ -507,7 +507,7 @@ def _marginal_covariances(covariances: Floats, layout: str, columns: list[int]) 
 def _checked_rows(model: GaussianMixture, X: Any) -> tuple[Floats, Labels]:
     """All rows as an array, and the most probable component of each; no rows for no X."""
     if X is None:
-        return np.empty((0, model.means_.shape[1])), np.empty(0, dtype=np.intp)
+        return np.empty((0, np.shape(model.means_)[1])), np.empty(0, dtype=np.intp)
     labels: Labels = model.predict(X)  # looks at every value, and at the names of the columns
     rows, _names = _validation.as_rows(X)
     return rows, labels

@@ -1,13 +1,13 @@
 # The types of every module that is built from _em.pyx: meson.build installs this file under the
 # name of each. The shapes of the arrays, and which are written to, stand in _em.pyx.
 
-from typing import Final, Self, type_check_only
+from typing import Any, Final, Self, type_check_only
 
 import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import disjoint_base
 
-from gaussmix._typing import AnyArray, Doubles, Floats, Indices
+from gaussmix._typing import Doubles, Floats, Indices
 
 ESTEPS: Final[dict[str, int]]
 MSTEPS: Final[dict[str, int]]
@@ -85,12 +85,13 @@ def evaluate_few(
     responsibilities: Floats | None,
     labels: Indices | None,
 ) -> int: ...
-
-@disjoint_base
-class Snapshot:
-    def __new__(cls, *arrays: AnyArray) -> Self: ...
-    def equals(self, arrays: tuple[object, ...]) -> bool: ...
-
+def unchanged(
+    state: dict[str, Any],
+    names: tuple[str, ...],
+    given: list[Any],
+    held: list[Any],
+    copies: list[Any],
+) -> bool: ...
 def group_patterns(
     X: Floats,
     order: Indices,
@@ -178,7 +179,6 @@ class Kernels:
     MSTEPS = MSTEPS
     FEATURE_SETS = FEATURE_SETS
     ScoringJob = ScoringJob
-    Snapshot = Snapshot
     IncompleteJob = IncompleteJob
     compiler = staticmethod(compiler)
     vector_bytes = staticmethod(vector_bytes)
@@ -194,6 +194,7 @@ class Kernels:
     reduce_partials = staticmethod(reduce_partials)
     evaluate = staticmethod(evaluate)
     evaluate_few = staticmethod(evaluate_few)
+    unchanged = staticmethod(unchanged)
     group_patterns = staticmethod(group_patterns)
     accumulate_incomplete = staticmethod(accumulate_incomplete)
     evaluate_incomplete = staticmethod(evaluate_incomplete)
