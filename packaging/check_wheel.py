@@ -45,7 +45,7 @@ def built_instruction_sets(wheel: zipfile.ZipFile) -> tuple[str, ...]:
 def expected_modules(instruction_sets: tuple[str, ...]) -> set[str]:
     names = {"_cpu", "_threads"}
     for name in instruction_sets:
-        names |= {f"_em_{name}", f"_em_{name}_single", f"_algebra_{name}"}
+        names |= {f"_em_{name}", f"_em_{name}_single", f"_algebra_{name}", f"_draw_{name}"}
     return names
 
 
@@ -82,7 +82,7 @@ def check(path: Path) -> None:
 
         sources = expected_sources() | {"gaussmix/_build_config.py"}
         modules = expected_modules(instruction_sets)
-        sources |= {f"gaussmix/_kernels/{module}.pyi" for module in modules}  # copies of one stub
+        sources |= {f"gaussmix/_kernels/{module}.pyi" for module in modules}  # copies of a stub
         missing, extra = sources - names, names - sources - info - runtimes - compiled
         holds(
             not missing, f"all {len(sources)} files of the package {sorted(missing) or ''}".strip()

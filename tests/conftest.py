@@ -148,4 +148,6 @@ def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         _runtime, "kernels", lambda use_single=False: single if use_single else double
     )
     monkeypatch.setattr(_runtime, "algebra", lambda: algebra)
+    drawing = importlib.import_module(f"gaussmix._kernels._draw_{request.param}")
+    monkeypatch.setattr(_runtime, "drawing_kernels", lambda: drawing)
     return request.param

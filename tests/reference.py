@@ -331,3 +331,61 @@ def draw(rng: np.random.Generator, mixture: Mixture, n_samples: int) -> np.ndarr
     labels = rng.choice(mixture.n_components, size=n_samples, p=mixture.weights)
     noise = rng.standard_normal((n_samples, mixture.n_features))
     return mixture.means[labels] + np.einsum("npq,nq->np", roots[labels], noise)
+
+
+# --- Draws: counters encrypted, and what becomes of the words ------------------------------------
+
+_ROTATIONS = ((14, 16), (52, 57), (23, 40), (5, 37), (25, 33), (46, 12), (58, 22), (32, 32))
+
+
+def threefry(key: np.ndarray, counters: np.ndarray) -> np.ndarray:
+    """Threefry-4x64-20 (Salmon et al. 2011) of counters (n, 4) with a key (4,), all uint64."""
+    words = np.append(key, np.bitwise_xor.reduce(key) ^ np.uint64(0x1BD11BDAA9FC1A22))
+    x = list((counters + key).T)
+    for number in range(20):
+        pairs = ((0, 1), (2, 3)) if number % 2 == 0 else ((0, 3), (2, 1))
+        for (a, b), turn in zip(pairs, _ROTATIONS[number % 8], strict=True):
+            x[a] = x[a] + x[b]
+            x[b] = (x[b] << np.uint64(turn) | x[b] >> np.uint64(64 - turn)) ^ x[a]
+        if number % 4 == 3:
+            turn = number // 4 + 1
+            x = [x[i] + words[(turn + i) % 5] for i in range(4)]
+            x[3] = x[3] + np.uint64(turn)
+    return np.stack(x, axis=1)
+
+
+def noise(key: np.ndarray, rows: np.ndarray, draw: int, m: int) -> tuple[np.ndarray, np.ndarray]:
+    """A uniform number (n,) and m normal ones (n, m) for a draw of each row."""
+    n_blocks = 1 + (m + 1) // 4
+    blocks, numbers = np.meshgrid(np.arange(n_blocks), rows)
+    counters = np.zeros((len(rows) * n_blocks, 4), dtype=np.uint64)
+    counters[:, 0], counters[:, 1], counters[:, 2] = blocks.ravel(), numbers.ravel(), draw
+    words = threefry(key, counters).reshape(len(rows), -1)
+    far, where = words[:, 2::2], words[:, 3::2]
+    radius = np.sqrt(-2 * np.log(((far >> np.uint64(11)) + np.uint64(1)) * 2.0**-53))
+    fraction = where << np.uint64(2) >> np.uint64(12)
+    angle = np.pi / 2 * ((fraction.astype(float) + 0.5) * 2.0**-52 - 0.5)
+    cosine = np.where(where >> np.uint64(63), -np.cos(angle), np.cos(angle))
+    pair = np.stack([cosine, np.sin(angle)], axis=-1)
+    swapped = (where >> np.uint64(62) & np.uint64(1)).astype(bool)
+    pair[swapped] = pair[swapped][:, ::-1]
+    normals = (radius[..., None] * pair).reshape(len(rows), -1)
+    return (words[:, 0] >> np.uint64(11)) * 2.0**-53, normals[:, :m]
+
+
+def sampled(mixture: Mixture, key: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of a mixture by their numbers (n,), and their components."""
+    uniform, z = noise(key, rows, 0, mixture.n_features)
+    until = np.cumsum(mixture.weights)
+    labels = np.searchsorted(until / until[-1], uniform, side="right")
+    factors = precision_factors(mixture.covariance_type, mixture.covariances)
+    X = np.empty_like(z)
+    for k in range(mixture.n_components):
+        chosen = labels == k
+        U = factors if mixture.covariance_type == "tied" else factors[k]
+        if mixture.covariance_type in ("full", "tied"):
+            moved = solve_triangular(U, z[chosen].T, trans="T").T
+        else:
+            moved = z[chosen] / U
+        X[chosen] = mixture.means[k] + moved
+    return X, labels

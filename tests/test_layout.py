@@ -37,6 +37,7 @@ ORDER = [
     "_online",
     "distributed",
     "_completing",
+    "_draws",
     "_fitting",
     "_em",
     "_acceleration",
@@ -209,8 +210,9 @@ def test_installed_files_are_the_source_files():
     compiled = {name for name in installed if name.endswith((".so", ".pyd"))}
     kernels = [f"_kernels/_em_{name}" for name in _build_config.INSTRUCTION_SETS]
     kernels += [f"{name}_single" for name in kernels]
-    kernels += [f"_kernels/_algebra_{name}" for name in _build_config.INSTRUCTION_SETS]
-    stubs = {f"{name}.pyi" for name in kernels}  # copies of two files
+    for module in ("algebra", "draw"):
+        kernels += [f"_kernels/_{module}_{name}" for name in _build_config.INSTRUCTION_SETS]
+    stubs = {f"{name}.pyi" for name in kernels}  # copies of three files
     kernels += ["_kernels/_cpu", "_kernels/_threads"]
     assert sorted(name.split(".")[0] for name in compiled) == sorted(kernels)
     read_by_the_build = (".pyx", ".pxi", ".pxd", ".h", ".in", "meson.build")

@@ -66,7 +66,10 @@ def test_stubs_say_what_the_modules_hold():
     runnable = _runtime.supported_instruction_sets()
     names = [f"_em_{name}" for name in _build_config.INSTRUCTION_SETS if name in runnable]
     names += [f"{name}_single" for name in names]
-    names += [name.replace("_em_", "_algebra_") for name in names if "_single" not in name]
+    double = [name for name in names if not name.endswith("_single")]
+    names += [
+        name.replace("_em_", f"_{module}_") for module in ("algebra", "draw") for name in double
+    ]
     modules = [f"gaussmix._kernels.{name}" for name in ("_cpu", "_threads", *names)]
     text = output_of(
         "mypy.stubtest",

@@ -18,6 +18,7 @@ below it:
     _online            running statistics of data that keeps coming, and steps from them
     distributed        dask collections: one task a partition, statistics merge as a tree
     _completing        rows with missing values completed: means, deviations, draws
+    _draws             random numbers that belong to a place: rows of a mixture, noise
     _fitting           a fit: EM from one or several starts, over rows wherever they are
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM

@@ -28,6 +28,7 @@ from ._algebra import (
     transposed,
     weighted_sum,
 )
+from ._draws import Noise
 from ._incomplete import UNIT_VALUES, IncompleteScorer, Unit, units
 from ._parameters import MixtureParameters
 from ._patterns import Patterns
@@ -39,49 +40,6 @@ BATCH_VALUES = 1 << 19
 
 # Numbers that are held for rows of one pattern.
 PIECE_VALUES = 1 << 18
-
-
-class Noise:
-    """The random numbers of draws, which a row gets by its place among all rows.
-
-    Parameters
-    ----------
-    n_draws : int
-    *seed : int
-    """
-
-    def __init__(self, n_draws: int, *seed: int) -> None:
-        self.n_draws = n_draws
-        # A stream each, so that no cut through the rows changes which number a row gets.
-        choice, variation = np.random.SeedSequence(seed).spawn(2)
-        self._choice = np.random.default_rng(choice)
-        self._variation = np.random.default_rng(variation)
-
-    def of(self, n_missing: Indices) -> RowNoise:
-        """Those of the next rows, which lack so many values, (n,)."""
-        incomplete = n_missing > 0
-        counts = self.n_draws * n_missing
-        return RowNoise(
-            self._choice.random((np.count_nonzero(incomplete), self.n_draws)),
-            self._variation.standard_normal(counts.sum()),
-            np.cumsum(incomplete) - 1,
-            np.cumsum(counts) - counts,
-        )
-
-
-class RowNoise(NamedTuple):
-    """The random numbers of some rows."""
-
-    uniform: Doubles  # (incomplete rows, n_draws)
-    normal: Doubles  # those of one row after those of another
-    number: Indices  # (n,) of each row among the incomplete ones
-    start: Indices  # (n,) where the normal deviates of each row start
-
-    def normals(self, rows: Indices, m: int) -> Doubles:
-        """Normal deviates for rows that lack m values, (n, n_draws, m)."""
-        n_draws = self.uniform.shape[1]
-        places = self.start[rows][:, None] + np.arange(n_draws * m)
-        return self.normal[places].reshape(len(rows), n_draws, m)
 
 
 def complete(
@@ -147,8 +105,6 @@ class _Completion:
         """`complete` for a unit of the rows."""
         values[...] = unit.X
         groups = unit.groups.split()[1]
-        n_missing = np.isnan(unit.X).sum(axis=1) if noise else None
-        random = noise.of(n_missing) if noise and n_missing is not None else None
         if not groups.order.size:
             return
         X = unit.X.astype(np.float64, copy=False)
@@ -160,10 +116,10 @@ class _Completion:
             chosen, columns = groups.order[start:stop], conditional.missing
             means = conditional.means(z)
             centre = self._centre[columns]
-            if random is None:
+            if noise is None:
                 values[chosen[:, None], columns] = centre + mixed(r, means)
             else:
-                drawn = _drawn(conditional, r, means, random, chosen)
+                drawn = _drawn(conditional, r, means, noise.after(unit.first), chosen)
                 values[:, chosen[:, None], columns] = (centre + drawn).swapaxes(0, 1)
             if deviations is not None:
                 deviations[chosen[:, None], columns] = _deviations(conditional, r, means)
@@ -328,11 +284,11 @@ def _deviations(conditional: _Conditional, shares: Doubles, means: Doubles) -> D
 
 
 def _drawn(
-    conditional: _Conditional, shares: Doubles, means: Doubles, random: RowNoise, rows: Indices
+    conditional: _Conditional, shares: Doubles, means: Doubles, noise: Noise, rows: Indices
 ) -> Doubles:
     """Draws of the missing values, (n, n_draws, m)."""
-    components = _chosen(shares, random.uniform[random.number[rows]])
-    normals = random.normals(rows, conditional.missing.size)
+    uniforms, normals = noise.of(rows, conditional.missing.size)
+    components = _chosen(shares, uniforms)
     return means[np.arange(len(rows))[:, None], components] + conditional.deviates(
         components, normals
     )

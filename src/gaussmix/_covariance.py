@@ -12,7 +12,6 @@ scikit-learn's ``precisions_cholesky_``: for "full" and "tied" an upper triangul
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg.lapack import dtrtrs
 
 from . import _algebra
 from ._algebra import product, weighted_sum
@@ -309,10 +308,6 @@ class CovarianceFamily:
         """``(factors, covariances)`` from positive definite precisions."""
         raise NotImplementedError
 
-    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
-        """Turn standard normal rows (n, d) into rows with this component's covariance."""
-        raise NotImplementedError
-
 
 class _Full(CovarianceFamily):
     """Every component has its own covariance matrix."""
@@ -370,9 +365,6 @@ class _Full(CovarianceFamily):
 
     def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
         return _from_precisions(precisions)
-
-    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
-        return TIED.deviates(factors[component], component, normal)
 
 
 class _Tied(CovarianceFamily):
@@ -469,11 +461,6 @@ class _Tied(CovarianceFamily):
     def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
         return _from_precisions(precisions)
 
-    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
-        # Rows z inv(U) have covariance inv(U)' inv(U) = inv(U U').
-        solved: Doubles = dtrtrs(factors, normal.T, trans=1)[0]
-        return solved.T
-
 
 class _Diagonal(CovarianceFamily):
     """Every component has its own variance in every column."""
@@ -527,10 +514,6 @@ class _Diagonal(CovarianceFamily):
 
     def from_precisions(self, precisions: Doubles) -> tuple[Doubles, Doubles]:
         return np.sqrt(precisions), 1.0 / precisions
-
-    def deviates(self, factors: Doubles, component: int, normal: Doubles) -> Doubles:
-        rows: Doubles = normal / factors[component]
-        return rows
 
 
 class _Spherical(_Diagonal):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 import numpy as np
 
 from . import _streamed, _validation, sources
-from ._completing import Noise, complete
+from ._completing import complete
+from ._draws import Noise
 from ._fitted import FittedMixture
 from ._parameters import MixtureParameters
 from ._rows import Rows
@@ -149,7 +150,7 @@ class ImputingMixture(FittedMixture):
         parameters = self._parameters()
         noise = None
         if n_draws is not None:
-            noise = Noise(int(n_draws), self._seed(random_state))
+            noise = Noise.seeded(int(n_draws), self._seed(random_state))
         for first, piece in self._chunks(X, parameters.n_features):
             yield self._completed(parameters, piece, noise, return_std, first)
 
@@ -172,7 +173,8 @@ class ImputingMixture(FittedMixture):
         shape = X.shape if noise is None else (noise.n_draws, *X.shape)
         values = _validation.new_result(shape, rows.dtype)
         deviations = _validation.new_result(X.shape, rows.dtype) if return_std else None
-        bad = complete(parameters, rows, values, deviations, noise)
+        own_noise = None if noise is None else noise.after(first)
+        bad = complete(parameters, rows, values, deviations, own_noise)
         if bad is not None:
             names = getattr(self, "feature_names_in_", None)
             raise _validation.nonfinite_error(X, *bad, names, type(self).__name__, first_row=first)

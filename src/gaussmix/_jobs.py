@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _files, _streamed, _tables, _writing
-from ._completing import Noise
+from ._draws import Noise
 from ._files import TableError, counted, listed, quoted
 from ._inputs import Tables, is_read_once
 from ._rows import Rows
@@ -275,14 +275,17 @@ class Imputation(Job):
         parameters = self.model._parameters()
         noise = None
         if self.n_draws is not None:
-            noise = Noise(self.n_draws, self.model._seed(self.seed), *os.fsencode(own or ""))
+            noise = Noise.seeded(
+                self.n_draws, self.model._seed(self.seed), *os.fsencode(own or "")
+            )
         first = 0
 
         def make(X: AnyArray) -> Sequence[AnyArray]:
             nonlocal first
             number = np.arange(first, first + len(X))
+            own_noise = None if noise is None else noise.after(first)
             first += len(X)
-            values, *deviations = self.model._completed(parameters, X, noise, self.std, 0)
+            values, *deviations = self.model._completed(parameters, X, own_noise, self.std, 0)
             if noise is None:
                 return [values, *deviations]
             return [

@@ -10,7 +10,7 @@ from ._caching import cached_property
 from ._covariance import FAMILIES, CollapsedComponent
 from ._layouts import LAYOUTS, CovarianceType, Layout
 from ._statistics import SufficientStatistics
-from ._typing import Doubles, Generator, Indices
+from ._typing import Doubles, Indices
 
 # Added to the weight of every component, in units of the mean weight of a row, as scikit-learn
 # does for rows of weight one: a component without rows keeps a weight whose logarithm is finite,
@@ -114,20 +114,6 @@ class MixtureParameters:
             else:
                 return self.covariances
         return family.covariances(self.precisions_cholesky)
-
-    def draw(self, n_rows: int, generator: Generator) -> tuple[Doubles, Indices]:
-        """Random rows (n_rows, d) in random order, and the component of each, from a generator."""
-        counts = generator.multinomial(n_rows, self.weights / self.weights.sum())
-        # Component by component into shuffled places.
-        places = np.split(generator.permutation(n_rows), np.cumsum(counts)[:-1])
-        X = np.empty((n_rows, self.n_features))
-        y = np.empty(n_rows, dtype=np.intp)
-        family = FAMILIES[self.covariance_type]
-        for k, place in enumerate(places):
-            normal = generator.standard_normal((len(place), self.n_features))
-            X[place] = self.means[k] + family.deviates(self.precisions_cholesky, k, normal)
-            y[place] = k
-        return X, y
 
     @classmethod
     def from_covariances(

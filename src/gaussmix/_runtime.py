@@ -29,6 +29,7 @@ from gaussmix._messages import shown
 
 if TYPE_CHECKING:
     from gaussmix._kernels._algebra_baseline import Algebra as Algebra
+    from gaussmix._kernels._draw_baseline import DrawingKernels as DrawingKernels
     from gaussmix._kernels._em_baseline import IncompleteJob as IncompleteJob
     from gaussmix._kernels._em_baseline import Kernels as Kernels
     from gaussmix._kernels._em_baseline import ScoringJob as ScoringJob
@@ -128,9 +129,16 @@ def algebra() -> Algebra:
     return cast("Algebra", importlib.import_module(name))
 
 
+@cache
+def drawing_kernels() -> DrawingKernels:
+    """Return the compiled module in use for draws."""
+    name = f"gaussmix._kernels._draw_{instruction_set()}"
+    return cast("DrawingKernels", importlib.import_module(name))
+
+
 # A module that was built but cannot be imported is a fault to be seen, no reason to take another.
 with suppress(ValueError, RuntimeError):  # of `choose_instruction_set`; raised when asked again
-    kernels(), kernels(single=True), algebra()
+    kernels(), kernels(single=True), algebra(), drawing_kernels()
 
 
 # --- threads -------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ Doubles: TypeAlias = NDArray[np.float64]
 #: In the precision of the rows.
 Floats: TypeAlias = NDArray[np.float32 | np.float64]
 Indices: TypeAlias = NDArray[np.intp]
+#: Four words that decide random numbers.
+Key: TypeAlias = NDArray[np.uint64]
 #: Strings as Python objects.
 Names: TypeAlias = NDArray[np.object_]
 FloatDType: TypeAlias = np.dtype[np.float32 | np.float64]

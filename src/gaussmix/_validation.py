@@ -1734,19 +1734,22 @@ def _too_many_files(error: OSError) -> OSError:
     )
 
 
-def new_result(shape: tuple[int, ...], dtype: DTypeLike, *, takes_out: bool = False) -> AnyArray:
+def new_result(
+    shape: tuple[int, ...], dtype: DTypeLike, *, takes_out: bool = False, verb: str = "Pass"
+) -> AnyArray:
     """A new array of results; where there is no memory for it an error says how large it is.
 
-    `takes_out` says whether the method can write to another array instead.
+    `takes_out` says whether the method can write to another array instead, `verb` what to do with
+    fewer rows.
     """
     try:
         return np.empty(shape, dtype)
     except (MemoryError, ValueError) as error:  # ValueError: no array can be so large
-        raise _result_too_large(shape, np.dtype(dtype), takes_out) from error
+        raise _result_too_large(shape, np.dtype(dtype), takes_out, verb) from error
 
 
 def _result_too_large(
-    shape: tuple[int, ...], dtype: np.dtype[Any], takes_out: bool
+    shape: tuple[int, ...], dtype: np.dtype[Any], takes_out: bool, verb: str
 ) -> MemoryError:
     n_bytes = math.prod(shape) * dtype.itemsize
     other = ""
@@ -1754,7 +1757,7 @@ def _result_too_large(
         other = ", or pass an array to write to as out=, for instance a numpy.memmap"
     return MemoryError(
         f"The result, an array of shape {shape} and type {dtype}, takes {n_bytes:,} bytes, and "
-        f"there is no memory for it. Pass fewer rows at a time{other}."
+        f"there is no memory for it. {verb} fewer rows at a time{other}."
     )
 
 

@@ -27,7 +27,18 @@ from typing import NoReturn
 
 import numpy as np
 
-from gaussmix import __version__, _csv, _demo, _inputs, _jobs, _runtime, _streamed, _writing
+from gaussmix import (
+    __version__,
+    _csv,
+    _demo,
+    _draws,
+    _inputs,
+    _jobs,
+    _runtime,
+    _streamed,
+    _validation,
+    _writing,
+)
 from gaussmix._files import NO_DESCRIPTOR, TableError, counted, printable, quoted, shortened
 from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES
@@ -395,10 +406,12 @@ def _sample(args: argparse.Namespace) -> None:
     if args.labels:
         fields.append(Field("label", np.dtype(np.intp)))
     n_rows = max(1, min(BLOCK_BYTES // (8 * n_features), MAX_BLOCK_ROWS))
-    generator = np.random.default_rng(args.seed)
+    parameters = model._parameters()
+    key = _draws.key_from(_validation.check_random_state(args.seed))
     with _writing.writing(args.output, fields) as writer:
         for start in range(0, args.rows, n_rows):
-            rows, labels = model.sample(min(n_rows, args.rows - start), random_state=generator)
+            rows, labels = model._new_sample(parameters, min(n_rows, args.rows - start))
+            _draws.draw(parameters, key, start, rows, labels, model.n_threads)
             writer.write(rows, *([labels] if args.labels else []))
 
 

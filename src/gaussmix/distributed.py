@@ -26,7 +26,8 @@ from dask.base import get_scheduler
 from dask.sizeof import sizeof
 
 from . import _passes, _runtime, _validation
-from ._completing import Noise, complete
+from ._completing import complete
+from ._draws import Noise
 from ._layouts import CovarianceType
 from ._messages import listed
 from ._parameters import MixtureParameters
@@ -412,7 +413,7 @@ def _imputed(
     """The rows of a chunk filled in, or each draw of them, and the deviations: (planes, n, d)."""
     assert common.parameters is not None
     number = block_id[-2] if block_id else None
-    noise = None if n_draws is None else Noise(n_draws, *common.seed, number or 0)
+    noise = None if n_draws is None else Noise.seeded(n_draws, *common.seed, number or 0)
     with _threads(common.n_threads) as threads:
         rows = _rows(X, None, common, threads, number)
         planes: AnyArray = np.empty((_planes(n_draws, return_std), *rows.X.shape), rows.dtype)

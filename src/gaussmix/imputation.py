@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _sklearn, _validation
-from ._completing import Noise
+from ._draws import Noise
 from ._fitted import fitted_state
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
@@ -283,7 +283,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
     def _filled(self, X: AnyArray) -> Floats:
         """Checked rows with all their missing values filled in."""
         mixture = self.mixture_
-        noise = Noise(1, mixture._seed(None)) if self.sample_posterior else None
+        noise = Noise.seeded(1, mixture._seed(None)) if self.sample_posterior else None
         (values,) = mixture._completed(mixture._parameters(), X, noise, False, 0)
         return values[0] if self.sample_posterior else values
 

@@ -23,6 +23,7 @@ import numpy
 
 from gaussmix._kernels._threads cimport parallel_for
 
+include "_simd.pxi"
 include "_tile.pxi"
 include "_estep.pxi"
 include "_mstep.pxi"

@@ -48,29 +48,6 @@ cdef inline vec exp2_reduced(vec r) noexcept nogil:
     return p * r + vset1(1.0)
 
 
-# log2(m) = 2/ln2 * atanh(f), f = (m - 1)/(m + 1): series in f^2, relative error 3e-9 for single
-# precision, 5e-18 for double.
-cdef inline vec log2_positive(vec x) noexcept nogil:
-    """log2(x) for positive normal x."""
-    cdef vec m = vmantissa(x)
-    cdef vec f = (m - vset1(1.0)) * vreciprocal(m + vset1(1.0))
-    cdef vec z = f * f
-    cdef vec p
-    if IS_SINGLE:
-        p = vset1(0.147899747)
-        p = p * z + vset1(0.1999439028)
-        p = p * z + vset1(0.3333334252)
-    else:
-        p = vset1(0.07308224842521703)
-        p = p * z + vset1(0.07665860800278021)
-        p = p * z + vset1(0.09091444562630861)
-        p = p * z + vset1(0.1111110556739754)
-        p = p * z + vset1(0.14285714312987743)
-        p = p * z + vset1(0.19999999999949752)
-        p = p * z + vset1(0.3333333333333335)
-    return vexponent(x) + vset1(2.8853900817779268) * (f + f * (z * p))
-
-
 # --- Products of a panel of outputs with a strip of rows ------------------------------------
 
 cdef inline void multiply_panel(

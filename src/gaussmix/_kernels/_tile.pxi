@@ -16,42 +16,8 @@ from libc.math cimport INFINITY, NAN, exp2, fabs, isfinite, isnan, log, sqrt
 from libc.stdint cimport uint64_t, uintptr_t
 from libc.string cimport memcmp, memset
 
-cdef extern from "simd.h" nogil:
-    ctypedef double scalar
-    ctypedef double vec
-    enum:
-        IS_SINGLE
-        VECTOR_BYTES
-        VL
-        LOG2_VL
-        OUTER_ROWS
-        DOT_COLUMNS
-    const scalar ROUND_MAGIC
-    const char *GAUSSMIX_COMPILER
-    vec vload(const scalar *p)
-    vec vload_float(const float *p)
-    vec vload_double(const double *p)
-    void vstore(scalar *p, vec a)
-    void vadd_to(double *total, vec a)
-    vec vset1(scalar a)
-    vec vabs(vec a)
-    vec vmax(vec a, vec b)
-    vec vreciprocal(vec a)
-    vec vselect_gt(vec a, vec b, vec yes, vec no)
-    vec vscale2(vec p, vec t)
-    vec vexponent(vec a)
-    vec vmantissa(vec a)
-    vec vzip_lo(vec a, vec b)
-    vec vzip_hi(vec a, vec b)
-    bint vany_gt(vec a, vec b)
-    bint vall_gt(vec a, vec b)
-    double vsum(vec a)
-    void prefetch(const void *p)
-
 cdef enum:
-    NV = 3              # vectors of rows in a strip, and of features in a panel
-    STRIP = NV * VL
-    PANEL = NV * VL
+    PANEL = NV * VL     # features of a panel
     PANEL_ROWS = 4      # outputs of one E-step panel: 4 x 3 accumulators fit 16 registers
     LINE = 8            # doubles in a cache line
     LISTED_AHEAD = 32   # rows that are asked for before they are loaded, where they lie anywhere
@@ -149,10 +115,6 @@ cdef struct Tile:
     double *lanes               # DOTS: (K, f, VL) sums, a lane each
 
 
-cdef inline Py_ssize_t round_up(Py_ssize_t a, Py_ssize_t multiple) noexcept nogil:
-    return (a + multiple - 1) // multiple * multiple
-
-
 cdef inline Py_ssize_t n_features(int features, Py_ssize_t d) noexcept nogil:
     if features == WITH_SQUARES:
         return 2 * d
@@ -169,22 +131,6 @@ cdef inline bint needs_panels(const Job *job) noexcept nogil:
 
 cdef inline bint forms_outer(const Job *job) noexcept nogil:
     return job.mstep == OUTER or job.mstep == OUTER_POOLED
-
-
-cdef struct Scratch:
-    char *start                 # NULL only counts
-    Py_ssize_t used
-
-
-cdef void *take(Scratch *scratch, Py_ssize_t n_bytes) noexcept nogil:
-    """The next bytes of the scratch memory, on a cache line of their own."""
-    cdef char *taken = scratch.start + scratch.used if scratch.start != NULL else NULL
-    scratch.used += round_up(n_bytes, 64)
-    return taken
-
-
-cdef void *aligned(void *p) noexcept nogil:
-    return <void *> (((<uintptr_t> p) + 63) & ~(<uintptr_t> 63))
 
 
 cdef Py_ssize_t lay_out_tile(const Job *job, void *memory, Tile *tile) noexcept nogil:
@@ -225,11 +171,6 @@ cdef inline Py_ssize_t panel_width(Py_ssize_t first, Py_ssize_t f_padded) noexce
 
 
 # --- Loading a tile -------------------------------------------------------------------------
-
-ctypedef fused real:
-    float
-    double
-
 
 cdef void load_tile(
     const Job *job, Py_ssize_t first, Py_ssize_t n, Tile *tile
@@ -334,42 +275,6 @@ cdef inline void load_block(const real *rows, Py_ssize_t stride, vec *block) noe
     for i in range(VL):
         block[i] = vload_real(rows + i * stride)
     transpose(VL, block)
-
-
-cdef inline void transpose(Py_ssize_t m, vec *block) noexcept nogil:
-    """Transpose m vectors, m a power of two: each perfect shuffle of the m * VL numbers rotates
-    the bits of their positions by one, and log2(VL) of them exchange row and column.
-    """
-    cdef vec other[16]
-    if LOG2_VL == 1:
-        shuffle_into(m, block, other)
-        copy_vectors(m, other, block)
-    elif LOG2_VL == 2:
-        shuffle_into(m, block, other)
-        shuffle_into(m, other, block)
-    elif LOG2_VL == 3:
-        shuffle_into(m, block, other)
-        shuffle_into(m, other, block)
-        shuffle_into(m, block, other)
-        copy_vectors(m, other, block)
-    elif LOG2_VL == 4:
-        shuffle_into(m, block, other)
-        shuffle_into(m, other, block)
-        shuffle_into(m, block, other)
-        shuffle_into(m, other, block)
-
-
-cdef inline void shuffle_into(Py_ssize_t m, const vec *block, vec *out) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(m // 2):
-        out[2 * i] = vzip_lo(block[i], block[i + m // 2])
-        out[2 * i + 1] = vzip_hi(block[i], block[i + m // 2])
-
-
-cdef inline void copy_vectors(Py_ssize_t m, const vec *a, vec *out) noexcept nogil:
-    cdef Py_ssize_t i
-    for i in range(m):
-        out[i] = a[i]
 
 
 cdef inline void store_centred(

@@ -7,6 +7,7 @@
 #ifndef GAUSSMIX_SIMD_H
 #define GAUSSMIX_SIMD_H
 
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -19,6 +20,7 @@ typedef uint32_t scalar_bits;
 #define ROUND_MAGIC_BITS UINT32_C(0x4B400000)
 #define SQRT_HALF_BITS UINT32_C(0x3F3504F3)
 #define SIGN_BIT UINT32_C(0x80000000)
+#define EXPONENT_BIAS 256 /* SIGN_BIT >> MANTISSA_BITS: keeps exponents below zero in range */
 #else
 typedef double scalar;
 typedef uint64_t scalar_bits;
@@ -28,6 +30,7 @@ typedef uint64_t scalar_bits;
 #define ROUND_MAGIC_BITS UINT64_C(0x4338000000000000)
 #define SQRT_HALF_BITS UINT64_C(0x3FE6A09E667F3BCD)
 #define SIGN_BIT UINT64_C(0x8000000000000000)
+#define EXPONENT_BIAS 2048
 #endif
 
 /* GAUSSMIX_SCALAR is for tests of what other compilers get. */
@@ -61,7 +64,21 @@ static inline vec vload_double(const double *p) {
 static inline void vadd_to(double *sum, vec a) {
     *(doubles *)sum += __builtin_convertvector(a, doubles);
 }
+static inline void vstore_float(float *p, vec a) {
+    *(floats *)p = __builtin_convertvector(a, floats);
+}
+static inline void vstore_double(double *p, vec a) {
+    *(doubles *)p = __builtin_convertvector(a, doubles);
+}
 static inline vec vset1(scalar a) { return a - (vec){0}; }
+static inline vec_bits vset1_bits(scalar_bits a) { return a - (vec_bits){0}; }
+static inline vec_bits vload_bits(const scalar_bits *p) {
+    vec_bits a;
+    memcpy(&a, p, sizeof a);
+    return a;
+}
+static inline vec vfrom_bits(vec_bits a) { return (vec)a; }
+static inline vec_bits vto_bits(vec a) { return (vec_bits)a; }
 static inline vec vabs(vec a) { return (vec)((vec_bits)a & ~SIGN_BIT); }
 /* p * 2^n, where t = n + ROUND_MAGIC holds the integer n in its lowest bits. */
 static inline vec vscale2(vec p, vec t) {
@@ -69,8 +86,8 @@ static inline vec vscale2(vec p, vec t) {
 }
 /* A positive normal number as 2^e * m with m in [sqrt(1/2), sqrt(2)). */
 static inline vec vexponent(vec a) {
-    vec_bits e = ((vec_bits)a - SQRT_HALF_BITS) >> MANTISSA_BITS;
-    return (vec)(e + ROUND_MAGIC_BITS) - ROUND_MAGIC;
+    vec_bits e = ((vec_bits)a + (SIGN_BIT - SQRT_HALF_BITS)) >> MANTISSA_BITS;
+    return (vec)(e + ROUND_MAGIC_BITS) - (ROUND_MAGIC + EXPONENT_BIAS);
 }
 static inline vec vmantissa(vec a) {
     vec_bits e = ((vec_bits)a - SQRT_HALF_BITS) >> MANTISSA_BITS;
@@ -107,6 +124,7 @@ static inline vec vzip_hi(vec a, vec b) { return SHUFFLE(a, b, ZIP_HI); }
 #define VL 1
 #define LOG2_VL 0
 typedef scalar vec;
+typedef scalar_bits vec_bits;
 
 static inline scalar from_bits(scalar_bits u) { scalar a; memcpy(&a, &u, sizeof a); return a; }
 static inline scalar_bits to_bits(scalar a) { scalar_bits u; memcpy(&u, &a, sizeof a); return u; }
@@ -115,13 +133,20 @@ static inline void vstore(scalar *p, vec a) { *p = a; }
 static inline vec vload_float(const float *p) { return (scalar)*p; }
 static inline vec vload_double(const double *p) { return (scalar)*p; }
 static inline void vadd_to(double *sum, vec a) { *sum += a; }
+static inline void vstore_float(float *p, vec a) { *p = (float)a; }
+static inline void vstore_double(double *p, vec a) { *p = (double)a; }
 static inline vec vset1(scalar a) { return a; }
+static inline vec_bits vset1_bits(scalar_bits a) { return a; }
+static inline vec_bits vload_bits(const scalar_bits *p) { return *p; }
+static inline vec vfrom_bits(vec_bits a) { return from_bits(a); }
+static inline vec_bits vto_bits(vec a) { return to_bits(a); }
 static inline vec vabs(vec a) { return from_bits(to_bits(a) & ~SIGN_BIT); }
 static inline vec vscale2(vec p, vec t) {
     return from_bits(to_bits(p) + (to_bits(t) << MANTISSA_BITS));
 }
 static inline vec vexponent(vec a) {
-    return (scalar)((to_bits(a) - SQRT_HALF_BITS) >> MANTISSA_BITS);
+    scalar_bits e = (to_bits(a) + (SIGN_BIT - SQRT_HALF_BITS)) >> MANTISSA_BITS;
+    return (scalar)e - EXPONENT_BIAS;
 }
 static inline vec vmantissa(vec a) {
     scalar_bits e = (to_bits(a) - SQRT_HALF_BITS) >> MANTISSA_BITS;
@@ -149,12 +174,14 @@ static inline vec vzip_hi(vec a, vec b) { (void)a; return b; }
 #define COMPARE_GT(a, b) _mm512_cmp_pd_mask(a, b, _CMP_GT_OQ)
 #endif
 static inline vec vmax(vec a, vec b) { return INTRINSIC(_mm512_, max)(a, b); }
+static inline vec vsqrt(vec a) { return INTRINSIC(_mm512_, sqrt)(a); }
 static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
     return INTRINSIC(_mm512_mask_, blend)(COMPARE_GT(a, b), no, yes);
 }
 static inline unsigned vmask_gt(vec a, vec b) { return COMPARE_GT(a, b); }
 #elif VECTOR_BYTES == 32
 static inline vec vmax(vec a, vec b) { return INTRINSIC(_mm256_, max)(a, b); }
+static inline vec vsqrt(vec a) { return INTRINSIC(_mm256_, sqrt)(a); }
 static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
     return INTRINSIC(_mm256_, blendv)(no, yes, (vec)(a > b));
 }
@@ -163,6 +190,7 @@ static inline unsigned vmask_gt(vec a, vec b) {
 }
 #else
 static inline vec vmax(vec a, vec b) { return INTRINSIC(_mm_, max)(a, b); }
+static inline vec vsqrt(vec a) { return INTRINSIC(_mm_, sqrt)(a); }
 static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
     vec_bits mask = (vec_bits)(a > b);
     return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
@@ -177,6 +205,10 @@ static inline vec vselect_gt(vec a, vec b, vec yes, vec no) {
     return (vec)((mask & (vec_bits)yes) | (~mask & (vec_bits)no));
 }
 static inline vec vmax(vec a, vec b) { return vselect_gt(a, b, a, b); }
+static inline vec vsqrt(vec a) {
+    for (int i = 0; i < (int)VL; i++) a[i] = (scalar)sqrt(a[i]);
+    return a;
+}
 static inline unsigned vmask_gt(vec a, vec b) {
     unsigned mask = 0;
     for (int i = 0; i < (int)VL; i++) mask |= (unsigned)(a[i] > b[i]) << i;
@@ -185,6 +217,7 @@ static inline unsigned vmask_gt(vec a, vec b) {
 #else
 static inline vec vselect_gt(vec a, vec b, vec yes, vec no) { return a > b ? yes : no; }
 static inline vec vmax(vec a, vec b) { return a > b ? a : b; }
+static inline vec vsqrt(vec a) { return (scalar)sqrt(a); }
 static inline unsigned vmask_gt(vec a, vec b) { return a > b; }
 #endif
 
@@ -210,8 +243,25 @@ static inline scalar vsum(vec a) {
     return lane[0];
 }
 
-/* Register tiles of the M-step: 32 vector registers hold 8 x 3 or 4 x 6 accumulators, 16 hold
-   4 x 3. */
+#if !IS_SINGLE
+/* Random bits: rotated, and made numbers. */
+static inline vec_bits vrotate(vec_bits a, int by) { return (a << by) | (a >> (64 - by)); }
+/* In [1, 2): one plus the first 52 bits as a fraction. */
+static inline vec vfraction(vec_bits a) {
+    return vfrom_bits((a >> 12) | UINT64_C(0x3FF0000000000000));
+}
+/* `value` where the bit is set, counted from the lowest, else zero. */
+static inline vec vif_bit(vec_bits a, int bit, vec value) {
+    return vfrom_bits(vto_bits(value) & (0 - ((a >> bit) & 1)));
+}
+/* `value` with its sign changed where the first bit is set. */
+static inline vec vflip(vec_bits a, vec value) {
+    return vfrom_bits(vto_bits(value) ^ (a & SIGN_BIT));
+}
+#endif
+
+/* Register tiles of the M-step and of draws: 32 vector registers hold 8 x 3 or 4 x 6 accumulators,
+   16 hold 4 x 3. */
 #if VECTOR_BYTES == 64 || defined(__aarch64__)
 #define OUTER_ROWS 8
 #define DOT_COLUMNS 6
