@@ -103,3 +103,16 @@ def test_sums_over_all_rows_of_a_source(dtype, sizes):
     pieces = np.split(X, stops[stops < n])
     for name in ("score", "aic", "bic", "icl"):
         assert getattr(model, name)(pieces) == getattr(model, name)(X), name
+
+
+def test_one_row_too_far_out_changes_nothing_of_the_others(instruction_set):
+    """One whose squared distance overflows sends no row beside it another way."""
+    for d in (3, 24):
+        model, X, rng = drawn(d, 3, "full", n=60)
+        X[rng.random(X.shape) < 0.2] = np.nan
+        X[0] = X[1]  # of one pattern
+        far = X.copy()
+        far[0] *= 1e160
+        model.set_params(allow_nan=True)
+        for method in (model.score_samples, model.predict_proba, model.predict):
+            np.testing.assert_array_equal(method(far)[1:], method(X)[1:])

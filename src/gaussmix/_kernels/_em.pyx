@@ -840,7 +840,8 @@ cdef void evaluate_piece(
     """Score a piece; outputs are in the order of its rows."""
     cdef Piece piece
     cdef int spoilt = 0
-    cdef Py_ssize_t first = call.pieces[4 * number + 1]
+    cdef Py_ssize_t i, n_far, first = call.pieces[4 * number + 1]
+    cdef bint few
     lay_out_piece(call, scratch, &piece)
     begin_piece(call, number, &piece)
     if log_density != NULL:
@@ -849,17 +850,25 @@ cdef void evaluate_piece(
         responsibilities += first * call.job.K
     if labels != NULL:
         labels += first
-    if has_few(call, &piece) and evaluate_few_rows(
-        call, &piece, log_density, responsibilities, labels
-    ):
+    few = has_few(call, &piece) and evaluate_few_rows(
+        call, &piece, log_density, responsibilities, labels, &n_far
+    )
+    if few and n_far == 0:
         return
     if piece.g == 0:
         evaluate_unobserved(call, piece.n, log_density, responsibilities, labels)
-    else:
-        take_marginal(call, &piece)
+        return
+    take_marginal(call, &piece)
+    if not few:
         evaluate_chunk(
             &piece.job, 0, piece.n, piece.tile, log_density, responsibilities, labels, &spoilt
         )
+        return
+    for i in range(piece.n):
+        if is_far(log_density, responsibilities, labels, i, call.job.K):
+            evaluate_chunk(
+                &piece.job, i, i + 1, piece.tile, log_density, responsibilities, labels, &spoilt
+            )
 
 
 cdef void evaluate_unobserved(

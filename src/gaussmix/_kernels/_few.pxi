@@ -107,41 +107,38 @@ cdef double complete_row(
     return max(distance, 0.0)
 
 
-cdef bint score_few(
-    const Incomplete *call, Piece *piece, Py_ssize_t first, Py_ssize_t n, double floor
+cdef bint score_row(
+    const Incomplete *call, Piece *piece, Py_ssize_t row, Py_ssize_t i, double floor
 ) noexcept nogil:
-    """Complete n rows of a piece, at most FEW_ROWS; their responsibilities and log-densities.
+    """Complete a row of a piece, as number i of those that are completed together; its
+    responsibilities and log-density.
 
-    False where a distance overflows: the tiles know what to do with such rows.
+    False where a distance overflows: the tiles know what to do with such a row.
     """
-    cdef Py_ssize_t i, k, K = call.job.K, d = call.job.d
-    cdef double *score
-    cdef double best, total, distance
-    for i in range(n):
-        score = piece.shares + i * K
-        best = -INFINITY
-        for k in range(K):
-            if call.job.single_rows:
-                distance = complete_row[float](
-                    call, piece, k, <const float *> call.job.rows + piece.order[first + i] * d,
-                    piece.deviations + (i * K + k) * d,
-                )
-            else:
-                distance = complete_row[double](
-                    call, piece, k, <const double *> call.job.rows + piece.order[first + i] * d,
-                    piece.deviations + (i * K + k) * d,
-                )
-            if not distance < 1e300:
-                return False
-            score[k] = piece.constants[k] - 0.5 * distance / LN2
-            best = max(best, score[k])
-        total = 0.0
-        for k in range(K):
-            score[k] = exp2(score[k] - best) if score[k] - best > floor else 0.0
-            total += score[k]
-        for k in range(K):
-            score[k] /= total
-        piece.densities[i] = best + log(total) / LN2
+    cdef Py_ssize_t k, K = call.job.K, d = call.job.d
+    cdef double *score = piece.shares + i * K
+    cdef double best = -INFINITY, total = 0.0, distance
+    for k in range(K):
+        if call.job.single_rows:
+            distance = complete_row[float](
+                call, piece, k, <const float *> call.job.rows + piece.order[row] * d,
+                piece.deviations + (i * K + k) * d,
+            )
+        else:
+            distance = complete_row[double](
+                call, piece, k, <const double *> call.job.rows + piece.order[row] * d,
+                piece.deviations + (i * K + k) * d,
+            )
+        if not distance < 1e300:
+            return False
+        score[k] = piece.constants[k] - 0.5 * distance / LN2
+        best = max(best, score[k])
+    for k in range(K):
+        score[k] = exp2(score[k] - best) if score[k] - best > floor else 0.0
+        total += score[k]
+    for k in range(K):
+        score[k] /= total
+    piece.densities[i] = best + log(total) / LN2
     return True
 
 
@@ -156,8 +153,9 @@ cdef bint add_few(
     cdef const double *deviation
     if not factorise_missing(call, piece):
         return False
-    if not score_few(call, piece, 0, piece.n, call.job.floor):
-        return False
+    for i in range(piece.n):
+        if not score_row(call, piece, i, i, call.job.floor):
+            return False
     for i in range(piece.n):
         if piece.sample_weight[i] > 0.0:
             total.log_likelihood[0] += piece.sample_weight[i] * piece.densities[i]
@@ -218,27 +216,50 @@ cdef void add_conditional(
 
 cdef bint evaluate_few_rows(
     const Incomplete *call, Piece *piece,
-    real *log_density, real *responsibilities, Py_ssize_t *labels,
+    real *log_density, real *responsibilities, Py_ssize_t *labels, Py_ssize_t *n_far,
 ) noexcept nogil:
-    """Score a piece row by row; False where that cannot be."""
-    cdef Py_ssize_t first, i, k, n, K = call.job.K
-    cdef const double *share
+    """Score a piece row by row, but for `n_far` rows whose distances overflow, which are marked;
+    False where that cannot be.
+    """
+    cdef Py_ssize_t i, k, K = call.job.K
+    n_far[0] = 0
     if not factorise_missing(call, piece):
         return False
-    for first from 0 <= first < piece.n by FEW_ROWS:
-        n = min(<Py_ssize_t> FEW_ROWS, piece.n - first)
-        if not score_few(call, piece, first, n, lowest_exponent()):
-            return False
-        for i in range(n):
-            share = piece.shares + i * K
-            if log_density != NULL:
-                log_density[first + i] = <real> (piece.densities[i] * LN2)
-            if responsibilities != NULL:
-                for k in range(K):
-                    responsibilities[(first + i) * K + k] = <real> share[k]
-            if labels != NULL:
-                labels[first + i] = 0
-                for k in range(K):
-                    if share[k] > share[labels[first + i]]:
-                        labels[first + i] = k
+    for i in range(piece.n):
+        if not score_row(call, piece, i, 0, lowest_exponent()):
+            n_far[0] += 1
+            mark_far(log_density, responsibilities, labels, i, K)
+            continue
+        if log_density != NULL:
+            log_density[i] = <real> (piece.densities[0] * LN2)
+        if responsibilities != NULL:
+            for k in range(K):
+                responsibilities[i * K + k] = <real> piece.shares[k]
+        if labels != NULL:
+            labels[i] = 0
+            for k in range(K):
+                if piece.shares[k] > piece.shares[labels[i]]:
+                    labels[i] = k
     return True
+
+
+cdef inline void mark_far(
+    real *log_density, real *responsibilities, Py_ssize_t *labels, Py_ssize_t i, Py_ssize_t K
+) noexcept nogil:
+    """Write what is no result to a row of each output."""
+    if log_density != NULL:
+        log_density[i] = <real> NAN
+    if responsibilities != NULL:
+        responsibilities[i * K] = <real> NAN
+    if labels != NULL:
+        labels[i] = -1
+
+
+cdef inline bint is_far(
+    const real *log_density, const real *responsibilities, const Py_ssize_t *labels,
+    Py_ssize_t i, Py_ssize_t K,
+) noexcept nogil:
+    """Whether a row has been marked."""
+    if labels != NULL:
+        return labels[i] < 0
+    return isnan(log_density[i] if log_density != NULL else responsibilities[i * K])
