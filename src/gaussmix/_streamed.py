@@ -70,8 +70,7 @@ class _Survey(NamedTuple):
     kept: list[Piece] | None  # all rows, if they are few
     allow_nan: bool
     incomplete: bool
-    least: Doubles  # (d,) of each column; infinity where there is no value
-    most: Doubles
+    ends: Doubles  # (2, d) the range of each column, where rows are read again; or NaN
 
 
 def read(
@@ -219,7 +218,7 @@ class StreamedRows(Rows):
 
     def _check_range(self, mean: Doubles, variance: Doubles | float = 0.0) -> None:
         """Refuse column means and variances that rows in the first reading's range cannot have."""
-        least, most = self._survey.least, self._survey.most
+        least, most = self._survey.ends
         with np.errstate(all="ignore"):
             width = most - least
             slack = _ROUNDING * (width + np.abs(least) + np.abs(most))
@@ -286,13 +285,14 @@ class StreamedRows(Rows):
             if survey.incomplete:
                 # Sums of incomplete rows do not tell; and beside them this costs little.
                 values = np.asarray(X, dtype=np.float64)
-                wrong = (values < survey.least) | (values > survey.most)
+                least, most = survey.ends
+                wrong = (values < least) | (values > most)
                 if wrong.any():
                     row, column = divmod(int(wrong.argmax()), self.n_features)
                     label = _validation.column_label(column, survey.names)
                     raise self._changed(
                         f"row {done - len(X) + row}, {label}, is {X[row, column]} now, and all "
-                        f"values were from {survey.least[column]:g} to {survey.most[column]:g}"
+                        f"values were from {least[column]:g} to {most[column]:g}"
                     )
             yield piece
         if done != self.n_samples:
@@ -317,7 +317,8 @@ class StreamedRows(Rows):
             X[order[start:stop]] = block[wanted[start:stop] - first]
             if weights is not None and weight is not None:
                 weights[order[start:stop]] = weight[wanted[start:stop] - first]
-        wrong = ~((self._survey.least <= X) & (self._survey.most >= X))
+        least, most = self._survey.ends
+        wrong = ~((least <= X) & (most >= X))
         if self.incomplete:
             wrong &= ~np.isnan(X)
         if wrong.any():
@@ -484,7 +485,7 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
     n_samples = n_used = 0
     single, incomplete, total = True, False, 0.0
     least, most = np.inf, 0.0
-    lowest = highest = np.empty(0)
+    ends = np.empty((2, 0))
     piece = None
     for piece in pieces(source, estimator_name):
         X, weight, names = piece
@@ -493,12 +494,6 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
         if bad is not None:
             raise _validation.nonfinite_error(X, *bad, names, estimator_name, first_row=n_samples)
         incomplete = incomplete or rows.incomplete
-        if not lowest.size:
-            lowest, highest = np.full(X.shape[1], np.inf), np.full(X.shape[1], -np.inf)
-        # Of what is there: NaN is left out.
-        if len(X):
-            lowest = np.fmin(lowest, np.fmin.reduce(X, axis=0).astype(np.float64))
-            highest = np.fmax(highest, np.fmax.reduce(X, axis=0).astype(np.float64))
         sample.add(X, weight)
         n_samples += len(X)
         n_used += len(X)
@@ -511,6 +506,9 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
                 least, most = min(least, float(positive.min())), max(most, float(positive.max()))
         room -= X.nbytes + (0 if weight is None else weight.nbytes)
         if room < 0:
+            # Only rows that are read again need be known again.
+            for rows_of_piece in (*(p.X for p in kept or ()), X):
+                ends = _widened(ends, rows_of_piece)
             kept = None
         if kept is not None:
             kept.append(
@@ -522,8 +520,27 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
     return _Survey(
         n_samples, piece.X.shape[1], SINGLE if single else DOUBLE, piece.names, weighted, n_used,
         total if weighted else float(n_samples), (least, most) if most > 0 else (1.0, 1.0),
-        sample, kept, allow_nan, incomplete, lowest, highest,
+        sample, kept, allow_nan, incomplete, ends,
     )  # fmt: skip
+
+
+def _widened(ends: Doubles, X: AnyArray) -> Doubles:
+    """The ranges (2, d) of columns with more rows; NaN in a column without any value."""
+    if not ends.size:
+        ends = np.full((2, X.shape[1]), np.nan)
+    if not len(X):
+        return ends
+    # Many rows side by side, as NumPy is slow to reduce short ones.
+    abreast = max(1, 1024 // X.shape[1])
+    n = len(X) - len(X) % abreast if X.flags.c_contiguous else 0
+    wider = []
+    for smaller, end in zip((np.fmin, np.fmax), ends, strict=True):
+        rest = X[n:]
+        if n:
+            wide = smaller.reduce(X[:n].reshape(-1, abreast * X.shape[1]), axis=0)
+            rest = np.concatenate([wide.reshape(abreast, -1), rest])
+        wider.append(smaller(end, smaller.reduce(rest, axis=0).astype(np.float64)))
+    return np.array(wider)
 
 
 Item = TypeVar("Item")
