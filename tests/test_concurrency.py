@@ -70,7 +70,7 @@ def fitted(covariance_type: str = "full", **parameters: object) -> GaussianMixtu
 def unscored(model: GaussianMixture) -> GaussianMixture:
     """A copy that has not prepared anything for scoring yet."""
     duplicate = copy.copy(model)
-    assert not hasattr(duplicate, "_kept")
+    assert duplicate._kept.scorer is None
     return duplicate
 
 
