@@ -4,10 +4,11 @@
 # valgrind.supp explains. Arguments go to pytest in place of the chosen tests.
 #
 # Valgrind runs no AVX-512 and tells programs so: of the tests those of x86v3, the widest it runs,
-# are chosen, and of these not the ones that repeat a pass for every layout of the same rows.
+# are chosen, and of these not the ones that repeat a pass for every layout of the same rows, or draw
+# the same rows in many ways.
 #
 # Needs Valgrind (Debian: valgrind), a C compiler, Python >= 3.11 with headers, a package index.
-# Takes about 15 minutes on two cores.
+# Takes about 20 minutes on two cores.
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 export CC=${CC:-cc}
@@ -33,8 +34,8 @@ must_not_report 'add_within(doubles)' "${checked[@]}"
 must_not_report 'any_positive(4)' "${checked[@]}"
 
 if [[ $# == 0 ]]; then
-  set -- -k 'x86v3 and not layouts' \
-    tests/test_kernels.py tests/test_products.py tests/test_sparse_shares.py
+  set -- -k 'x86v3 and not layouts and not threads_and_cuts' \
+    tests/test_kernels.py tests/test_products.py tests/test_sparse_shares.py tests/test_draws.py
 fi
 "${checked[@]}" -m pytest -p no:cacheprovider --capture=sys "$@"
 echo "valgrind.sh: passed: no report from memcheck"

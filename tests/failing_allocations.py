@@ -173,6 +173,13 @@ def scoring(method, out=False, n_threads=1, dtype=np.float64, missing=False, **s
     return Case(model, lambda model: getattr(model, method)(X, out=array), out=array)
 
 
+def sampling(**settings):
+    model = GaussianMixture(2, random_state=0, **settings).fit(rows())
+    model.sample(1)  # starts its stream, where a failing call has to leave it
+    n_samples = 20_000 if settings else 10
+    return Case(model, lambda model: model.sample(n_samples, random_state=1))
+
+
 def updating():
     X = rows()
     model = GaussianMixture(2, random_state=0).fit(X)
@@ -216,6 +223,8 @@ CASES = {
     "icl": lambda _: scoring("icl"),
     "accumulate": lambda _: scoring("accumulate"),
     "update": lambda _: updating(),
+    "sample": lambda _: sampling(),
+    "sample two threads": lambda _: sampling(n_threads=2),
     "save": saving,
     "load": loading,
 }

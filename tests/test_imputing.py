@@ -239,6 +239,8 @@ def test_draws_are_reproducible():
     assert one.shape == (3, *X.shape)
     assert np.isfinite(one).all()
     np.testing.assert_array_equal(one, model.impute(X, n_draws=3, random_state=0))
+    more = model.impute(X, n_draws=5, random_state=0)
+    np.testing.assert_allclose(more[:3], one, rtol=1e-10)  # a draw is the same among more
     assert not np.array_equal(one[0], one[1])
     assert not np.array_equal(one, model.impute(X, n_draws=3, random_state=1))
     # As with `sample`, the model's own seed starts one stream.
