@@ -18,8 +18,8 @@ DATA = Path(__file__).parent / "data"
 # Every run tries the same examples. Slow tests draw new ones each time, and what those find
 # becomes an `@example`.
 settings.register_profile("same", derandomize=True, database=None, deadline=None)
-settings.register_profile("new", derandomize=False, database=None, deadline=None, print_blob=True)
 settings.load_profile("same")
+NEW_EXAMPLES = settings(derandomize=False, print_blob=True)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaussmix import GaussianMixture, _passes, _rows, _scores
+from gaussmix import GaussianMixture, _passes, _rows, _runtime, _scores
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
@@ -186,7 +186,8 @@ def test_the_cost_model_counts_what_the_library_does(benchmarks, family, d):
     if scores.estep == "triangular":
         sums = _passes._moment_work("outer", 5, d, d)
     else:
-        width = _passes._width(_passes._FEATURES[family], d)
+        kernels = _runtime.kernels()
+        width = kernels.width(kernels.FEATURE_SETS[_passes._FEATURES[family]], d)
         sums = _passes._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
     assert mixture.multiply_adds() == (scores.row_work, sums)
 

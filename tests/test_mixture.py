@@ -446,6 +446,7 @@ def test_a_constant_column_has_no_floor(old_faithful):
     assert values.min() >= 0.01 * (1 - 1e-12)
 
 
+@pytest.mark.filterwarnings("ignore:reg_covar=.* is added to every variance")
 def test_the_floor_comes_after_the_regularisation(old_faithful):
     columns = old_faithful.var(axis=0)
     model = GaussianMixture(

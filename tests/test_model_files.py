@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import NEW_EXAMPLES
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 from test_persistence import (
@@ -617,7 +618,7 @@ def test_hostile_files(path, data):
 
 
 @pytest.mark.slow
-@settings(settings.get_profile("new"), max_examples=30_000, suppress_health_check=UNCHECKED)
+@settings(NEW_EXAMPLES, max_examples=30_000, suppress_health_check=UNCHECKED)
 @given(data=hostile_files)
 def test_many_hostile_files(path, data):
     check_loading(path, data)

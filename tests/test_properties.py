@@ -23,6 +23,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 import reference
+from conftest import NEW_EXAMPLES
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
@@ -365,7 +366,7 @@ def holds_for(n_examples: int, **recipes):
                 hold_the_same(check, n_examples, recipes)
                 return
             new = settings(
-                settings.get_profile("new"),
+                NEW_EXAMPLES,
                 max_examples=n_examples * THOROUGH,
                 suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
             )

@@ -95,6 +95,7 @@ def test_every_source_fits_to_the_same_bits(tmp_path, covariance_type, dtype):
         assert_same(model, expected, name)
 
 
+@pytest.mark.filterwarnings("ignore:reg_covar=.* is added to every variance")
 @pytest.mark.parametrize("d", [1, 2, 21, 40])
 @pytest.mark.parametrize("n", [2, 5, 383, 384, 4096, 4097, 12_289])
 def test_odd_sizes(n, d):
