@@ -451,7 +451,7 @@ def refused(model, match):
         with pytest.raises(ValueError, match=match):
             use()
     for twin in (pickled(model), copy.copy(model)):  # which know less of what has changed
-        with pytest.raises(ValueError, match="set them otherwise, or fit again"):
+        with pytest.raises(ValueError, match=r"[^.]\. The fitted .* set them otherwise"):
             twin.score(X)
     assert vars(model).keys() == before.keys()
     for name, value in before.items():

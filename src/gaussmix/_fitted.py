@@ -148,8 +148,8 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
             kept = renewed(self)
         except ValueError as error:
             raise ValueError(
-                f"{error} The fitted attributes of {type(self).__name__} have been set; set them "
-                "otherwise, or fit again."
+                f"{str(error).removesuffix('.')}. The fitted attributes of {type(self).__name__} "
+                "have been set; set them otherwise, or fit again."
             ) from None
         return kept
 
