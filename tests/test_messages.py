@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _messages
+from gaussmix import GaussianMixture, _messages, cli
 from gaussmix.sources import ChunkSource, RowSource
 
 MOST = 1500
@@ -171,3 +171,28 @@ def test_sources():
             return EVIL * 1000
 
     assert_bounded(said(lambda: GaussianMixture().fit(Evil())))
+
+
+@pytest.mark.parametrize(
+    ("option", "text"),
+    [
+        *(("--components", text) for text in ("0", "1.5", "9" * 400, "9" * 5000, "\x1b[2J")),
+        *(("--memory", text) for text in ("9" * 400 + "GB", "9" * 5000 + "MB", "1" * 30 + "TB")),
+        *(("--max-iter", text) for text in ("-1", "9" * 5000)),
+        *(("--threads", text) for text in ("0", "9" * 5000)),
+        *(("--seed", text) for text in ("-1", "9" * 400)),
+        *(("--tol", text) for text in ("9" * 400, "nan", "x" * 5000)),
+        *(("--variance-floor", text) for text in ("1", "9" * 400)),
+        *(("--on-collapse", text) for text in ("x" * 5000, "\x1b[2J")),
+    ],
+    ids=_messages.shown,
+)
+def test_options_of_the_command_line(capsys, option, text):
+    arguments = {"--components": "2", option: text}
+    with pytest.raises(SystemExit) as caught:
+        cli.main(["fit", "x.csv", "-o", "m.npz", *(s for pair in arguments.items() for s in pair)])
+    assert caught.value.code == 2
+    message = capsys.readouterr().err
+    assert option in message
+    assert len(message) < 2100
+    assert message[:-1].isprintable()

@@ -42,6 +42,7 @@ from gaussmix import (
 from gaussmix._files import NO_DESCRIPTOR, TableError, counted, printable, quoted, shortened
 from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES
+from gaussmix._messages import plain
 from gaussmix._row_sum import RowSum
 from gaussmix._table import Table
 from gaussmix._typing import AnyArray, Collapse, Doubles, Floats
@@ -57,6 +58,9 @@ LEAST_MEMORY = 1_000_000
 
 # What an output directory that does not exist yet ends in.
 _SEPARATORS = ("/", os.sep)
+
+# Characters of a message.
+MOST_CHARACTERS = 2000
 
 # Collapsed components that are listed under a model, a line each.
 MOST_COLLAPSES = 5
@@ -947,10 +951,12 @@ def _reader_has_gone(error: OSError) -> bool:
 def _say(message: str) -> None:
     """Print one line on standard error, if anybody still reads it.
 
-    Names of files and columns may hold what a terminal would obey; it is escaped.
+    Names of files and columns may hold what a terminal would obey; it is escaped. What argparse
+    repeats of an argument may have any length; it is cut.
     """
     with contextlib.suppress(OSError):
-        print(f"gaussmix: {printable(' '.join(message.split()))}", file=sys.stderr)
+        line = plain(" ".join(message.split()), MOST_CHARACTERS)
+        print(f"gaussmix: {line}", file=sys.stderr)
 
 
 def _fail(message: str) -> int:
