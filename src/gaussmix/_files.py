@@ -26,9 +26,6 @@ SHOWN = 60
 # Names that a message lists.
 MOST_LISTED = 20
 
-# What an open answers when the process, or the system, has no file descriptor left.
-NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
-
 # What a write answers when the disk, the quota or the limit on a file's size is reached; such an
 # error names no file.
 _NO_ROOM = (errno.ENOSPC, errno.EFBIG, errno.EDQUOT)

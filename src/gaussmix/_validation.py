@@ -1703,7 +1703,8 @@ def says_memory_error(function: Callable[Arguments, Result]) -> Callable[Argumen
             with np.errstate(all="ignore"):
                 return function(*args, **kwargs)
         except OSError as error:
-            if error.errno not in _TOO_MANY_FILES:
+            # A function that this one called may have said so already.
+            if error.errno not in _TOO_MANY_FILES or _AS_MANY_OPEN in str(error.strerror):
                 raise
             raise _too_many_files(error) from error
         except (SystemError, RuntimeError) as error:
@@ -1715,6 +1716,7 @@ def says_memory_error(function: Callable[Arguments, Result]) -> Callable[Argumen
 
 
 _TOO_MANY_FILES = (errno.EMFILE, errno.ENFILE)
+_AS_MANY_OPEN = "this process has as many open as"
 
 
 def _too_many_files(error: OSError) -> OSError:
@@ -1727,7 +1729,7 @@ def _too_many_files(error: OSError) -> OSError:
     what = "" if error.filename is not None else f" ({said(error.strerror)})"
     return OSError(
         error.errno,
-        f"Too many open files: this process has as many open as it {limit} at a time{what}. Raise "
+        f"Too many open files: {_AS_MANY_OPEN} it {limit} at a time{what}. Raise "
         "the limit (ulimit -n, LimitNOFILE=, --ulimit nofile=), close files, or join many small "
         "files to fewer",
         error.filename,

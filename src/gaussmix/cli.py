@@ -39,13 +39,14 @@ from gaussmix import (
     _validation,
     _writing,
 )
-from gaussmix._files import NO_DESCRIPTOR, TableError, counted, printable, quoted, shortened
+from gaussmix._files import TableError, counted, printable, quoted, shortened
 from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES
 from gaussmix._messages import plain
 from gaussmix._row_sum import RowSum
 from gaussmix._table import Table
 from gaussmix._typing import AnyArray, Collapse, Doubles, Floats
+from gaussmix._validation import says_memory_error
 from gaussmix._writing import Field
 from gaussmix.mixture import GaussianMixture, load
 
@@ -116,7 +117,7 @@ def _run(args: argparse.Namespace) -> int:
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = _show_warning
             _check_environment(args)
-            args.run(args)
+            says_memory_error(args.run)(args)
             if sys.stdout is not None:
                 sys.stdout.flush()
     except KeyboardInterrupt as exc:
@@ -130,10 +131,7 @@ def _run(args: argparse.Namespace) -> int:
             return 141
         name = os.fsdecode(exc.filename) if isinstance(exc.filename, bytes) else exc.filename
         where = f"{name or repr(name)}: " if name is not None else ""
-        remedy = (
-            "; raise the limit of open files (ulimit -n)" if exc.errno in NO_DESCRIPTOR else ""
-        )
-        return _fail(where + (exc.strerror or str(exc)) + remedy)
+        return _fail(where + (exc.strerror or str(exc)))
     except MemoryError as exc:
         return _fail(f"out of memory; {exc}" if str(exc) else "out of memory")
     except ValueError as exc:
