@@ -973,7 +973,7 @@ def test_row_26_the_rows_come_in_any_way():
         (told,) = warnings_about_reg_covar(fit)
         assert [column for column, _ in told] == ["column 0", "column 1", "column 2"]
     many = np.random.default_rng(0).normal(size=(50, 300)) * 1e-4
-    with pytest.warns(UserWarning, match=r"column 4 \(variance .*\), and 295 more: ") as caught:
+    with pytest.warns(UserWarning, match=r"column 4 \(variance .*\) and 295 more: ") as caught:
         GaussianMixture(covariance_type="diag").fit(many)
     assert len(str(caught[0].message)) < 500
 

@@ -634,7 +634,9 @@ def test_bad_questions_of_one_feature(named):
 def test_bad_questions_about_contributions(named):
     with pytest.raises(ValueError, match=r"kind must be 'conditional' or 'shapley'\. Got 'shap'"):
         named.feature_contributions(np.zeros((1, 4)), "shap")
-    with pytest.raises(ValueError, match=r"n_permutations must be an int of at least 1\. Got 0"):
+    with pytest.raises(
+        ValueError, match=r"n_permutations must be an int from 1 to 1000000\. Got 0"
+    ):
         named.feature_contributions(np.zeros((1, 4)), "shapley", n_permutations=0)
     del named.feature_names_in_
     with pytest.raises(ValueError, match="X has 3 features"):
