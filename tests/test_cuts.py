@@ -43,9 +43,7 @@ METHODS = {
 @pytest.mark.parametrize("holes", [False, True], ids=["complete", "holes"])
 @pytest.mark.parametrize(("d", "K"), SIZES)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_methods_that_return_something_for_each_row(
-    instruction_set, covariance_type, d, K, holes, dtype
-):
+def test_methods_that_return_something_for_each_row(covariance_type, d, K, holes, dtype):
     model, X, rng = drawn(d, K, covariance_type)
     X = X.astype(dtype)
     if holes:
@@ -60,7 +58,7 @@ def test_methods_that_return_something_for_each_row(
 @pytest.mark.parametrize("holes", [False, True], ids=["complete", "holes"])
 @pytest.mark.parametrize(("d", "K"), SIZES[1:])
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
-def test_conditionals(instruction_set, covariance_type, d, K, holes):
+def test_conditionals(covariance_type, d, K, holes):
     model, X, rng = drawn(d, K, covariance_type, n=20)
     columns = GIVEN[d]
     values = X[:, columns]
@@ -83,7 +81,7 @@ def test_conditionals(instruction_set, covariance_type, d, K, holes):
 
 
 @pytest.mark.parametrize("d", [3, 11])
-def test_shapley_values(instruction_set, d):
+def test_shapley_values(d):
     model, X, _ = drawn(d, 2, "full", n=30)
 
     def contributions(rows):

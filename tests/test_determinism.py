@@ -105,13 +105,19 @@ def limited_to(n_threads: int) -> dict[str, str]:
     return {"OMP_NUM_THREADS": str(n_threads), "OPENBLAS_NUM_THREADS": str(n_threads)}
 
 
-def test_processes_with_any_number_of_threads_have_the_same_results(
-    instruction_set: str,
-) -> None:
+def test_processes_with_any_number_of_threads_have_the_same_results() -> None:
     """Of all libraries in them, and whether the number comes as an argument or not."""
-    isa = {"GAUSSMIX_ISA": instruction_set}
-    one = printed_by("-", **isa, **limited_to(1))
+    assert_same_on_any_threads()
+
+
+@pytest.mark.slow
+def test_processes_with_any_instruction_set(instruction_set: str) -> None:
+    assert_same_on_any_threads(GAUSSMIX_ISA=instruction_set)
+
+
+def assert_same_on_any_threads(**environment: str) -> None:
+    one = printed_by("-", **environment, **limited_to(1))
     assert len(one.splitlines()) == 200
     for n_threads in (2, 3):
-        assert printed_by("-", **isa, **limited_to(n_threads)) == one
-    assert printed_by("3", **isa, **limited_to(1)) == one
+        assert printed_by("-", **environment, **limited_to(n_threads)) == one
+    assert printed_by("3", **environment, **limited_to(1)) == one

@@ -325,9 +325,10 @@ class MixtureMixin(EstimatorMixin):
 
     def _set_parameters(self, params: tuple[Any, Any, Any, Any]) -> None:
         names = ("weights_", "means_", "covariances_", "precisions_cholesky_")
-        for name, array in zip(names, params, strict=True):
+        arrays = self._taken(dict(zip(names, params, strict=True)), type(self).__name__)
+        # Precisions too, before the next use: set after it they would decide.
+        for name, array in arrays.items():
             setattr(self, name, array)
-        self.precisions_ = self._parameters().precisions
 
     # -- fitted models both ways -----------------------------------------------------------------
 
