@@ -12,6 +12,7 @@ Functions take and return float64. Matrices may be stacked, in leading dimension
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -94,20 +95,12 @@ def cholesky(matrices: Doubles) -> Doubles:
     ndarray of shape (..., d, d)
         Zeros for a matrix that is not positive definite.
     """
-    factors = np.array(matrices, dtype=np.float64, order="C")
-    if factors.size:
-        stack = _stacked(factors)
-        _runtime.algebra().factorise(stack, _threads(factors.size * factors.shape[-1]))
-    return factors
+    return _changed(matrices, _runtime.algebra().factorise)
 
 
 def inverse_triangles(factors: Doubles) -> Doubles:
     """Inverses of upper triangular matrices (..., d, d); zeros stay zeros."""
-    inverses = np.array(factors, dtype=np.float64, order="C")
-    if inverses.size:
-        stack = _stacked(inverses)
-        _runtime.algebra().invert(stack, _threads(inverses.size * inverses.shape[-1]))
-    return inverses
+    return _changed(factors, _runtime.algebra().invert)
 
 
 def inverse_factors(matrices: Doubles) -> Doubles:
@@ -115,12 +108,8 @@ def inverse_factors(matrices: Doubles) -> Doubles:
 
     Zeros for a matrix that is not positive definite.
     """
-    factors = np.array(matrices, dtype=np.float64, order="C")
-    if factors.size:
-        stack, threads = _stacked(factors), _threads(factors.size * factors.shape[-1])
-        _runtime.algebra().factorise(stack, threads)
-        _runtime.algebra().invert(stack, threads)
-    return factors
+    algebra = _runtime.algebra()
+    return _changed(matrices, algebra.factorise, algebra.invert)
 
 
 def orthonormal_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
@@ -176,6 +165,16 @@ def eigenvectors(matrix: Doubles) -> tuple[Doubles, Doubles]:
 
 
 # --- How matrices are handed to the kernels ------------------------------------------------------
+
+
+def _changed(matrices: Doubles, *steps: Callable[[Doubles, int], None]) -> Doubles:
+    """A copy of square matrices (..., d, d) after kernels that work in place."""
+    changed = np.array(matrices, dtype=np.float64, order="C")
+    if changed.size:
+        stack, threads = _stacked(changed), _threads(changed.size * changed.shape[-1])
+        for step in steps:
+            step(stack, threads)
+    return changed
 
 
 def _stacked(matrices: Doubles) -> Doubles:
