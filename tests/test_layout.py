@@ -84,7 +84,7 @@ BESIDE = {
     "_table": {"_files", "_typing"},
     "_writing": {"_files", "_parquet", "_typing"},
     "_files": {"_typing"},
-    "_persistence": {"_files", "_layouts", "_typing"},
+    "_persistence": {"_files", "_layouts", "_typing", "_validation"},
     "_univariate": {"_algebra", "_typing"},
     "_validation": {"_layouts", "_messages", "_typing"},
     "_typing": set(),

@@ -439,6 +439,44 @@ def test_numbers_beyond_all_floating_point_ones_are_refused(path, value):
         assert len(caught.value.reason) < 200
 
 
+def with_members(data: bytes, **changes) -> bytes:
+    """A model file with other members, under checksums that are right."""
+    members = members_of(io.BytesIO(data))
+    return archive([(name, changes.get(name, content)) for name, content in members])
+
+
+def stored(array) -> bytes:
+    """An array as a model file holds it."""
+    return persistence._npy_header(array.dtype.str, array.shape) + array.tobytes()
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCES)
+def test_arrays_of_two_precisions_are_kept_in_the_wider_one(path, covariance_type):
+    save(path, model(covariance_type, np.float64))
+    means = gaussmix.load(path).means_.astype("<f4")
+    path.write_bytes(with_members(path.read_bytes(), means=stored(means)))
+    loaded = gaussmix.load(path)
+    assert loaded.means_.dtype == loaded.covariances_.dtype == np.float64
+    loaded.save(path)
+    again = gaussmix.load(path)
+    for name in ("means_", "covariances_", "precisions_cholesky_"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(loaded, name), strict=True)
+
+
+@pytest.mark.parametrize("name", ["max_iter", "n_init", "n_threads", "verbose_interval"])
+def test_parameters_that_no_model_can_have_are_refused(path, name):
+    save(path, model())
+    rewrite_metadata(path, lambda text: re.sub(f'"{name}":[^,}}]+', f'"{name}":{2**64}', text))
+    assert f"parameter {name} cannot be {2**64}" in refused(path, path.read_bytes())
+
+
+@pytest.mark.parametrize("totals", [(1e300, 1e-300), (1e-300, 1e300), (1e-310, 1.0)])
+def test_running_statistics_of_impossible_rows_are_refused(path, totals):
+    save(path, model(running=running("full")))
+    changed = with_members(path.read_bytes(), running_totals=stored(np.array(totals)))
+    assert refused(path, changed).startswith("running_totals are")
+
+
 # --- files of nobody's making --------------------------------------------------------------------
 
 #: What `load` may take beside the arrays, however small the file: objects of Python.

@@ -325,7 +325,8 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
             raise _persistence.ModelFileError(
                 os.fsdecode(path), f"covariances{which} is not positive definite"
             ) from None
-        state = fitted_state(parameters, contents["means"].dtype)
+        # The widest, where they differ: rounding covariances would change their factors.
+        state = fitted_state(parameters, np.result_type(*arrays))
         state["converged_"] = contents["converged"]
         state["n_iter_"] = contents["n_iter"]
         state["lower_bound_"] = contents["lower_bound"]

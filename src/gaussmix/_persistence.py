@@ -37,13 +37,15 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from io import BufferedReader, FileIO
-from typing import Any, BinaryIO, NamedTuple, TypeAlias, get_args
+from types import NoneType
+from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ._files import open_regular, printable, replacing
-from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
-from ._typing import Acceleration, AnyArray, Doubles, Floats, InitParams, OnCollapse, StrPath
+from ._layouts import LAYOUTS, CovarianceType, covariance_shape
+from ._typing import AnyArray, Doubles, Floats, StrPath
+from ._validation import InvalidParameterError, check_parameters
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
@@ -283,26 +285,38 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= _LARGEST
 
 
-_PARAMETERS: dict[str, Callable[[Any], bool]] = {
-    "n_components": lambda value: _is_int(value, 1),
-    "covariance_type": lambda value: type(value) is str and value in COVARIANCE_TYPES,
-    "tol": _is_number,
-    "reg_covar": _is_number,
-    "max_iter": lambda value: _is_int(value, 0),
-    "n_init": lambda value: _is_int(value, 1),
-    "init_params": lambda value: value in get_args(InitParams),
-    "random_state": lambda value: value is None or (_is_int(value, 0) and value < 2**32),
-    "warm_start": lambda value: type(value) is bool,
-    "verbose": lambda value: type(value) is bool or _is_int(value, 0),
-    "verbose_interval": lambda value: _is_int(value, 1),
-    "n_threads": lambda value: value is None or _is_int(value, 1),
-    "acceleration": lambda value: value is None or value in get_args(Acceleration),
-    "variance_floor": lambda value: _is_number(value) and value < 1,
-    "on_collapse": lambda value: value in get_args(OnCollapse),
-    "learning_decay": lambda value: _is_number(value) and 0.5 < value <= 1,
-    "forgetting": lambda value: value is None or (_is_number(value) and 0 < value < 1),
-    "allow_nan": lambda value: type(value) is bool,
+# What JSON may have for each constructor parameter that is no array.
+_PARAMETERS: dict[str, tuple[type, ...]] = {
+    "n_components": (int,),
+    "covariance_type": (str,),
+    "tol": (int, float),
+    "reg_covar": (int, float),
+    "max_iter": (int,),
+    "n_init": (int,),
+    "init_params": (str,),
+    "random_state": (int, NoneType),
+    "warm_start": (bool,),
+    "verbose": (bool, int),
+    "verbose_interval": (int,),
+    "n_threads": (int, NoneType),
+    "acceleration": (str, NoneType),
+    "variance_floor": (int, float),
+    "on_collapse": (str,),
+    "learning_decay": (int, float),
+    "forgetting": (int, float, NoneType),
+    "allow_nan": (bool,),
 }
+
+
+def _is_parameter(name: str, value: Any) -> bool:
+    if type(value) not in _PARAMETERS[name]:
+        return False
+    try:
+        check_parameters({name: value})
+    except InvalidParameterError:
+        return False
+    return True
+
 
 _COLLAPSE: dict[str, Callable[[Any], bool]] = {
     "iteration": lambda value: _is_int(value, 0),
@@ -350,8 +364,8 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
     parameters = metadata["parameters"]
     if type(parameters) is not dict or set(parameters) != set(_PARAMETERS):
         raise _Refusal(f"its constructor parameters are not exactly {sorted(_PARAMETERS)}")
-    for name, is_valid in _PARAMETERS.items():
-        if not is_valid(parameters[name]):
+    for name in _PARAMETERS:
+        if not _is_parameter(name, parameters[name]):
             value = _shown(parameters[name])
             raise _Refusal(f"the constructor parameter {name} cannot be {value}")
 
@@ -411,6 +425,8 @@ def _check_values(arrays: Mapping[str, AnyArray], metadata: Mapping[str, Any]) -
         least = arrays[name].min() if name in arrays else 0
         if least < 0 or (least == 0 and name == "running_totals" and name in arrays):
             raise _Refusal(f"{name} contains {least}, which no weight of rows is")
+    if "running_totals" in arrays:
+        _check_totals(arrays["running_totals"], arrays["running_evidence"])
     weights = arrays["weights"].astype(np.float64)
     if (weights < 0).any():
         k = int(np.argmin(weights))
@@ -419,6 +435,15 @@ def _check_values(arrays: Mapping[str, AnyArray], metadata: Mapping[str, Any]) -
     if not abs(total - 1) <= 1e-6:
         raise _Refusal(f"the weights add up to {total:.9g}, and not to 1")
     _check_covariances(arrays["covariances"], metadata["parameters"]["covariance_type"])
+
+
+def _check_totals(totals: Doubles, evidence: Doubles) -> None:
+    """Check that what is remembered can be told in rows of mean weight."""
+    weight, rows = totals
+    with np.errstate(over="ignore"):
+        row_weight = weight / rows
+        if not (0 < row_weight < np.inf and (evidence / row_weight < np.inf).all()):
+            raise _Refusal(f"running_totals are {rows} rows that weigh {weight}, which none do")
 
 
 def _check_covariances(covariances: Floats, covariance_type: CovarianceType) -> None:
