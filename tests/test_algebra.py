@@ -41,9 +41,32 @@ def test_products_have_the_same_bits_on_any_number_of_threads(instruction_set):
     results = []
     for n_threads in (1, 2, 3, 8):
         results.append(np.empty((3, 200, 30)))
-        _runtime.algebra().multiply(a, b, None, None, results[-1], n_threads)
+        _runtime.algebra().multiply(a, b, None, None, None, results[-1], n_threads)
     for other in results[1:]:
         np.testing.assert_array_equal(other, results[0])
+
+
+@pytest.mark.parametrize(("n", "k", "m"), SIZES)
+@pytest.mark.parametrize("shared", [False, True])
+def test_products_about_points(instruction_set, n, k, m, shared):
+    rng = np.random.default_rng([7, n, k, m])
+    rows, points = rng.standard_normal((n, k)), rng.standard_normal((3, k))
+    b = rng.standard_normal((k, m) if shared else (3, k, m))
+    result = _algebra.product_about(rows, points, b)
+    np.testing.assert_array_equal(result, _algebra.product(rows - points[:, None], b))
+    for i in {0, n // 2, n - 1}:
+        alone = _algebra.product_about(rows[i : i + 1], points, b)
+        np.testing.assert_array_equal(alone[:, 0], result[:, i])
+    assert not _algebra.product_about(rows[:, :0], points[:, :0], b[..., :0, :]).any()
+
+
+def test_products_of_many_small_matrices(instruction_set):
+    """Vectors are loaded beyond the ends of all but the last of them."""
+    rng = np.random.default_rng(8)
+    for (n, k, m), count in [((1, 1, 1), 40), ((2, 3, 2), 9), ((1, 5, 3), 2), ((9, 2, 7), 30)]:
+        a, b = rng.standard_normal((count, n, k)), rng.standard_normal((count, k, m))
+        alone = [_algebra.product(x, y) for x, y in zip(a, b, strict=True)]
+        np.testing.assert_array_equal(_algebra.product(a, b), alone)
 
 
 def test_stacks_of_products_broadcast_as_numpy_does():

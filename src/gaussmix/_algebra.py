@@ -43,8 +43,34 @@ def product(a: Doubles, b: Doubles) -> Doubles:
         result[...] = 0.0
     elif result.size:
         _runtime.algebra().multiply(
-            _stacked(a), _stacked(b), left, right, result.reshape(-1, n, m),
+            _stacked(a), _stacked(b), left, right, None, result.reshape(-1, n, m),
             _threads(result.size * k),
+        )  # fmt: skip
+    return result
+
+
+def product_about(rows: Doubles, points: Doubles, b: Doubles) -> Doubles:
+    """``(rows - points[k]) @ b[k]`` for each k, without the differences of all rows in memory.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, d)
+    points : ndarray of shape (K, d)
+    b : ndarray of shape (K, d, m), or (d, m) for all k
+
+    Returns
+    -------
+    ndarray of shape (K, n, m)
+    """
+    (K, d), (n, m) = points.shape, (len(rows), b.shape[-1])
+    result = np.empty((K, n, m))
+    if not d:
+        result[...] = 0.0
+    elif result.size:
+        first = np.zeros(K, dtype=np.intp)
+        _runtime.algebra().multiply(
+            _stacked(rows), _stacked(b), first, first if b.ndim == 2 else None,
+            np.ascontiguousarray(points), result, _threads(result.size * d),
         )  # fmt: skip
     return result
 
@@ -180,7 +206,7 @@ def _changed(matrices: Doubles, *steps: Callable[[Doubles, int], None]) -> Doubl
 def _stacked(matrices: Doubles) -> Doubles:
     """Matrices (..., n, k) one after another, C-contiguous; those that are so already stay."""
     matrices = np.ascontiguousarray(matrices, dtype=np.float64)
-    return matrices.reshape(-1, *matrices.shape[-2:])
+    return matrices if matrices.ndim == 3 else matrices.reshape(-1, *matrices.shape[-2:])
 
 
 def _pairs(

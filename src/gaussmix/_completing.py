@@ -115,14 +115,15 @@ class _Completion:
             r, z = shares[start:stop], known[start:stop]
             chosen, columns = groups.order[start:stop], conditional.missing
             means = conditional.means(z)
+            mean = mixed(r, means)
             centre = self._centre[columns]
             if noise is None:
-                values[chosen[:, None], columns] = centre + mixed(r, means)
+                values[chosen[:, None], columns] = centre + mean
             else:
                 drawn = _drawn(conditional, r, means, noise.after(unit.first), chosen)
                 values[:, chosen[:, None], columns] = (centre + drawn).swapaxes(0, 1)
             if deviations is not None:
-                deviations[chosen[:, None], columns] = _deviations(conditional, r, means)
+                deviations[chosen[:, None], columns] = _deviations(conditional, r, means, mean)
 
     def _shares(self, X: Doubles, groups: Patterns, rows: Rows) -> Doubles:
         """Responsibilities (n, K) for rows in the order of the groups."""
@@ -270,16 +271,18 @@ def _regressions(factors: Doubles, apart: Doubles, missing: Bools) -> Iterator[_
 # --- Mixtures of those ---------------------------------------------------------------------------
 
 
-def _deviations(conditional: _Conditional, shares: Doubles, means: Doubles) -> Doubles:
+def _deviations(
+    conditional: _Conditional, shares: Doubles, means: Doubles, mean: Doubles
+) -> Doubles:
     """Standard deviations of the missing values, (n, m).
 
     The variance is the components' mean one plus that of their means about the mean of all.
     """
-    apart = means - mixed(shares, means)[:, None]
+    apart = means - mean[:, None]
     # Before squaring: a component of share zero may be too far away for a square.
     apart *= np.sqrt(shares)[:, :, None]
     variances = product(shares, conditional.variances())
-    variances += np.square(apart).sum(axis=1)
+    variances += np.einsum("nkm,nkm->nm", apart, apart)
     return np.sqrt(variances)
 
 

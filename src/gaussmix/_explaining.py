@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 import numpy as np
 
 from . import _hooks, _passes, _runtime, _validation
-from ._algebra import ordered_sum, product
+from ._algebra import ordered_sum, product, product_about, transposed
 from ._conditioning import marginal
 from ._fitted import FittedMixture
 from ._parameters import MixtureParameters
@@ -186,24 +186,20 @@ class _Distances:
 
     def __init__(self, parameters: MixtureParameters, known: Indices) -> None:
         self._parameters = parameters
-        self.row_values = max(1, known.size) * max(2, known.size)
+        self.row_values = 2 * parameters.means.size + 1
 
     def explain(self, values: Doubles) -> Doubles:
-        K = self._parameters.n_components
-        distances = np.zeros((len(values), K))
-        if not values.shape[1]:
-            return distances
-        for k in range(K):
-            z = _standardised(self._parameters, k, values)
-            squares = np.square(z).sum(axis=1)
-            distances[:, k] = np.sqrt(squares)
-            far = np.flatnonzero(~(squares < np.inf))
-            if far.size:  # whose squares overflow
-                largest = np.abs(z[far]).max(axis=1)
-                unit = np.where(largest < np.inf, largest, 1.0)
-                lengths = unit * np.linalg.norm(z[far] / unit[:, None], axis=1)
-                distances[far, k] = np.where(np.isnan(lengths), np.inf, lengths)
-        return distances
+        z = _standardised(self._parameters, values)
+        squares = np.einsum("knj,knj->kn", z, z)
+        distances = np.sqrt(squares)
+        far = np.nonzero(~(squares < np.inf))
+        if far[0].size:  # whose squares overflow
+            largest = np.abs(z[far]).max(axis=1)
+            unit = np.where(largest < np.inf, largest, 1.0)
+            lengths = unit * np.linalg.norm(z[far] / unit[:, None], axis=1)
+            distances[far] = np.where(np.isnan(lengths), np.inf, lengths)
+        by_row: Doubles = distances.T
+        return by_row
 
 
 class _Conditionals:
@@ -218,23 +214,19 @@ class _Conditionals:
 
     def __init__(self, parameters: MixtureParameters, known: Indices) -> None:
         self._parameters = parameters
-        self.row_values = max(1, known.size) * max(3 * parameters.n_components, known.size)
+        self.row_values = 3 * parameters.means.size + 1
 
     def explain(self, values: Doubles) -> Doubles:
         parameters = self._parameters
-        K, (n, d) = parameters.n_components, values.shape
-        joint = np.empty((K, n))
-        own = np.empty((K, n, d))
-        for k in range(K):
-            z = _bounded(_standardised(parameters, k, values))
-            joint[k] = -0.5 * (z * z).sum(axis=1)
-            factor, scales = _factor(parameters, k), _scales(parameters, k)
-            if factor is not None:
-                scales = np.linalg.norm(factor, axis=1)
-                z = product(z, (factor / scales[:, None]).T)
-            own[k] = np.log(scales) - HALF_LOG_2PI - 0.5 * z * z
+        z = _bounded(_standardised(parameters, values))
+        joint = -0.5 * np.einsum("knj,knj->kn", z, z)
         joint += (np.log(parameters.weights) + parameters.log_determinants)[:, None]
         joint -= _log_sum(joint)
+        scales, factors = _scales(parameters), _factors(parameters)
+        if factors is not None:
+            scales = np.linalg.norm(factors, axis=-1)
+            z = product(z, transposed(factors / scales[..., None]))
+        own = np.log(scales)[..., None, :] - HALF_LOG_2PI - 0.5 * z * z
         contributions: Doubles = -_log_sum(joint[:, :, None] - own)
         return contributions
 
@@ -333,8 +325,7 @@ class _SomeOrders:
         self._parameters = parameters
         self._orders = orders
         self._n_threads = n_threads
-        d = parameters.n_features
-        self.row_values = d * max(3 * parameters.n_components, d)
+        self.row_values = 3 * parameters.means.size
 
     def explain(self, values: Doubles) -> Doubles:
         parameters = self._parameters
@@ -350,11 +341,9 @@ class _SomeOrders:
 
     def _leading(self, parameters: MixtureParameters, values: Doubles) -> Doubles:
         """Log-densities of the first 1, 2, ... d features of each row, (n, d)."""
-        joint = np.empty((parameters.n_components, *values.shape))
-        for k in range(parameters.n_components):
-            z = _bounded(_standardised(parameters, k, values))
-            terms = np.log(_scales(parameters, k)) - HALF_LOG_2PI - 0.5 * z * z
-            np.cumsum(terms, axis=1, out=joint[k])
+        z = _bounded(_standardised(parameters, values))
+        terms = np.log(_scales(parameters))[..., None, :] - HALF_LOG_2PI - 0.5 * z * z
+        joint = np.cumsum(terms, axis=-1)
         joint += np.log(parameters.weights)[:, None, None]
         return _log_sum(joint)
 
@@ -406,28 +395,30 @@ def _density(scorer: _passes.Scorer, values: Doubles, n_threads: int | None) -> 
     return density
 
 
-def _factor(parameters: MixtureParameters, k: int) -> Doubles | None:
-    """U of a component, (d, d), in families whose features depend on each other."""
-    factors = parameters.precisions_cholesky
-    if parameters.layout == "full":
-        factor: Doubles = factors[k]
-        return factor
-    return factors if parameters.layout == "tied" else None
+def _factors(parameters: MixtureParameters) -> Doubles | None:
+    """U of the components, (K, d, d) or (d, d), where their features depend on each other."""
+    if parameters.layout in ("full", "tied"):
+        return parameters.precisions_cholesky
+    return None
 
 
-def _scales(parameters: MixtureParameters, k: int) -> Doubles:
-    """The diagonal of a component's U, (d,)."""
-    factor = _factor(parameters, k)
-    if factor is not None:
-        return factor.diagonal()
-    return np.broadcast_to(parameters.precisions_cholesky[k], parameters.n_features)
+def _scales(parameters: MixtureParameters) -> Doubles:
+    """The diagonals of U, (K, d), or (d,) where they are shared."""
+    factors = _factors(parameters)
+    if factors is not None:
+        return np.diagonal(factors, axis1=-2, axis2=-1)
+    K, d = parameters.means.shape
+    return np.broadcast_to(parameters.precisions_cholesky.reshape(K, -1), (K, d))
 
 
-def _standardised(parameters: MixtureParameters, k: int, values: Doubles) -> Doubles:
-    """``U'(x - mean)`` of a component for each row: independent and of variance one there."""
-    factor = _factor(parameters, k)
-    moved: Doubles = values - parameters.means[k]
-    return moved * _scales(parameters, k) if factor is None else product(moved, factor)
+def _standardised(parameters: MixtureParameters, values: Doubles) -> Doubles:
+    """``U'(x - mean)`` for rows (n, d) in each component, (K, n, d): independent and of variance
+    one there.
+    """
+    factors = _factors(parameters)
+    if factors is not None:
+        return product_about(values, parameters.means, factors)
+    return (values - parameters.means[:, None]) * _scales(parameters)[:, None]
 
 
 def _bounded(z: Doubles) -> Doubles:

@@ -138,11 +138,11 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
         """The fitted arrays, which a user may have set or written into, checked and made one
         mixture.
         """
-        _validation.check_parameters_in_use(self)
         state = vars(self)
         kept: Kept | None = getattr(self, "_kept", None)
-        if kept is not None and kept.is_current(self.covariance_type, state):
+        if kept is not None and kept.is_current(self, state):
             return kept
+        _validation.check_parameters_in_use(self)
         _check_there(state, type(self).__name__)
         try:
             kept = renewed(self)
@@ -151,6 +151,7 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
                 f"{str(error).removesuffix('.')}. The fitted attributes of {type(self).__name__} "
                 "have been set; set them otherwise, or fit again."
             ) from None
+        kept.settings = self.covariance_type, self.n_threads, self.allow_nan
         return kept
 
     def _parameters(self) -> MixtureParameters:

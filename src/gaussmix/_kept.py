@@ -53,6 +53,8 @@ class Model(Protocol):
     """What has fitted arrays."""
 
     covariance_type: CovarianceType
+    n_threads: int | None
+    allow_nan: bool
     _kept: Kept
 
 
@@ -79,6 +81,9 @@ class Kept:
     factorised : bool
         Whether the factors are to the bit those that the covariances have.
     scorer : Scorer or None
+    settings : tuple
+        The objects that were the covariance type, the number of threads and `allow_nan` when they
+        were last checked, together with the arrays; others before the first check.
     """
 
     def __init__(
@@ -96,6 +101,7 @@ class Kept:
         self.held: list[Any] = [None] * 5
         self.copies: list[Any] = [None] * 5
         self.scorer: _passes.Scorer | None = None
+        self.settings: tuple[Any, Any, Any] = (_REPLACED, _REPLACED, _REPLACED)
         self._parameters: MixtureParameters | None = None
         self.factorised = False
         self._unchanged = _runtime.kernels().unchanged
@@ -206,11 +212,13 @@ class Kept:
 
     # -- the next use -----------------------------------------------------------------------------
 
-    def is_current(self, covariance_type: CovarianceType, state: dict[str, Any]) -> bool:
-        """Whether nothing has changed, to the last bit."""
+    def is_current(self, model: Model, state: dict[str, Any]) -> bool:
+        """Whether nothing has changed since the last use: no setting, and no bit of an array."""
+        covariance_type, n_threads, allow_nan = self.settings
         return (
-            self.agreed
-            and self.covariance_type == covariance_type
+            covariance_type is model.covariance_type
+            and n_threads is model.n_threads
+            and allow_nan is model.allow_nan
             and self._unchanged(state, NAMES, self.given, self.held, self.copies)
         )
 

@@ -21,6 +21,7 @@ cdef extern from "simd.h" nogil:
         OUTER_ROWS
     vec vload(const double *p)
     void vstore(double *p, vec a)
+    void vstore_some(double *p, vec a, int n)
     vec vset1(double a)
     double vsum(vec a)
 

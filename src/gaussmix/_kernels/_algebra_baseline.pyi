@@ -10,6 +10,7 @@ def multiply(
     b: Doubles,
     left: Indices | None,
     right: Indices | None,
+    points: Doubles | None,
     c: Doubles,
     n_threads: int,
 ) -> None: ...

@@ -244,6 +244,16 @@ static inline scalar vsum(vec a) {
 }
 
 #if !IS_SINGLE
+/* The first n lanes, fewer than all. */
+static inline void vstore_some(double *p, vec a, int n) {
+#if VECTOR_BYTES == 64
+    _mm512_mask_storeu_pd(p, (__mmask8)((1u << n) - 1u), a);
+#else
+    double lane[VL];
+    vstore(lane, a);
+    for (int i = 0; i < n; i++) p[i] = lane[i];
+#endif
+}
 /* Random bits: rotated, and made numbers. */
 static inline vec_bits vrotate(vec_bits a, int by) { return (a << by) | (a >> (64 - by)); }
 /* In [1, 2): one plus the first 52 bits as a fraction. */
