@@ -25,8 +25,9 @@ from test_persistence import model as contents
 import gaussmix
 from gaussmix import GaussianMixture, ModelFileError, _jobs
 from gaussmix import _persistence as persistence
-from gaussmix._files import TableError, printable
+from gaussmix._files import TableError
 from gaussmix._inputs import Tables
+from gaussmix._messages import printable
 from gaussmix._tables import open_table
 from gaussmix.sources import NpySource, ParquetSource
 
@@ -499,7 +500,7 @@ def test_messages_list_a_few_of_many_columns(run):
     for data in ("t.csv", "t.npy"):
         status, _, err = run("score", "m.npz", data)
         assert status == 2
-        assert "'column number 19' and 2980 more" in err or "number 19 and 2980 more" in err
+        assert "'column number 19' and 2,980 more" in err or "number 19 and 2,980 more" in err
         assert len(err) < 1000
 
 

@@ -786,6 +786,17 @@ def test_rows_seen_are_added_up_in_python(value):
     assert model.partial_fit(blobs(301)).n_samples_seen_ == int(value) + 301
 
 
+@pytest.mark.parametrize("weight", [5e-324, 1e-20])
+def test_weights_that_are_nothing_beside_those_before_are_refused(weight):
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    model = GaussianMixture(2, random_state=0).fit(X)
+    before = model.means_.copy()
+    with pytest.raises(ValueError, match="nothing beside the 50 of those before"):
+        model.partial_fit(X, sample_weight=weight)
+    np.testing.assert_array_equal(model.means_, before)
+    assert model.n_samples_seen_ == 50
+
+
 def test_weights_that_overflow_together_are_refused():
     X = blobs(300)
     model = started(X)

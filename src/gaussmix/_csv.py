@@ -18,7 +18,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ._files import TableError, counted, one_line, quoted
+from ._files import TableError
+from ._messages import counted, said, shown
 from ._table import MISSING_REMEDY, REMEDY, Table
 from ._typing import Doubles, Floats
 
@@ -229,7 +230,7 @@ class CsvTable(Table):
         if given != "auto":
             if len(given) != 1 or given in '"\n\r.' or given.isalnum():
                 raise TableError(
-                    f"{self.path}: the delimiter {quoted(given)} cannot be used; give one "
+                    f"{self.path}: the delimiter {shown(given)} cannot be used; give one "
                     f"character, or one of {', '.join(DELIMITERS)}"
                 )
             return given
@@ -287,7 +288,7 @@ class CsvTable(Table):
             if is_text(name) and not is_text(below):
                 raise TableError(
                     f"{self.path}: cannot tell whether the first row is a header, it holds both "
-                    f"numbers and text ({quoted(name.strip())}); say --header yes or --header no"
+                    f"numbers and text ({shown(name.strip())}); say --header yes or --header no"
                 )
         return False
 
@@ -371,15 +372,15 @@ class CsvTable(Table):
         if missing and allow_nan:
             return math.nan
         field = field.strip()
-        shown = quoted(field)
+        text = shown(field)
         if not field:
             what = f"the field is empty; {MISSING_REMEDY}"
         elif missing:
-            what = f"missing value ({shown}); {MISSING_REMEDY}"
+            what = f"missing value ({text}); {MISSING_REMEDY}"
         elif value is not None:
-            what = f"{shown} is infinite or too large; {REMEDY}"
+            what = f"{text} is infinite or too large; {REMEDY}"
         else:
-            what = f"{shown} is not a number"
+            what = f"{text} is not a number"
             if _number(field.replace(",", ".", 1)) is not None:
                 what += "; decimal commas are not supported"
             elif self._holds_other_delimiter(field):
@@ -413,7 +414,7 @@ class CsvTable(Table):
 
     def _csv_error(self, exc: csv.Error) -> TableError:
         """The exception for a record that the csv module refuses, which begins in this line."""
-        what = one_line(exc)
+        what = said(exc)
         if "field limit" in what:
             limit = csv.field_size_limit()
             what = f"a field has more than {limit:,} characters; a quote may be missing"

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussmix._files import TableError, printable, replacing
+from gaussmix._files import TableError, replacing
+from gaussmix._messages import printable
 from gaussmix._typing import Doubles
 from gaussmix.mixture import GaussianMixture
 

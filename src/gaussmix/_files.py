@@ -1,8 +1,4 @@
-"""Files by their paths: opened only where they are regular, written whole or not at all.
-
-What comes from a file, its name included, may hold anything, escape sequences of terminals among
-it. `printable` and `quoted` write it for messages.
-"""
+"""Files by their paths: opened only where they are regular, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,17 +10,12 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
+from ._messages import printable
 from ._typing import StrPath
-
-# Characters of a name or a value that a message shows.
-SHOWN = 60
-
-# Names that a message lists.
-MOST_LISTED = 20
 
 # What a write answers when the disk, the quota or the limit on a file's size is reached; such an
 # error names no file.
@@ -39,46 +30,6 @@ class TableError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(message))
-
-
-# --- text from files -----------------------------------------------------------------------------
-
-
-def printable(text: str) -> str:
-    r"""The text with characters that control a terminal, or are invisible, as in ``\x1b``."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
-
-
-def shortened(text: str) -> str:
-    """The text, or its beginning where it is long."""
-    return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
-
-
-def quoted(text: str) -> str:
-    """The text in quotes, or its beginning where it is long."""
-    return repr(shortened(text))
-
-
-def listed(texts: Sequence[str], shown: Callable[[str], str] = shortened) -> str:
-    """The first of several texts, each as `shown` writes it, and how many more there are."""
-    more = len(texts) - MOST_LISTED
-    first = ", ".join(map(shown, texts[:MOST_LISTED]))
-    return f"{first} and {more} more" if more > 0 else first
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun: "1 column", "1,000 columns"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def one_line(exc: BaseException) -> str:
-    """What an exception of another library says, or its beginning, without line breaks."""
-    text = " ".join(str(exc).split())
-    return text if len(text) <= 300 else text[:297] + "..."
 
 
 # --- reading -------------------------------------------------------------------------------------

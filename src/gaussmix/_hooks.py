@@ -82,8 +82,10 @@ def _called_by(steps: str) -> tuple[str, ...]:
 
 def refuse(model: object, steps: str) -> None:
     """Raise for an overridden method that one of these steps would leave out in silence."""
+    own, cls = vars(model), type(model)
     for name in _called_by(steps):
-        if overrides(model, name):
+        there = name in own or hasattr(cls, name)  # few are, and the question costs more
+        if there and overrides(model, name):
             raise TypeError(
                 f"{type(model).__name__} has a {name} of its own, which scikit-learn's "
                 "GaussianMixture would call and this one does not, so it would have no effect. "

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 
 from . import _files, _table, _tables
-from ._files import TableError, counted, quoted
+from ._files import TableError
+from ._messages import counted, shown
 from ._table import Table
 from ._typing import Doubles, FloatDType, Floats
 from .sources import Chunk, RowSource
@@ -233,7 +234,7 @@ class Tables(RowSource):
         more = [name for name in table.names if name not in first.names]
         if more and len(wanted) == first.n_columns:
             raise TableError(
-                f"{table.path}: column {quoted(more[0])} is not in {first.path}; choose those to "
+                f"{table.path}: column {shown(more[0])} is not in {first.path}; choose those to "
                 "read with --columns"
             )
         return table.resolve_names([first.names[column] for column in wanted])

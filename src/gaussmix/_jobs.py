@@ -24,10 +24,11 @@ import numpy as np
 
 from . import _files, _streamed, _tables, _writing
 from ._draws import Noise
-from ._files import TableError, counted, listed, quoted
+from ._files import TableError
 from ._inputs import Tables, is_read_once
+from ._messages import counted, listed, plain, shown
 from ._rows import Rows
-from ._table import Table
+from ._table import MOST_COLUMNS, Table
 from ._typing import AnyArray
 from ._writing import Field
 
@@ -168,7 +169,7 @@ class Job:
         if len(columns) != n_features:
             raise TableError(
                 f"{table.path}: {counted(len(columns), 'column')}, but the model has {n_features}"
-                + (f" ({listed([*names])})" if names is not None else "")
+                + (f" ({listed([*names], plain, MOST_COLUMNS)})" if names is not None else "")
                 + ("; choose them with --columns" if self.columns is None else "")
             )
         return columns
@@ -259,7 +260,7 @@ class Imputation(Job):
         added = {name for f in fields if f.name != "values" for name in f.column_names}
         if taken := [name for name in names if name in added]:
             raise TableError(
-                f"{table.path}: a column is named {quoted(taken[0])}, as one that would be added; "
+                f"{table.path}: a column is named {shown(taken[0])}, as one that would be added; "
                 "rename it first"
             )
         return fields

@@ -94,7 +94,11 @@ def plain(text: str, most: int = NAME_LENGTH) -> str:
     >>> plain("x" * 100, 10)
     'xxxxxxx...'
     """
-    text = _cut(text, most)
+    return printable(_cut(text, most))
+
+
+def printable(text: str) -> str:
+    r"""The whole text, with characters that control a terminal or are invisible as in ``\x1b``."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -128,6 +132,17 @@ def listed(
     n_items = len(items) if n_items is None else n_items  # type: ignore[arg-type]
     text = separator.join(map(show, islice(items, most)))
     return text if n_items <= most else f"{text} and {n_items - most:,} more"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Examples
+    --------
+    >>> counted(1, "column"), counted(1000, "column")
+    ('1 column', '1,000 columns')
+    """
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _cut(text: str, most: int) -> str:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._files import TableError, one_line, open_regular
+from ._files import TableError, open_regular
+from ._messages import said
 from ._typing import AnyArray, StrPath
 
 MAGIC = b"\x93NUMPY"
@@ -131,7 +132,7 @@ class NpyFile:
             )
             header = _Header(*read(start), start.tell())
         except (ValueError, EOFError) as error:
-            raise self._unreadable(one_line(error)) from error
+            raise self._unreadable(said(error)) from error
         except Exception as error:
             # The header is parsed as Python source is, and damage there raises what a tokenizer
             # and a parser raise: SyntaxError, TokenError, RecursionError, MemoryError.

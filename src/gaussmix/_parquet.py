@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ._files import TableError, one_line, quoted, require_regular
+from ._files import TableError, require_regular
+from ._messages import said, shown
 from ._table import MISSING_REMEDY, Table
 from ._typing import AnyArray, FloatDType, Floats
 
@@ -70,7 +71,7 @@ class ParquetTable(Table):
             self._schema = self._parquet.schema_arrow
         except (self._pa.ArrowException, OSError) as exc:
             self._file.close()
-            raise TableError(f"{path}: not a readable Parquet file: {one_line(exc)}") from exc
+            raise TableError(f"{path}: not a readable Parquet file: {said(exc)}") from exc
         self.names = tuple(self._schema.names)
         self.n_columns = len(self.names)
         try:
@@ -111,9 +112,7 @@ class ParquetTable(Table):
                 self.position = first_row - 1
                 yield block
         except (self._pa.ArrowException, OSError) as exc:
-            raise TableError(
-                f"{self.path}: cannot read the Parquet data: {one_line(exc)}"
-            ) from exc
+            raise TableError(f"{self.path}: cannot read the Parquet data: {said(exc)}") from exc
         require_all_rows(self.path, first_row - 1, self.size)
 
     def _require_distinct_names(self) -> None:
@@ -122,7 +121,7 @@ class ParquetTable(Table):
         name, repeats = Counter(self.names).most_common(1)[0]
         if repeats > 1:
             raise TableError(
-                f"{self.path}: {repeats} columns are named {quoted(name)}; Parquet columns are "
+                f"{self.path}: {repeats} columns are named {shown(name)}; Parquet columns are "
                 f"read by name, so write the file with distinct names"
             )
 

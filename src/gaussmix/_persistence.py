@@ -42,8 +42,9 @@ from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 
-from ._files import open_regular, printable, replacing
+from ._files import open_regular, replacing
 from ._layouts import LAYOUTS, CovarianceType, covariance_shape
+from ._messages import printable
 from ._typing import AnyArray, Doubles, Floats, StrPath
 from ._validation import InvalidParameterError, check_parameters
 

@@ -85,10 +85,12 @@ class Scan(NamedTuple):
         Not those of equal values or without any. With `shared`, where the number is added to the
         one variance of all columns, that is all columns or none.
         """
+        variance = self.variance
+        if added <= NO_SMALL_PART * variance.min():
+            return np.empty(0, dtype=np.intp)
         told = ~self.constant
         if self.observed is not None:
             told &= self.observed > 0
-        variance = self.variance
         if shared and told.any():
             variance = np.full_like(variance, variance[told].mean())
         return np.flatnonzero(told & (added > NO_SMALL_PART * variance))

@@ -179,7 +179,7 @@ class StepwiseMixture(FittedMixture):
         weight, n_rows = rows.total_weight, rows.n_used
         if n_rows == 0:
             return self
-        _validation.check_weight_so_far(seen + weight)
+        _validation.check_weight_so_far(seen, weight, n_rows)
         names = getattr(self, "feature_names_in_", None)
         n_iter = getattr(self, "n_iter_", 0) + 1
         running = self._remembered()

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ._files import TableError, listed, quoted
+from ._files import TableError
+from ._messages import listed, plain, shown
 from ._typing import FloatDType, Floats
 
 # What to do about a value that is infinite, and one that is missing.
@@ -18,6 +19,9 @@ REMEDY = "leave the row out or fill it in, or choose other columns with --column
 MISSING_REMEDY = (
     "leave the row out or fill it in, choose other columns with --columns, or fit with --allow-nan"
 )
+
+# Columns that a message lists.
+MOST_COLUMNS = 20
 
 
 class Table:
@@ -81,7 +85,7 @@ class Table:
         for name in wanted:
             if names.count(name) > 1:
                 raise TableError(
-                    f"{self.path}: {names.count(name)} columns are named {quoted(name)}; "
+                    f"{self.path}: {names.count(name)} columns are named {shown(name)}; "
                     f"give the column's number instead"
                 )
         indices = [names.index(w) if w in names else int(w) - 1 for w in wanted]
@@ -102,14 +106,14 @@ class Table:
         for name in wanted:
             if names.count(name) > 1 or wanted.count(name) > 1:
                 raise TableError(
-                    f"{self.path}: more than one column is named {quoted(name)}, in the file or "
+                    f"{self.path}: more than one column is named {shown(name)}, in the file or "
                     f"in the model; choose the columns by number, as in --columns 1,2"
                 )
         return [names.index(name) for name in wanted]
 
     def column_text(self, index: int) -> str:
         """Name a column for a message: "column 2 ('waiting')", or "column 2" without a header."""
-        name = f" ({quoted(self.names[index])})" if self.names else ""
+        name = f" ({shown(self.names[index])})" if self.names else ""
         return f"column {index + 1}{name}"
 
     def _is_number(self, text: str) -> bool:
@@ -122,14 +126,14 @@ class Table:
         if not missing:
             return
         if self.names:
-            known = f"the columns are {listed(self.names)}"
+            known = f"the columns are {listed(self.names, plain, MOST_COLUMNS)}"
         else:
             known = f"the file has columns 1 to {self.n_columns} and no header"
         noun = "column" if len(missing) == 1 else "columns"
         if all(word.isdigit() for word in missing):
-            asked = listed(missing)
+            asked = listed(missing, plain, MOST_COLUMNS)
         else:
-            asked = f"named {listed(missing, quoted)}"
+            asked = f"named {listed(missing, most=MOST_COLUMNS)}"
         raise TableError(f"{self.path}: no {noun} {asked}; {known}")
 
     def _require_finite(

@@ -516,7 +516,7 @@ def check_parameters_in_use(model: Any) -> None:
 def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
     """The numbers of components to choose from: one, or several."""
     several = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
-    numbers = list(value) if several else [value]
+    numbers = list_of(value, "n_components") if several else [value]
     if not numbers or not all(_is_int(number, 1) for number in numbers):
         raise _compatible_class(InvalidParameterError)(
             f"The 'n_components' parameter of {estimator_name} must be an int in the range "
@@ -530,6 +530,8 @@ def _is_bool(value: Any) -> bool:
 
 
 def _is_int(value: Any, minimum: int, most: int = _MOST_INT) -> bool:
+    if type(value) is int:
+        return minimum <= value <= most
     # bool is an Integral, but n_components=True is a slip and not a count.
     return (
         isinstance(value, numbers.Integral)
@@ -539,6 +541,8 @@ def _is_int(value: Any, minimum: int, most: int = _MOST_INT) -> bool:
 
 
 def _is_float(value: Any) -> bool:
+    if type(value) is float:
+        return 0 <= value < math.inf
     if not isinstance(value, numbers.Real) or _is_bool(value):
         return False
     try:
@@ -547,8 +551,14 @@ def _is_float(value: Any) -> bool:
         return False
 
 
+# Asking what else is a number takes twenty times as long as asking for these.
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+
+
 def _plain_number(value: Any) -> Any:
     """Python's own number of the same kind; what is no number as it is."""
+    if type(value) in _PLAIN:
+        return value
     if _is_bool(value):
         return bool(value)
     if isinstance(value, numbers.Integral):
@@ -1453,9 +1463,21 @@ def check_means(means: Any, n_means: int, n_features: int) -> Doubles:
     return _array_of_shape(means, "means", (n_means, n_features))
 
 
-def check_weight_so_far(total: float) -> None:
-    """Raise if the weights of all rows so far add up to more than a double holds."""
-    if not total < np.inf:
+# Rows beyond which one more is lost in their number.
+_MOST_ROWS = 2.0**53
+
+
+def check_weight_so_far(seen: float, weight: float, n_rows: int) -> None:
+    """Raise if the weight of the rows so far and that of the next ones are no doubles together.
+
+    What is remembered is told in rows of the next ones' mean weight.
+    """
+    if not weight / n_rows * _MOST_ROWS > seen:
+        raise ValueError(
+            f"The rows of X weigh {weight / n_rows:.3g} on average, nothing beside the {seen:.3g} "
+            "of those before, n_samples_seen_. Give sample_weight in the same unit in all batches."
+        )
+    if not seen + weight < np.inf:
         raise ValueError(
             "The sum of sample_weight over all batches is too large for float64. Divide the"
             " weights of all batches, and n_samples_seen_, by a constant: only proportions matter."
@@ -1814,6 +1836,14 @@ def _first_index(mask: Bools) -> tuple[int, ...]:
 # -------------------------------------------------------------------------------------------------
 
 
+def list_of(values: Iterable[Any], argument: str) -> list[Any]:
+    """All that an iterable of the user's gives."""
+    try:
+        return list(values)
+    except Exception as error:  # whatever it raises
+        raise TypeError(f"{argument} cannot be read one by one: {said(error)}.") from error
+
+
 def check_columns(
     columns: Any, n_features: int, names: Sequence[str] | None, argument: str = "columns"
 ) -> Indices:
@@ -1835,7 +1865,7 @@ def check_columns(
             f"{argument} must be column indices, column names or a mask of {n_features} booleans. "
             f"Got {shown(columns)}."
         )
-    listed = list(columns)
+    listed = list_of(columns, argument)
     if listed and all(map(_is_bool, listed)):
         if len(listed) != n_features:
             raise ValueError(
@@ -2006,7 +2036,7 @@ def check_models(models: Any, kind: type) -> list[Any]:
         return [models]
     if isinstance(models, (str, bytes)) or not isinstance(models, Iterable):
         check_model(models, kind, "models")
-    listed = list(models)
+    listed = list_of(models, "models")
     if not listed:
         raise ValueError("models is empty. Pass at least one fitted model.")
     for i, model in enumerate(listed):
@@ -2125,7 +2155,7 @@ def check_criteria(criteria: Any) -> list[str]:
     remedy = f"Pass one or several of {', '.join(repr(name) for name in CRITERIA)}."
     if not isinstance(listed, Iterable):
         raise TypeError(f"criteria must be names of criteria. Got {shown(criteria)}. {remedy}")
-    listed = list(listed)
+    listed = list_of(listed, "criteria")
     if not listed:
         raise ValueError(f"criteria is empty. {remedy}")
     for name in listed:

@@ -17,7 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ._files import TableError, printable, replacing
+from ._files import TableError, replacing
+from ._messages import printable
 from ._parquet import import_pyarrow
 from ._typing import AnyArray
 

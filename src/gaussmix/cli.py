@@ -39,10 +39,10 @@ from gaussmix import (
     _validation,
     _writing,
 )
-from gaussmix._files import TableError, counted, printable, quoted, shortened
+from gaussmix._files import TableError
 from gaussmix._inputs import Tables
 from gaussmix._layouts import COVARIANCE_TYPES
-from gaussmix._messages import plain
+from gaussmix._messages import VALUE_LENGTH, counted, plain, printable, shown
 from gaussmix._row_sum import RowSum
 from gaussmix._table import Table
 from gaussmix._typing import AnyArray, Collapse, Doubles, Floats
@@ -482,7 +482,7 @@ def describe(model: GaussianMixture, width: int = 80) -> str:
             f"{_digits(m, 5)} ({_digits(s, 3)})"
             for m, s in zip(model.means_[:, j], deviations[:, j])
         ]
-        column = [shortened(printable(str(name))), *cells]
+        column = [plain(str(name), VALUE_LENGTH), *cells]
         used += 2 + _width(column)
         if used > width and shown:
             break
@@ -867,7 +867,7 @@ def _whole(minimum: int, maximum: int | None = None) -> Callable[[str], int]:
             at_least = maximum is None and value <= most
             allowed = f"of at least {minimum}" if at_least else f"from {minimum} to {most}"
             raise argparse.ArgumentTypeError(
-                f"must be a whole number {allowed}, not {quoted(text)}"
+                f"must be a whole number {allowed}, not {shown(text)}"
             )
         return value
 
@@ -883,7 +883,7 @@ def _memory(text: str) -> int:
         size = float(match[1]) * unit ** ("kmgt".index(match[2].lower()) + 1)
     if not LEAST_MEMORY <= size < 2**63:
         raise argparse.ArgumentTypeError(
-            f"must be a size of at least 1MB with its unit, as 256MB or 2GiB, not {quoted(text)}"
+            f"must be a size of at least 1MB with its unit, as 256MB or 2GiB, not {shown(text)}"
         )
     return int(size)
 
@@ -894,14 +894,14 @@ def _number_from_zero(text: str) -> float:
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {quoted(text)}")
+        raise argparse.ArgumentTypeError(f"must be a number of at least 0, not {shown(text)}")
     return value
 
 
 def _fraction(text: str) -> float:
     value = _number_from_zero(text)
     if not value < 1:
-        raise argparse.ArgumentTypeError(f"must be a fraction below 1, not {quoted(text)}")
+        raise argparse.ArgumentTypeError(f"must be a fraction below 1, not {shown(text)}")
     return value
 
 
@@ -912,9 +912,7 @@ def _column_list(text: str) -> list[str]:
     except csv.Error:  # a field beyond the module's limit
         names = []
     if not names or "" in names:
-        raise argparse.ArgumentTypeError(
-            f"must be columns separated by commas, not {quoted(text)}"
-        )
+        raise argparse.ArgumentTypeError(f"must be columns separated by commas, not {shown(text)}")
     return names
 
 
