@@ -15,15 +15,28 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gaussmix import GaussianMixture, _runtime
+from gaussmix import GaussianMixture, _algebra, _runtime
 
 N_THREADS = 4
 CALLERS = 8
 
-PARALLEL = {
-    "accumulate", "evaluate", "squared_distances", "first_nonfinite", "column_moments",
-    "multiply", "factorise", "invert", "orthonormalise",
-}  # fmt: skip
+# Every kernel that computes on several threads, by the module it is in, and how many it was given.
+LAST = -1
+PARALLEL: dict[str, dict[str, Callable[[tuple], int]]] = {
+    "kernels": {
+        **dict.fromkeys(
+            ("accumulate", "evaluate", "squared_distances", "column_moments", "group_patterns"),
+            lambda args: args[LAST],
+        ),
+        "first_nonfinite": lambda args: args[2],
+        "accumulate_incomplete": lambda args: len(args[LAST]),  # scratch, a row for each thread
+        "evaluate_incomplete": lambda args: len(args[LAST]),
+    },
+    "algebra": dict.fromkeys(
+        ("multiply", "factorise", "invert", "orthonormalise"), lambda args: args[LAST]
+    ),
+    "drawing_kernels": {"draw_rows": lambda args: args[LAST]},
+}
 
 # E-steps and M-steps that belong to other kernels than `accumulate`.
 ELSEWHERE = {"distances", "none"}
@@ -32,26 +45,28 @@ ELSEWHERE = {"distances", "none"}
 class Watched:
     """A compiled module that notes which of its kernels were given more than one thread."""
 
-    def __init__(self, module):
+    def __init__(self, kind: str, module):
         self._module = module
+        self._parallel = PARALLEL[kind]
+        steps = {"E-step": "ESTEPS", "M-step": "MSTEPS"} if kind == "kernels" else {}
         self._names = {
-            kind: {code: name for name, code in codes.items()}
-            for kind, codes in (("E-step", module.ESTEPS), ("M-step", module.MSTEPS))
+            step: {code: name for name, code in getattr(module, codes).items()}
+            for step, codes in steps.items()
         }
         self.seen: set[str] = set()
 
     @property
     def expected(self) -> set[str]:
-        steps = {f"{kind} {n}" for kind in self._names for n in self._names[kind].values()}
-        return PARALLEL | steps - {f"{kind} {n}" for kind in self._names for n in ELSEWHERE}
+        steps = {f"{step} {n}" for step in self._names for n in self._names[step].values()}
+        return {*self._parallel} | steps - {f"{s} {n}" for s in self._names for n in ELSEWHERE}
 
     def __getattr__(self, name):
         attribute = getattr(self._module, name)
-        return self._noting(name, attribute) if name in PARALLEL else attribute
+        return self._noting(name, attribute) if name in self._parallel else attribute
 
     def _noting(self, name: str, kernel: Callable) -> Callable:
         def call(*args):
-            if args[-1] > 1:
+            if self._parallel[name](args) > 1:
                 self.seen.add(name)
                 if name == "accumulate":
                     self.seen.add(f"E-step {self._names['E-step'][args[3]]}")
@@ -86,11 +101,22 @@ def every_kernel() -> None:
         # Components so far apart that sums are taken about their own means.
         fit(draw(20_000, 3, 4, apart=1e5), 4, covariance_type, init_params="random_from_data")
         fit(draw(20_000, 3, 4), 4, covariance_type, init_params="random")
+    # Values missing, in many patterns, and filled in.
+    for covariance_type in ("full", "tied"):
+        X = draw(20_000, 12, 3)
+        X[np.random.default_rng(0).random(X.shape) < 0.1] = np.nan
+        model = fit(X, 3, covariance_type, allow_nan=True)
+        model.predict(X)
+        model.impute(X, return_std=True)
+    model.mahalanobis(draw(20_000, 12, 3))
     # So many components that M-steps no longer keep their sums lane by lane, and that factors are
     # shared among threads.
     X = draw(4_000, 24, 4)
     fit(X, 400, "diag", init_params="random")
     fit(X, 100, "full", init_params="random")
+    # Matrices that are factorised by blocks, and more rows at a time than patterns lack values.
+    fit(draw(600, 300, 1), 1, "full")
+    _algebra.orthonormal_rows(np.random.default_rng(0).normal(size=(200, 20, 40)))
 
 
 def score(model: GaussianMixture, X: np.ndarray) -> list[np.ndarray]:
@@ -176,10 +202,14 @@ def refused_callers() -> None:
 
 def main() -> None:
     warnings.filterwarnings("ignore", ".*did not converge")  # two iterations are enough here
-    watched = {single: Watched(_runtime.kernels(single)) for single in (False, True)}
+    watched = {single: Watched("kernels", _runtime.kernels(single)) for single in (False, True)}
+    algebra = Watched("algebra", _runtime.algebra())
+    drawing = Watched("drawing_kernels", _runtime.drawing_kernels())
     _runtime.kernels = lambda single=False: watched[single]
+    _runtime.algebra = lambda: algebra
+    _runtime.drawing_kernels = lambda: drawing
     every_kernel()
-    missing = watched[False].expected - watched[False].seen
+    missing = set().union(*(one.expected - one.seen for one in (watched[False], algebra, drawing)))
     # Starts are sought in double precision, as are factors.
     missing |= watched[True].expected & {"accumulate", "evaluate"} - watched[True].seen
     if missing:
