@@ -35,6 +35,7 @@ ORDER = [
     "_imputing",
     "_fitted",
     "_online",
+    "_row_sets",
     "distributed",
     "_completing",
     "_draws",

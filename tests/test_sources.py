@@ -886,6 +886,6 @@ def test_blocks_are_of_whole_chunks():
         ChunkSource(cut(blobs(), 17), memory=TINY), estimator_name="GaussianMixture"
     )
     for chunk_rows in (24, 384, 4096):
-        firsts, lengths = zip(*[(first, len(X)) for first, X, _w in rows.blocks(chunk_rows)])
+        firsts, lengths = zip(*[(block.first, len(block.X)) for block in rows.blocks(chunk_rows)])
         assert all(first % chunk_rows == 0 for first in firsts)
         assert sum(lengths) == 30_011

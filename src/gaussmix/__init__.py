@@ -16,6 +16,7 @@ below it:
     _imputing          its method that fills in missing values
     _fitted            its fitted attributes: read, replaced together, kept in a file
     _online            running statistics of data that keeps coming, and steps from them
+    _row_sets          rows that a user gives: asked once whether array, source or dask
     distributed        dask collections: one task a partition, statistics merge as a tree
     _completing        rows with missing values completed: means, deviations, draws
     _draws             random numbers that belong to a place: rows of a mixture, noise
@@ -25,7 +26,7 @@ below it:
     _recovery          what becomes of a component that collapses
     _kept              what the fitted arrays were at the last use, and what was made of them
     _initialization    where EM starts: k-means, k-means++, random, given parameters
-    _data              what a fit asks of rows, wherever they are
+    _data              what a fit asks of rows, wherever they are; what they are read with
     _passes            one pass over the rows: cuts them up, calls the kernels
     _row_sum           a sum over all rows, the same in whatever pieces they come
     _incomplete        passes over rows with missing values, grouped by pattern

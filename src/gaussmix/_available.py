@@ -17,10 +17,10 @@ import numpy as np
 
 from ._algebra import product
 from ._layouts import CovarianceType
-from ._rows import BLOCK_BYTES, Rows, beside_indicators, with_indicators
+from ._rows import BLOCK_BYTES, Block, Rows, beside_indicators, with_indicators
 from ._scores import Scores
 from ._statistics import SufficientStatistics
-from ._typing import Doubles, Floats
+from ._typing import Doubles
 
 # The part of all weight that counts as if a cluster had it with the variance that all clusters
 # have in a column: only variances for its missing values are drawn towards that.
@@ -55,9 +55,9 @@ class Indicated(Rows):
     def total_weight(self) -> float:
         return self._rows.total_weight
 
-    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
-        for first, block, weight in self._rows.small_blocks(chunk_rows):
-            yield first, with_indicators(block, self.origin), weight
+    def blocks(self, chunk_rows: int) -> Iterator[Block]:
+        for block in self._rows.small_blocks(chunk_rows):
+            yield block._replace(X=with_indicators(block.X, self.origin))
 
 
 def available_scores(centres: Doubles, origin: Doubles) -> Scores:
@@ -75,8 +75,8 @@ def available_distances(rows: Rows, points: Doubles, out: Doubles) -> Doubles:
     L, d = points.shape
     moved = points - rows.centre
     size = max(1, BLOCK_BYTES // (8 * 2 * (d + L)))
-    for first, block, _weight in rows.pieces(size):
-        X = block.astype(np.float64) - rows.centre
+    for block in rows.pieces(size):
+        X = block.X.astype(np.float64) - rows.centre
         observed = ~np.isnan(X)
         X[~observed] = 0.0
         squares = product(observed.astype(np.float64), (moved * moved).T)
@@ -84,7 +84,7 @@ def available_distances(rows: Rows, points: Doubles, out: Doubles) -> Doubles:
         squares += np.einsum("ij,ij->i", X, X)[:, None]
         counts = observed.sum(axis=1)
         squares *= (d / np.maximum(counts, 1))[:, None]
-        np.maximum(squares.T, 0.0, out=out[:, first : first + len(X)])
+        np.maximum(squares.T, 0.0, out=out[:, block.rows])
     return out
 
 

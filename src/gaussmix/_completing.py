@@ -76,7 +76,7 @@ def complete(
     width = max(parameters.n_components, parameters.n_features * (noise.n_draws if noise else 1))
     with np.errstate(all="ignore"), _runtime.limited(rows.n_threads):
         for unit in units(rows, max(64, UNIT_VALUES // width)):
-            part = slice(unit.first, unit.first + len(unit.X))
+            part = unit.block.rows
             completion.fill(
                 unit, rows, values[..., part, :],
                 None if deviations is None else deviations[part], noise,
@@ -103,11 +103,11 @@ class _Completion:
         noise: Noise | None,
     ) -> None:
         """`complete` for a unit of the rows."""
-        values[...] = unit.X
+        values[...] = unit.block.X
         groups = unit.groups.split()[1]
         if not groups.order.size:
             return
-        X = unit.X.astype(np.float64, copy=False)
+        X = unit.block.X.astype(np.float64, copy=False)
         shares = self._shares(X, groups, rows)
         known = X[groups.order] - self._centre
         known[np.isnan(known)] = 0.0
@@ -120,7 +120,7 @@ class _Completion:
             if noise is None:
                 values[chosen[:, None], columns] = centre + mean
             else:
-                drawn = _drawn(conditional, r, means, noise.after(unit.first), chosen)
+                drawn = _drawn(conditional, r, means, noise.after(unit.block.first), chosen)
                 values[:, chosen[:, None], columns] = (centre + drawn).swapaxes(0, 1)
             if deviations is not None:
                 deviations[chosen[:, None], columns] = _deviations(conditional, r, means, mean)

@@ -1,18 +1,63 @@
-"""What a fit asks of rows, wherever they are: passes over all of them, and a few to look at."""
+"""What a fit asks of rows, wherever they are: passes over all of them, and a few to look at.
+
+And what it takes to read them: threads, what NaN means, and the columns of a fitted model.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from . import _passes
+from . import _passes, _validation
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
 from ._rows import Rows, Scan
 from ._statistics import Columns, SufficientStatistics
 from ._streamed import StreamedRows
-from ._typing import Doubles, FloatDType, Generator, Indices
+from ._typing import AnyArray, Doubles, FloatDType, Generator, Indices, Names
+
+
+class Context(NamedTuple):
+    """What rows are read with and held against.
+
+    Attributes
+    ----------
+    estimator_name : str
+        The class that messages speak of.
+    n_threads : int or None
+    allow_nan : bool
+        Whether NaN is a missing value.
+    n_features : int or None
+        Of the fitted model; None where there is none.
+    feature_names : sequence of str or None
+        Of the fitted model, if it has names.
+    """
+
+    estimator_name: str
+    n_threads: int | None
+    allow_nan: bool
+    n_features: int | None = None
+    feature_names: Names | None = None
+
+    def rows(self, X: AnyArray, sample_weight: Doubles | None = None) -> Rows:
+        """Checked rows as the passes read them."""
+        return Rows(X, sample_weight, n_threads=self.n_threads, allow_nan=self.allow_nan)
+
+    def require_finite(self, X: AnyArray, bad: tuple[int, int] | None, first: int = 0) -> None:
+        """Raise for a value that must not be, if a pass found one; `first` is the number of the
+        first row of X.
+        """
+        if bad is not None:
+            raise _validation.nonfinite_error(
+                X, *bad, self.feature_names, self.estimator_name, first_row=first
+            )
+
+    def require_columns(self, n_features: int, names: Names | None) -> None:
+        """Raise unless columns are those that the model was fitted to."""
+        _validation.check_feature_names(self.feature_names, names, self.estimator_name)
+        if self.n_features is not None:
+            _validation.check_n_features(n_features, self.n_features, self.estimator_name)
 
 
 class Data(Protocol):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from ._fitted import FittedMixture
 from ._parameters import MixtureParameters
 from ._rows import Rows
 from ._scores import HALF_LOG_2PI
-from ._typing import AnyArray, Doubles, Floats, Generator, Indices, RandomState
+from ._typing import Doubles, Floats, Generator, Indices, RandomState
 from .sources import RowsLike
 
 # Numbers that are held for a block of rows, beside the results.
@@ -30,10 +30,6 @@ _FAR = 1e150
 
 class ExplainedMixture(FittedMixture):
     """The methods that explain a score."""
-
-    if TYPE_CHECKING:  # what the mixture has beside these
-
-        def _chunks(self, X: RowsLike, n_features: int) -> Iterator[tuple[int, AnyArray]]: ...
 
     @_validation.says_memory_error
     def feature_contributions(
@@ -156,7 +152,7 @@ class ExplainedMixture(FittedMixture):
         names = getattr(self, "feature_names_in_", None)
         d = parameters.n_features
         parts = []
-        for first, piece in self._chunks(X, d):
+        for first, piece in self._row_set(X).pieces():
             dtype = _validation.computing_dtype(piece.dtype)
             result = np.full((len(piece), width or d), np.nan, dtype=dtype)
             for known, rows in self._known(piece, names, first):

@@ -16,6 +16,7 @@ from ._fitting import Settings
 from ._kept import NAMES, FittedArray, Kept, renewed
 from ._parameters import MixtureParameters
 from ._patterns import patterns
+from ._row_sets import RowSet, row_set
 from ._rows import DOUBLE, Rows
 from ._typing import (
     AnyArray,
@@ -27,6 +28,7 @@ from ._typing import (
     Names,
     StrPath,
 )
+from .sources import RowsLike
 
 FITTED = frozenset(
     {
@@ -151,8 +153,12 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
                 f"{str(error).removesuffix('.')}. The fitted attributes of {type(self).__name__} "
                 "have been set; set them otherwise, or fit again."
             ) from None
-        kept.settings = self.covariance_type, self.n_threads, self.allow_nan
+        kept.checked(self, getattr(self, "feature_names_in_", None))
         return kept
+
+    def _row_set(self, X: RowsLike) -> RowSet:
+        """The rows that a user gave as X, to be held against the fitted model."""
+        return row_set(X, self._current().context)
 
     def _parameters(self) -> MixtureParameters:
         """The parameters in the public attributes, which a user may have set himself."""

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Literal, overload
 
-import numpy as np
-
-from . import _streamed, _validation, sources
-from ._completing import complete
-from ._draws import Noise
+from . import _validation
 from ._fitted import FittedMixture
-from ._parameters import MixtureParameters
-from ._rows import Rows
-from ._typing import AnyArray, Floats, Generator, RandomState
+from ._typing import Floats, Generator, RandomState
 from .sources import RowsLike
 
 
@@ -22,7 +15,6 @@ class ImputingMixture(FittedMixture):
 
     if TYPE_CHECKING:  # what the mixture has beside it
 
-        def _chunks(self, X: RowsLike, n_features: int) -> Iterator[tuple[int, AnyArray]]: ...
         def _generator(self, random_state: RandomState) -> Generator: ...
 
     @overload
@@ -130,72 +122,12 @@ class ImputingMixture(FittedMixture):
         """
         _validation.check_n_draws(n_draws)
         _validation.check_flag(return_std, "return_std")
-        if _validation.is_dask(X):
-            return self._imputed_lazily(X, n_draws, random_state, return_std)
-        source = None if type(X) is np.ndarray else sources.as_source(X)
-        if source is None:
-            (results,) = self._imputed(X, n_draws, random_state, return_std)
-        else:
-            joined = [_streamed.Joined(source) for _ in range(1 + return_std)]
-            for results in self._imputed(source, n_draws, random_state, return_std):
-                for whole, part in zip(joined, results, strict=True):
-                    whole.append(part.swapaxes(0, -2))  # rows come first while parts are joined
-            results = tuple(whole.array().swapaxes(0, -2) for whole in joined)
-        return (results[0], results[1]) if return_std else results[0]
-
-    def _imputed(
-        self, X: RowsLike, n_draws: int | None, random_state: RandomState, return_std: bool
-    ) -> Iterator[tuple[Floats, ...]]:
-        """`impute` for the pieces in which rows come: the values, and deviations if asked for."""
         parameters = self._parameters()
-        noise = None
-        if n_draws is not None:
-            noise = Noise.seeded(int(n_draws), self._seed(random_state))
-        for first, piece in self._chunks(X, parameters.n_features):
-            yield self._completed(parameters, piece, noise, return_std, first)
+        seed = None if n_draws is None else self._seed(random_state)
+        draws = None if n_draws is None else int(n_draws)
+        results = self._row_set(X).imputed(parameters, draws, seed, return_std)
+        return (results[0], results[1]) if return_std else results[0]
 
     def _seed(self, random_state: RandomState) -> int:
         """128 random bits, from whatever kind of generator."""
         return int.from_bytes(self._generator(random_state).bytes(16), "little")
-
-    def _completed(
-        self,
-        parameters: MixtureParameters,
-        X: AnyArray,
-        noise: Noise | None,
-        return_std: bool,
-        first: int,
-    ) -> tuple[Floats, ...]:
-        """Rows in memory filled in, and the deviations if asked for; `first` is the number of the
-        first row.
-        """
-        rows = Rows(X, n_threads=self.n_threads, allow_nan=True)
-        shape = X.shape if noise is None else (noise.n_draws, *X.shape)
-        values = _validation.new_result(shape, rows.dtype)
-        deviations = _validation.new_result(X.shape, rows.dtype) if return_std else None
-        own_noise = None if noise is None else noise.after(first)
-        bad = complete(parameters, rows, values, deviations, own_noise)
-        if bad is not None:
-            names = getattr(self, "feature_names_in_", None)
-            raise _validation.nonfinite_error(X, *bad, names, type(self).__name__, first_row=first)
-        return (values,) if deviations is None else (values, deviations)
-
-    def _imputed_lazily(
-        self, X: Any, n_draws: int | None, random_state: RandomState, return_std: bool
-    ) -> Floats | tuple[Floats, Floats]:
-        """`impute` for a dask collection: dask arrays, computed when they are asked for."""
-        from . import distributed
-
-        parameters = self._parameters().copied()
-        planes: Any = distributed.imputed(
-            parameters,
-            X,
-            n_draws,
-            () if n_draws is None else (self._seed(random_state),),
-            return_std,
-            estimator_name=type(self).__name__,
-            n_threads=self.n_threads,
-            fitted_names=getattr(self, "feature_names_in_", None),
-        )
-        values: Floats = planes[0] if n_draws is None else planes[:n_draws]
-        return (values, planes[-1]) if return_std else values

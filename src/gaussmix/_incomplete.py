@@ -32,7 +32,7 @@ from ._partition import (
     partition,
 )
 from ._patterns import Grouper, Patterns
-from ._rows import Rows, Seen
+from ._rows import Block, Rows, Seen
 from ._scores import EXPANSION_LIMIT, LOG2E, digits_lost, scores_for_sums, scoring_centre
 from ._statistics import SufficientStatistics
 from ._typing import Doubles, Floats, Indices
@@ -62,9 +62,7 @@ class Unit(NamedTuple):
     """Some rows, grouped by pattern."""
 
     number: int
-    first: int  # number of the first row
-    X: Floats
-    weight: Doubles | None
+    block: Block
     groups: Patterns
 
 
@@ -84,15 +82,15 @@ def units(rows: Rows, size: int | None = None, *, keep: bool = False) -> Iterato
     keep = keep and not rows.streamed
     kept = rows.kept.patterns if keep else []
     grouper: Grouper | None = None
-    for number, (first, X, weight) in enumerate(rows.pieces(size)):
+    for number, block in enumerate(rows.pieces(size)):
         if number < len(kept):
             groups = kept[number]
         else:
             grouper = grouper or Grouper(min(size, rows.n_samples), rows.n_features)
-            groups = grouper(X, rows.threads(4 * X.size))
+            groups = grouper(block.X, rows.threads(4 * block.X.size))
             if keep and number == len(kept):
                 rows.kept.add(groups)
-        yield Unit(number, first, X, weight, groups)
+        yield Unit(number, block, groups)
 
 
 class _Steps(NamedTuple):
@@ -263,7 +261,14 @@ class IncompleteWay(NamedTuple):
                 scratch = np.empty((threads, job.thread_doubles()))
             for begin, end in model.rounds(pieces):
                 kernels.accumulate_incomplete(
-                    unit.X, unit.weight, job, scatters, begin, end, partials, scratch[:threads]
+                    unit.block.X,
+                    unit.block.weight,
+                    job,
+                    scatters,
+                    begin,
+                    end,
+                    partials,
+                    scratch[:threads],
                 )
         return self._statistics(np.add.reduce(partials, axis=0), rows)
 

@@ -21,9 +21,10 @@ import numpy as np
 
 from . import _agreement, _passes, _runtime, _validation
 from ._agreement import COVARIANCES, FACTORS, PRECISIONS
+from ._data import Context
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
-from ._typing import AnyArray, Doubles, FloatDType, Floats
+from ._typing import AnyArray, Doubles, FloatDType, Floats, Names
 
 # What can be made again from the attributes is kept for the next use up to this many bytes.
 MOST_KEPT = 64 * 1024 * 1024
@@ -82,8 +83,11 @@ class Kept:
         Whether the factors are to the bit those that the covariances have.
     scorer : Scorer or None
     settings : tuple
-        The objects that were the covariance type, the number of threads and `allow_nan` when they
-        were last checked, together with the arrays; others before the first check.
+        The objects that were the covariance type, the number of threads, `allow_nan` and the
+        names of the columns when they were last checked, together with the arrays; others before
+        the first check.
+    context : Context
+        Made of these, once they were checked.
     """
 
     def __init__(
@@ -101,7 +105,8 @@ class Kept:
         self.held: list[Any] = [None] * 5
         self.copies: list[Any] = [None] * 5
         self.scorer: _passes.Scorer | None = None
-        self.settings: tuple[Any, Any, Any] = (_REPLACED, _REPLACED, _REPLACED)
+        self.settings: tuple[Any, Any, Any, Any] = (_REPLACED,) * 4
+        self.context: Context
         self._parameters: MixtureParameters | None = None
         self.factorised = False
         self._unchanged = _runtime.kernels().unchanged
@@ -187,6 +192,16 @@ class Kept:
         copy = self.copies[place]
         return self.given[place] if copy is None else copy
 
+    def checked(self, model: Model, names: Names | None) -> None:
+        """The settings of a model are those that its arrays are used with."""
+        self.settings = (
+            model.covariance_type, model.n_threads, model.allow_nan,
+            vars(model).get("feature_names_in_"),
+        )  # fmt: skip
+        self.context = Context(
+            type(model).__name__, model.n_threads, bool(model.allow_nan), self.n_features, names
+        )
+
     # -- reading and setting attributes -----------------------------------------------------------
 
     def read(self, place: int, value: Any) -> Any:
@@ -214,11 +229,12 @@ class Kept:
 
     def is_current(self, model: Model, state: dict[str, Any]) -> bool:
         """Whether nothing has changed since the last use: no setting, and no bit of an array."""
-        covariance_type, n_threads, allow_nan = self.settings
+        covariance_type, n_threads, allow_nan, names = self.settings
         return (
             covariance_type is model.covariance_type
             and n_threads is model.n_threads
             and allow_nan is model.allow_nan
+            and names is state.get("feature_names_in_")
             and self._unchanged(state, NAMES, self.given, self.held, self.copies)
         )
 

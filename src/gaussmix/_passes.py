@@ -131,14 +131,14 @@ def _sum(
     cut, codes, n_partials = plan.cut, plan.codes, plan.n_partials
     negligible = negligible_bits(rows, scores.single)
     partials = np.zeros((n_partials, plan.size))
-    for first, block, weight in rows.blocks(cut.chunk_rows):
-        for start, stop in _pieces(len(block), cut.chunk_rows, K if blocks else 0):
-            given = None if blocks is None else blocks(first + start, first + stop)
+    for block in rows.blocks(cut.chunk_rows):
+        for start, stop in _pieces(len(block.X), cut.chunk_rows, K if blocks else 0):
+            part = block.part(start, stop)
+            given = None if blocks is None else blocks(block.first + start, block.first + stop)
             kernels.accumulate(
-                block[start:stop], None if weight is None else weight[start:stop],
-                given, *codes, centre, means, scores.factors, scores.factor_stride,
-                scores.constants, negligible, cut.tile_rows, cut.chunk_rows,
-                (first + start) // cut.chunk_rows, cut.round_chunks(n_partials), partials,
+                part.X, part.weight, given, *codes, centre, means, scores.factors,
+                scores.factor_stride, scores.constants, negligible, cut.tile_rows, cut.chunk_rows,
+                part.first // cut.chunk_rows, cut.round_chunks(n_partials), partials,
                 min(cut.threads(rows, stop - start), n_partials),
             )  # fmt: skip
             del given  # before the next are made
@@ -424,7 +424,7 @@ class Scorer:
     """
 
     def __init__(self, parameters: MixtureParameters) -> None:
-        self._parameters = parameters
+        self.parameters = parameters
         self._scores = exact_scores(parameters)
         self._centre = scoring_centre(parameters)
         self._jobs: dict[bool, ScoringJob] = {}
@@ -434,13 +434,13 @@ class Scorer:
     @cached_property
     @_validation.says_memory_error
     def _suits_single(self) -> bool:
-        return suits_single(self._parameters, self._centre)
+        return suits_single(self.parameters, self._centre)
 
     @cached_property
     def _incomplete(self) -> IncompleteScorer:
         # Of covariances rounded to float32 a block may have lost its definiteness.
-        definite = self._parameters.definite_covariances()
-        return IncompleteScorer(replace(self._parameters, covariances=definite))
+        definite = self.parameters.definite_covariances()
+        return IncompleteScorer(replace(self.parameters, covariances=definite))
 
     def _job(self, single: bool) -> ScoringJob:
         """The mixture prepared for the kernels of one precision."""
@@ -452,7 +452,7 @@ class Scorer:
                 centre = centre.astype(np.float32).astype(np.float64)
             scores = self._scores
             job = self._jobs[single] = kernels.ScoringJob(
-                kernels.ESTEPS[scores.estep], centre, self._parameters.means, scores.factors,
+                kernels.ESTEPS[scores.estep], centre, self.parameters.means, scores.factors,
                 scores.factor_stride, scores.constants,
             )  # fmt: skip
         return job
@@ -482,7 +482,7 @@ class Scorer:
     @_validation.says_memory_error
     def _alone(self) -> list[Scorer]:
         """Each component as a mixture of its own."""
-        whole = self._parameters
+        whole = self.parameters
         select = FAMILIES[whole.covariance_type].select
         return [
             Scorer(
@@ -503,14 +503,14 @@ class Scorer:
         bad = rows.first_bad() if spare else None
         if bad is not None:
             return bad
-        for first, block, _weight in rows.pieces(_COMPONENT_ROWS):
-            some = Rows(block, n_threads=rows.n_threads, allow_nan=rows.allow_nan)
+        for block in rows.pieces(_COMPONENT_ROWS):
+            some = Rows(block.X, n_threads=rows.n_threads, allow_nan=rows.allow_nan)
             density = np.empty(some.n_samples, some.dtype)
             for k, scorer in enumerate(self._alone):
                 bad = scorer.evaluate(some, log_density=density, spare=False)
                 if bad is not None:
-                    return first + bad[0], bad[1]
-                out[first : first + len(block), k] = density
+                    return block.first + bad[0], bad[1]
+                out[block.rows, k] = density
         return None
 
     def evaluate(
@@ -556,7 +556,7 @@ class Scorer:
             if rows.in_place:
                 block = rows.X
             elif rows.n_samples:
-                block = next(rows.blocks(cut.chunk_rows))[1]
+                block = next(rows.blocks(cut.chunk_rows)).X
             else:
                 return None
             position = kernels.evaluate_few(
@@ -577,15 +577,15 @@ class Scorer:
         for unit in units(rows):
             complete, groups = unit.groups.split()
             order = np.concatenate([complete, groups.order])
-            places = {name: out[unit.first :][: len(unit.X)] for name, out in wanted.items()}
+            places = {name: out[unit.block.rows] for name, out in wanted.items()}
             values = {name: np.empty_like(place) for name, place in places.items()}
             if complete.size:
-                alone = Rows(unit.X[complete], n_threads=rows.n_threads)
+                alone = Rows(unit.block.X[complete], n_threads=rows.n_threads)
                 front: dict[str, Any] = {k: v[: complete.size] for k, v in values.items()}
                 self.evaluate(alone, **front, spare=False)
             if groups.order.size:
                 back: dict[str, Any] = {k: v[complete.size :] for k, v in values.items()}
-                self._incomplete.fill(unit.X, groups, rows, **back)
+                self._incomplete.fill(unit.block.X, groups, rows, **back)
             for name, place in places.items():
                 place[order] = values[name]
 
@@ -605,11 +605,11 @@ class Scorer:
             return bad
         log_density, responsibilities, labels = outputs
         finite = True
-        for first, block, _weight in rows.blocks(cut.chunk_rows):
-            part = slice(first, first + len(block))
-            threads = cut.threads(rows, len(block))
+        for block in rows.blocks(cut.chunk_rows):
+            part = block.rows
+            threads = cut.threads(rows, len(block.X))
             finite &= kernels.evaluate(
-                block, job, cut.tile_rows, cut.chunk_rows, cut.round_chunks(threads),
+                block.X, job, cut.tile_rows, cut.chunk_rows, cut.round_chunks(threads),
                 None if log_density is None else log_density[part],
                 None if responsibilities is None else responsibilities[part],
                 None if labels is None else labels[part],
@@ -726,10 +726,10 @@ def squared_distances(rows: Rows, points: Doubles, out: Doubles | None = None) -
         return available_distances(rows, points, distances)
     kernels = _runtime.kernels()
     cut = partition(rows.n_samples, 2 * d + L, 2 * L * d, kernels)
-    for first, block, _weight in rows.blocks(cut.chunk_rows):
+    for block in rows.blocks(cut.chunk_rows):
         kernels.squared_distances(
-            block, rows.centre, points, np.zeros(L),
-            distances[:, first : first + len(block)], cut.tile_rows, cut.chunk_rows,
-            cut.threads(rows, len(block)),
+            block.X, rows.centre, points, np.zeros(L),
+            distances[:, block.rows], cut.tile_rows, cut.chunk_rows,
+            cut.threads(rows, len(block.X)),
         )  # fmt: skip
     return distances

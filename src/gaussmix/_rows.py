@@ -148,6 +148,24 @@ def ordinary(
     return bool((squares * total_weight / least < SINGLE_RANGE**2).all())
 
 
+class Block(NamedTuple):
+    """Some rows that lie beside each other, as the kernels read them."""
+
+    first: int  # the number of the first of them
+    X: Floats  # (n, d), C-contiguous
+    weight: Doubles | None  # (n,)
+
+    @property
+    def rows(self) -> slice:
+        """Where these are among all rows."""
+        return slice(self.first, self.first + len(self.X))
+
+    def part(self, start: int, stop: int) -> Block:
+        """Of these the rows from `start` to `stop`."""
+        weight = None if self.weight is None else self.weight[start:stop]
+        return Block(self.first + start, self.X[start:stop], weight)
+
+
 class Rows:
     """The rows of a data matrix, as the kernels read them.
 
@@ -278,8 +296,8 @@ class Rows:
         positive = np.flatnonzero(self.sample_weight)
         return self.take(positive[thinned(len(positive), most)])
 
-    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
-        """Yield (first row, C-contiguous rows, their weights) in blocks of whole chunks."""
+    def blocks(self, chunk_rows: int) -> Iterator[Block]:
+        """All rows in blocks of whole chunks."""
         row_bytes = self.n_features * self.dtype.itemsize
         limit = BLOCK_BYTES_IN_PLACE if self.in_place else BLOCK_BYTES
         size = max(1, limit // (row_bytes * chunk_rows)) * chunk_rows
@@ -289,27 +307,29 @@ class Rows:
                 with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
                     block = np.require(block, self.dtype, ["C", "A"])
             weight = self.sample_weight
-            yield first, block, None if weight is None else weight[first : first + len(block)]
+            if weight is not None:
+                weight = weight[first : first + len(block)]
+            yield Block(first, block, weight)
 
-    def small_blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+    def small_blocks(self, chunk_rows: int) -> Iterator[Block]:
         """`blocks` of at most `BLOCK_BYTES` also in place, for what makes arrays of their size."""
         row_bytes = self.n_features * self.dtype.itemsize
         size = max(1, BLOCK_BYTES // (row_bytes * chunk_rows)) * chunk_rows
         return _cut(self.blocks(chunk_rows), size)
 
-    def pieces(self, size: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+    def pieces(self, size: int) -> Iterator[Block]:
         """All rows, so many at a time."""
         return _cut(self.blocks(size), size)
 
     def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
         """Row and column of the first infinity or, unless that is allowed, NaN; or None."""
         kernels = _runtime.kernels()
-        for first, block, _weight in self.blocks(SCAN_ROWS):
-            threads = self.threads(block.size)
-            position = kernels.first_nonfinite(block, SCAN_ROWS, threads, allow_nan)
+        for block in self.blocks(SCAN_ROWS):
+            threads = self.threads(block.X.size)
+            position = kernels.first_nonfinite(block.X, SCAN_ROWS, threads, allow_nan)
             if position >= 0:
                 row, column = divmod(position, self.n_features)
-                return first + row, column
+                return block.first + row, column
         return None
 
     def first_bad(self) -> tuple[int, int] | None:
@@ -339,9 +359,11 @@ class Rows:
     def _scan_observed(self) -> Scan:
         """`scan` of the values that are not missing."""
         n_empty = 0
-        for _first, block, weight in self.small_blocks(SCAN_ROWS):
-            empty = np.isnan(block).all(axis=1)
-            n_empty += int(np.count_nonzero(empty if weight is None else empty & (weight > 0)))
+        for block in self.small_blocks(SCAN_ROWS):
+            empty = np.isnan(block.X).all(axis=1)
+            if block.weight is not None:
+                empty &= block.weight > 0
+            n_empty += int(np.count_nonzero(empty))
         sums = self._column_sums(2 * self.n_features, beside_indicators(self.centre))
         first, observed, second, _ = np.split(sums[1:], 4)
         with np.errstate(all="ignore"):
@@ -360,12 +382,11 @@ class Rows:
         partials = np.zeros((n_partials, -(-(1 + 2 * n_columns) // 16) * 16))
         indicated = n_columns > self.n_features
         blocks = self.small_blocks if indicated else self.blocks
-        for first, block, weight in blocks(SCAN_ROWS):
-            if indicated:
-                block = with_indicators(block, self.centre)
+        for block in blocks(SCAN_ROWS):
+            X = with_indicators(block.X, self.centre) if indicated else block.X
             _runtime.kernels().column_moments(
-                block, weight, shift, SCAN_ROWS,
-                first // SCAN_ROWS, partials, self.threads(4 * block.size),
+                X, block.weight, shift, SCAN_ROWS,
+                block.first // SCAN_ROWS, partials, self.threads(4 * X.size),
             )  # fmt: skip
         sums: Doubles = np.add.reduce(partials, axis=0)[: 1 + 2 * n_columns]
         return sums
@@ -376,14 +397,11 @@ class Rows:
         return min(self.n_threads, worth) if worth > 1 else 1
 
 
-def _cut(
-    blocks: Iterator[tuple[int, Floats, Doubles | None]], size: int
-) -> Iterator[tuple[int, Floats, Doubles | None]]:
+def _cut(blocks: Iterator[Block], size: int) -> Iterator[Block]:
     """Blocks of rows in pieces of at most so many."""
-    for first, block, weight in blocks:
-        for start in range(0, len(block), size):
-            piece = slice(start, start + size)
-            yield first + start, block[piece], None if weight is None else weight[piece]
+    for block in blocks:
+        for start in range(0, len(block.X), size):
+            yield block.part(start, start + size)
 
 
 def with_indicators(X: Floats, centre: Doubles) -> Floats:

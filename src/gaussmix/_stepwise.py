@@ -14,6 +14,7 @@ from ._data import Data
 from ._fitted import FittedMixture, fitted_state
 from ._messages import shown
 from ._parameters import MixtureParameters, factorised
+from ._row_sets import RowSet
 from ._statistics import SufficientStatistics
 from ._typing import Collapse
 from .sources import RowsLike
@@ -33,10 +34,7 @@ class StepwiseMixture(FittedMixture):
 
         def _fit(
             self, X: RowsLike, sample_weight: ArrayLike | None, *, one_step: bool = False
-        ) -> Data: ...
-        def _read_piece(
-            self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None
-        ) -> Data: ...
+        ) -> tuple[RowSet, Data]: ...
 
     @_validation.says_memory_error
     def update(self, statistics: SufficientStatistics, update: str = "wmc") -> Self:
@@ -175,7 +173,7 @@ class StepwiseMixture(FittedMixture):
             return self._first_batch(X, sample_weight)
         previous = self._stored_parameters()
         seen = _validation.check_seen(self._seen())
-        rows = self._read_piece(X, previous.n_features, sample_weight)
+        rows = self._row_set(X).to_learn(sample_weight)
         weight, n_rows = rows.total_weight, rows.n_used
         if n_rows == 0:
             return self
@@ -223,8 +221,8 @@ class StepwiseMixture(FittedMixture):
 
     def _first_batch(self, X: RowsLike, sample_weight: ArrayLike | None) -> Self:
         """`partial_fit` of a model without parameters."""
-        rows = self._fit(X, sample_weight, one_step=True)
-        running = self._implied(self._stored_parameters(), self._seen() / rows.n_used)
+        _rows, data = self._fit(X, sample_weight, one_step=True)
+        running = self._implied(self._stored_parameters(), self._seen() / data.n_used)
         self._assign_with(vars(self), running)
         return self
 

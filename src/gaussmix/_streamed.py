@@ -17,10 +17,10 @@ import numpy as np
 
 from . import _validation
 from ._messages import plain
-from ._rows import CENTRE_ROWS, DOUBLE, SCAN_ROWS, SINGLE, Rows, Scan, mean_of
+from ._rows import CENTRE_ROWS, DOUBLE, SCAN_ROWS, SINGLE, Block, Rows, Scan, mean_of
 from ._statistics import SufficientStatistics
 from ._thinning import Reservoir
-from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
+from ._typing import AnyArray, Doubles, FloatDType, Indices, Names
 from .sources import RowSource
 
 # Blocks that are filled, waiting or computed with at a time.
@@ -312,11 +312,12 @@ class StreamedRows(Rows):
         wanted = np.asarray(indices)[order]
         X = np.empty((len(wanted), self.n_features), self.dtype)
         weights = np.empty(len(wanted)) if self.weighted else None
-        for first, block, weight in self.blocks(SCAN_ROWS):
-            start, stop = np.searchsorted(wanted, (first, first + len(block)))
-            X[order[start:stop]] = block[wanted[start:stop] - first]
-            if weights is not None and weight is not None:
-                weights[order[start:stop]] = weight[wanted[start:stop] - first]
+        for block in self.blocks(SCAN_ROWS):
+            start, stop = np.searchsorted(wanted, (block.first, block.first + len(block.X)))
+            within = wanted[start:stop] - block.first
+            X[order[start:stop]] = block.X[within]
+            if weights is not None and block.weight is not None:
+                weights[order[start:stop]] = block.weight[within]
         least, most = self._survey.ends
         wrong = ~((least <= X) & (most >= X))
         if self.incomplete:
@@ -331,15 +332,15 @@ class StreamedRows(Rows):
         sample = self._survey.sample
         if most > sample.most or self.sample_weight is not None:
             sample = Reservoir(most)
-            for _first, block, weight in self.blocks(SCAN_ROWS):
-                sample.add(block, weight)
+            for block in self.blocks(SCAN_ROWS):
+                sample.add(block.X, block.weight)
         X, weights = sample.rows(most)
         if weights is not None and self.sample_weight is None:
             weights = np.ldexp(weights, self.weight_exponent)
         X = np.ascontiguousarray(X, self.dtype)
         return Rows(X, weights, n_threads=self._n_threads, allow_nan=self.allow_nan)
 
-    def blocks(self, chunk_rows: int) -> Iterator[tuple[int, Floats, Doubles | None]]:
+    def blocks(self, chunk_rows: int) -> Iterator[Block]:
         chunk_bytes = chunk_rows * (self.n_features * self.dtype.itemsize + 8 * self.weighted)
         size = max(1, int(BLOCK_SHARE * self._source.memory) // chunk_bytes) * chunk_rows
         size = min(size, -(-self.n_samples // chunk_rows) * chunk_rows)
@@ -349,9 +350,9 @@ class StreamedRows(Rows):
         first = 0
         with _ReadAhead(self._filled(spare), wake=lambda: spare.put(None)) as buffers:
             for buffer in buffers:
-                X, weight = buffer.rows()
-                yield first, X, weight
-                first += len(X)
+                block = buffer.rows(first)
+                yield block
+                first += len(block.X)
                 spare.put(buffer)
                 if self.on_rows is not None:
                     self.on_rows(first, self.n_samples)
@@ -403,9 +404,9 @@ class _Buffer:
         self.used += n
         return n
 
-    def rows(self) -> tuple[Floats, Doubles | None]:
-        weight = self._weight
-        return self._X[: self.used], None if weight is None else weight[: self.used]
+    def rows(self, first: int) -> Block:
+        weight = None if self._weight is None else self._weight[: self.used]
+        return Block(first, self._X[: self.used], weight)
 
 
 # --- Reading -------------------------------------------------------------------------------------

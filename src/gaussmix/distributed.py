@@ -27,6 +27,7 @@ from dask.sizeof import sizeof
 
 from . import _passes, _runtime, _validation
 from ._completing import complete
+from ._data import Context
 from ._draws import Noise
 from ._layouts import CovarianceType
 from ._messages import listed
@@ -46,7 +47,7 @@ FAN_IN = 8
 CARRIED_BYTES = 1 << 20
 
 
-# --- What the collections are ------------------------------------------------------------------
+# --- What the collections are --------------------------------------------------------------------
 
 
 def as_array(
@@ -198,7 +199,7 @@ def _aligned(weights: Any, X: Any) -> Any:
     return weights
 
 
-# --- Tasks --------------------------------------------------------------------------------------
+# --- Tasks ---------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, eq=False)
@@ -475,7 +476,7 @@ def _bad_value(
     return ValueError(f"Partition {number} of X{where}: {error}")
 
 
-# --- Passes over partitions ---------------------------------------------------------------------
+# --- Passes over partitions ----------------------------------------------------------------------
 
 
 class _Partitions:
@@ -585,60 +586,7 @@ def _carries_rows(collections: list[Any]) -> bool:
     return False
 
 
-# --- The data of a fit --------------------------------------------------------------------------
-
-
-def read(
-    X: Any,
-    sample_weight: Any = None,
-    *,
-    estimator_name: str,
-    n_threads: int | None = None,
-    sample_rows: int = CENTRE_ROWS,
-    n_features: int | None = None,
-    fitted_names: Names | None = None,
-    piece: bool = False,
-    allow_nan: bool = False,
-) -> tuple[DaskData, Names | None]:
-    """The rows of a dask collection after a first look at them, and the names of their columns.
-
-    Parameters
-    ----------
-    X : dask Array or DataFrame
-    sample_weight : None, number, array-like or dask Array of shape (n,)
-    estimator_name : str
-        The class that messages speak of.
-    n_threads : int or None
-        Threads of each task; None for its share of the worker's.
-    sample_rows : int
-        How many rows are kept here as a sample, see `_thinning`.
-    n_features, fitted_names
-        Of the fitted model, if there is one.
-    piece : bool, default=False
-        Whether there may be no rows, or none of weight.
-    allow_nan : bool, default=False
-        Whether NaN is a missing value.
-    """
-    array, names = as_array(
-        X, estimator_name=estimator_name, n_features=n_features, fitted_names=fitted_names
-    )
-    common = _common(array, estimator_name, n_threads, allow_nan=allow_nan)
-    partitions = _Partitions(array, _weights(sample_weight, array, common, piece))
-    looks = partitions.map(_look, common, [(i,) for i in range(len(partitions))])
-    first_row = 0
-    for number, look in enumerate(looks):
-        if look.bad is not None:
-            row, column, values = look.bad
-            raise _bad_value(values, (row, column), number, common, names, first_row)
-        first_row += look.n_rows
-    weighted = sample_weight is not None
-    if weighted:
-        largest = max((look.weight_range[1] for look in looks if look.total_weight > 0), default=0)
-        total = sum(look.total_weight for look in looks)
-        _validation.check_total_weight(total, largest, allow_zero=piece)
-        if not piece:  # as `Rows.moderate`
-            common = replace(common, exponent=_validation.moderate_exponent(largest))
-    return DaskData(partitions, looks, common, array.shape[1], weighted, sample_rows), names
+# --- The data of a fit ---------------------------------------------------------------------------
 
 
 class DaskData:
@@ -824,106 +772,162 @@ def _observed(look: _Look, n_features: int) -> Doubles:
     return look.scan.observed
 
 
-# --- Scores -------------------------------------------------------------------------------------
+# --- What a fit and a score ask of a collection --------------------------------------------------
 
 
-def scored(
-    parameters: MixtureParameters,
-    X: Any,
-    field: str,
-    *,
-    estimator_name: str,
-    n_threads: int | None,
-    fitted_names: Names | None,
-    allow_nan: bool,
-) -> Any:
-    """What `Scorer.evaluate` calls `field`, for each row, as a dask array that is not computed."""
-    K, d = parameters.means.shape
-    array, _names = as_array(
-        X, estimator_name=estimator_name, n_features=d, fitted_names=fitted_names
-    )
-    common = _common(array, estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
-    dtype = np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
-    several = field in _passes.PER_COMPONENT
-    # With drop_axis dask would join the chunks itself, before their shape is looked at.
-    values = array.map_blocks(
-        _scored,
-        dask.delayed(common, traverse=False),
-        field,
-        dtype,
-        dtype=dtype,
-        chunks=(array.chunks[0], (K if several else 1,)),
-        meta=np.empty((0, 0), dtype),
-        name=f"gaussmix-{field if several else 'scored'}-{uuid.uuid4().hex}",
-    )
-    if several:
-        return values
-    return values.map_blocks(
-        np.ravel,
-        dtype=dtype,
-        drop_axis=1,
-        meta=np.empty(0, dtype),
-        name=f"gaussmix-{field}-{uuid.uuid4().hex}",
-    )
+class DaskRows:
+    """A dask collection; see `_row_sets.RowSet`.
 
-
-def imputed(
-    parameters: MixtureParameters,
-    X: Any,
-    n_draws: int | None,
-    seed: tuple[int, ...],
-    return_std: bool,
-    *,
-    estimator_name: str,
-    n_threads: int | None,
-    fitted_names: Names | None,
-) -> Any:
-    """Rows filled in, or draws of them, and below those the deviations if asked for: a dask array
-    (planes, n, d) that is not computed.
+    Scores and rows filled in are dask arrays, which are computed when they are asked for.
     """
-    d = parameters.n_features
-    array, _names = as_array(
-        X, estimator_name=estimator_name, n_features=d, fitted_names=fitted_names
-    )
-    common = _common(
-        array, estimator_name, n_threads, parameters=parameters, seed=seed, allow_nan=True
-    )
-    dtype = _validation.computing_dtype(array.dtype)
-    return array.map_blocks(
-        _imputed,
-        dask.delayed(common, traverse=False),
-        n_draws,
-        return_std,
-        dtype,
-        dtype=dtype,
-        new_axis=0,
-        chunks=((_planes(n_draws, return_std),), array.chunks[0], (d,)),
-        meta=np.empty((0, 0, 0), dtype),
-        name=f"gaussmix-imputed-{uuid.uuid4().hex}",
-    )
 
+    def __init__(self, X: Any, context: Context) -> None:
+        self._X = X
+        self._context = context
 
-def log_likelihood(
-    parameters: MixtureParameters,
-    X: Any,
-    completed: bool,
-    *,
-    estimator_name: str,
-    n_threads: int | None,
-    fitted_names: Names | None,
-    allow_nan: bool,
-) -> tuple[float, int]:
-    """Log-likelihood of the rows and their number; `completed` as in `_log_likelihood`."""
-    array, _names = as_array(
-        X,
-        estimator_name=estimator_name,
-        n_features=parameters.n_features,
-        fitted_names=fitted_names,
-    )
-    partitions = _Partitions(array, None)
-    common = _common(array, estimator_name, n_threads, parameters=parameters, allow_nan=allow_nan)
-    each = [(number, completed) for number in range(len(partitions))]
-    parts = partitions.map(_log_likelihood, common, each)
-    n_rows = sum(part[1] for part in parts)
-    _validation.check_shape_of_rows((n_rows, array.shape[1]), 1, estimator_name)
-    return _total(part[0] for part in parts), n_rows
+    def to_fit(self, sample_weight: Any, sample_rows: int) -> tuple[DaskData, Names | None]:
+        unfitted = self._context._replace(n_features=None, feature_names=None)
+        data, names = DaskRows(self._X, unfitted)._read(sample_weight, sample_rows, piece=False)
+        shape = data.n_samples, data.n_features
+        _validation.check_shape_of_rows(shape, 2, self._context.estimator_name)
+        return data, names
+
+    def to_learn(self, sample_weight: Any) -> DaskData:
+        return self._read(sample_weight, CENTRE_ROWS, piece=True)[0]
+
+    def labels(self, scorer: _passes.Scorer) -> Any:
+        return self.scored(scorer, "labels", None)
+
+    def pieces(self) -> Iterator[tuple[int, AnyArray]]:
+        context = self._context
+        yield (
+            0,
+            _validation.as_rows(
+                self._X,
+                estimator_name=context.estimator_name,
+                n_features=context.n_features,
+                fitted_names=context.feature_names,
+            )[0],
+        )
+
+    def scored(self, scorer: _passes.Scorer, field: str, out: AnyArray | None) -> Any:
+        if out is not None:
+            raise ValueError(
+                "out= takes no result for a dask collection, which is a dask array that is "
+                "computed later. Leave it out, and store the array, for example with .store() or "
+                ".to_zarr()."
+            )
+        array, _names = self._array()
+        common = self._common(array, parameters=scorer.parameters.copied())
+        dtype = (
+            np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
+        )
+        several = field in _passes.PER_COMPONENT
+        # With drop_axis dask would join the chunks itself, before their shape is looked at.
+        values = array.map_blocks(
+            _scored,
+            dask.delayed(common, traverse=False),
+            field,
+            dtype,
+            dtype=dtype,
+            chunks=(array.chunks[0], (scorer.n_components if several else 1,)),
+            meta=np.empty((0, 0), dtype),
+            name=f"gaussmix-{field if several else 'scored'}-{uuid.uuid4().hex}",
+        )
+        if several:
+            return values
+        return values.map_blocks(
+            np.ravel,
+            dtype=dtype,
+            drop_axis=1,
+            meta=np.empty(0, dtype),
+            name=f"gaussmix-{field}-{uuid.uuid4().hex}",
+        )
+
+    def log_likelihood(self, scorer: _passes.Scorer, completed: bool) -> tuple[float, int]:
+        array, _names = self._array()
+        partitions = _Partitions(array, None)
+        common = self._common(array, parameters=scorer.parameters)
+        each = [(number, completed) for number in range(len(partitions))]
+        parts = partitions.map(_log_likelihood, common, each)
+        n_rows = sum(part[1] for part in parts)
+        _validation.check_shape_of_rows((n_rows, array.shape[1]), 1, common.estimator_name)
+        return _total(part[0] for part in parts), n_rows
+
+    def imputed(
+        self,
+        parameters: MixtureParameters,
+        n_draws: int | None,
+        seed: int | None,
+        return_std: bool,
+    ) -> tuple[Any, ...]:
+        array, _names = self._array()
+        seeds = () if seed is None else (seed,)
+        common = self._common(array, parameters=parameters.copied(), seed=seeds, allow_nan=True)
+        dtype = _validation.computing_dtype(array.dtype)
+        # Of each row the values, or draws of them, and below those the deviations if asked for.
+        planes = array.map_blocks(
+            _imputed,
+            dask.delayed(common, traverse=False),
+            n_draws,
+            return_std,
+            dtype,
+            dtype=dtype,
+            new_axis=0,
+            chunks=(
+                (_planes(n_draws, return_std),),
+                array.chunks[0],
+                (parameters.n_features,),
+            ),
+            meta=np.empty((0, 0, 0), dtype),
+            name=f"gaussmix-imputed-{uuid.uuid4().hex}",
+        )
+        values = planes[0] if n_draws is None else planes[:n_draws]
+        return (values, planes[-1]) if return_std else (values,)
+
+    def _array(self) -> tuple[Any, Names | None]:
+        return as_array(
+            self._X,
+            estimator_name=self._context.estimator_name,
+            n_features=self._context.n_features,
+            fitted_names=self._context.feature_names,
+        )
+
+    def _common(self, array: Any, **more: Any) -> _Common:
+        context = self._context
+        settings = {"allow_nan": context.allow_nan} | more
+        return _common(array, context.estimator_name, context.n_threads, **settings)
+
+    def _read(
+        self, sample_weight: Any, sample_rows: int, piece: bool
+    ) -> tuple[DaskData, Names | None]:
+        """The rows after a first look at them, and the names of their columns.
+
+        Parameters
+        ----------
+        sample_weight : None, number, array-like or dask Array of shape (n,)
+        sample_rows : int
+            How many rows are kept here as a sample, see `_thinning`.
+        piece : bool
+            Whether there may be no rows, or none of weight.
+        """
+        array, names = self._array()
+        common = self._common(array)
+        partitions = _Partitions(array, _weights(sample_weight, array, common, piece))
+        looks = partitions.map(_look, common, [(i,) for i in range(len(partitions))])
+        first_row = 0
+        for number, look in enumerate(looks):
+            if look.bad is not None:
+                row, column, values = look.bad
+                raise _bad_value(values, (row, column), number, common, names, first_row)
+            first_row += look.n_rows
+        weighted = sample_weight is not None
+        if weighted:
+            largest = max(
+                (look.weight_range[1] for look in looks if look.total_weight > 0), default=0
+            )
+            total = sum(look.total_weight for look in looks)
+            _validation.check_total_weight(total, largest, allow_zero=piece)
+            if not piece:  # as `Rows.moderate`
+                common = replace(common, exponent=_validation.moderate_exponent(largest))
+        return DaskData(partitions, looks, common, array.shape[1], weighted, sample_rows), names

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _sklearn, _validation
-from ._draws import Noise
 from ._fitted import fitted_state
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
@@ -282,10 +281,12 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
 
     def _filled(self, X: AnyArray) -> Floats:
         """Checked rows with all their missing values filled in."""
-        mixture = self.mixture_
-        noise = Noise.seeded(1, mixture._seed(None)) if self.sample_posterior else None
-        (values,) = mixture._completed(mixture._parameters(), X, noise, False, 0)
-        return values[0] if self.sample_posterior else values
+        values: Floats
+        if self.sample_posterior:
+            values = self.mixture_.impute(X, n_draws=1)[0]
+        else:
+            values = self.mixture_.impute(X)
+        return values
 
     def _mixture(self, n_components: int, covariance_type: CovarianceType) -> GaussianMixture:
         """A mixture that is not fitted yet."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from . import (
     _draws,
@@ -18,13 +17,11 @@ from . import (
     _passes,
     _persistence,
     _sklearn,
-    _streamed,
     _validation,
-    sources,
 )
 from ._conditionals import ConditionalMixture
 from ._covariance import FAMILIES, CollapsedComponent
-from ._data import Data, LocalData
+from ._data import Context, Data
 from ._explaining import ExplainedMixture
 from ._fitted import fitted_state, given_state
 from ._imputing import ImputingMixture
@@ -32,15 +29,14 @@ from ._initialization import sample_rows
 from ._kept import Kept
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, without_knowledge
-from ._row_sum import RowSum
-from ._rows import DOUBLE, Rows, Scan
+from ._row_sets import RowSet, row_set
+from ._rows import DOUBLE, Scan
 from ._statistics import SufficientStatistics
 from ._stepwise import StepwiseMixture
 from ._typing import (
     Acceleration,
     AnyArray,
     Collapse,
-    Doubles,
     Floats,
     Generator,
     Indices,
@@ -50,10 +46,10 @@ from ._typing import (
     RandomState,
     StrPath,
 )
-from .sources import RowsLike, RowSource
+from .sources import RowsLike
 
 if TYPE_CHECKING:
-    from .distributed import DaskData
+    pass
 
 Output = TypeVar("Output", bound=Floats)
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -325,12 +321,8 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         -------
         ndarray of int, shape (n,)
         """
-        data = self._fit(X, sample_weight)
-        if not isinstance(data, LocalData):
-            return self.predict(X)
-        labels = np.empty(data.n_samples, dtype=np.intp)
-        self._scorer().fill("labels", data.rows, labels, spare=False)
-        return labels
+        rows = self._fit(X, sample_weight)[0]
+        return rows.labels(self._scorer())
 
     @_validation.says_memory_error
     def _fit(
@@ -340,15 +332,17 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         *,
         one_step: bool = False,
         column_names: Names | None = None,
-    ) -> Data:
-        """Fit, assign the fitted attributes, and return the checked rows.
+    ) -> tuple[RowSet, Data]:
+        """Fit, assign the fitted attributes, and return the rows as they came and as checked.
 
         With `one_step` there is one iteration, whatever `max_iter` says, and no warning about it.
         Messages about an X without names call its columns by `column_names`.
         """
         _hooks.refuse(self, _hooks.FIT)
         settings = _fitting.checked_settings(self)
-        data, names = self._training_data(X, sample_weight)
+        context = Context(type(self).__name__, settings.n_threads, settings.allow_nan)
+        rows = row_set(X, context)
+        data, names = rows.to_fit(sample_weight, sample_rows(settings.n_components))
         called = column_names if names is None else names
         scan = data.scan()
         if scan.observed is not None and not scan.observed.any():
@@ -395,59 +389,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         if names is not None:
             state["feature_names_in_"] = names
         self._assign(state)
-        return data
-
-    def _training_data(
-        self, X: RowsLike, sample_weight: ArrayLike | None
-    ) -> tuple[Data, Names | None]:
-        """The rows to fit, checked and all finite, and the names of their columns."""
-        if _validation.is_dask(X):
-            dask_data, names = self._distributed_data(X, sample_weight)
-            shape = dask_data.n_samples, dask_data.n_features
-            _validation.check_shape_of_rows(shape, 2, type(self).__name__)
-            return dask_data, names
-        source = None if type(X) is np.ndarray else sources.as_source(X)
-        if source is not None:
-            return self._streamed_data(source, sample_weight)
-        array, names = _validation.as_rows(X, estimator_name=type(self).__name__, min_rows=2)
-        sample_weight = _validation.check_sample_weight(sample_weight, len(array))
-        rows = self._rows(array, sample_weight).moderate()
-        self._check_finite(array, rows.scan().bad, names)
-        return LocalData(rows), names
-
-    def _streamed_data(
-        self, source: RowSource, sample_weight: ArrayLike | None
-    ) -> tuple[Data, Names | None]:
-        """The rows of a source to fit."""
-        name = type(self).__name__
-        rows, names = _streamed.read(
-            source,
-            sample_weight,
-            estimator_name=name,
-            n_threads=self.n_threads,
-            sample_rows=sample_rows(self.n_components),
-            allow_nan=self.allow_nan,
-        )
-        _validation.check_shape_of_rows((rows.n_samples, rows.n_features), 2, name)
-        return LocalData(rows), names
-
-    def _distributed_data(
-        self, X: Any, sample_weight: Any, n_features: int | None = None
-    ) -> tuple[DaskData, Names | None]:
-        """The rows of a dask collection to fit; with `n_features`, to learn from further."""
-        from . import distributed
-
-        return distributed.read(
-            X,
-            sample_weight,
-            estimator_name=type(self).__name__,
-            n_threads=self.n_threads,
-            sample_rows=sample_rows(self.n_components),
-            n_features=n_features,
-            fitted_names=getattr(self, "feature_names_in_", None),
-            piece=n_features is not None,
-            allow_nan=self.allow_nan,
-        )
+        return rows, data
 
     def _continues(self) -> bool:
         """Whether a fit goes on from the result of the last."""
@@ -546,7 +488,7 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         _hooks.refuse(self, "ed")
         settings = _fitting.checked_settings(self)
         parameters = self._parameters()
-        data = self._read_piece(X, parameters.n_features, sample_weight)
+        data = self._row_set(X).to_learn(sample_weight)
         with np.errstate(all="ignore"):
             statistics = data.accumulate(parameters, settings.reg_covar)
             if settings.allow_nan and settings.variance_floor > 0:
@@ -646,63 +588,8 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
 
     def _scored(self, X: RowsLike, field: str, out: AnyArray | None) -> AnyArray:
         """What `Scorer.evaluate` calls `field`, for each row."""
-        scorer = self._scorer()
-        if type(X) is not np.ndarray:
-            if _validation.is_dask(X):
-                return self._scored_lazily(X, field, out)
-            if (source := sources.as_source(X)) is not None:
-                return self._scored_source(source, scorer, field, out)
-        X, rows = self._read(X, scorer.n_features)
-        spare = out is not None
-        shape, dtype = scorer.form(field, rows)
-        out = _output(out, shape, dtype, X)
-        bad = scorer.fill(field, rows, out, spare=spare)
-        if bad is not None:
-            self._check_scored(X, bad)
-        return out
-
-    @_validation.says_memory_error
-    def _scored_source(
-        self, source: RowSource, scorer: _passes.Scorer, field: str, out: AnyArray | None
-    ) -> AnyArray:
-        """`_scored` for rows that are read a chunk at a time: once, or twice to fill `out`."""
-        if out is not None:
-            rows = self._read_source(source, scorer.n_features)
-            _validation.check_out(out, *scorer.form(field, rows), rows.X)
-            bad = scorer.fill(field, rows, out, spare=False)
-            if bad is not None and isinstance(rows, _streamed.StreamedRows):
-                raise rows.changed_at(*bad)
-            return out
-        parts = _streamed.Joined(source)
-        for first, X in self._chunks(source, scorer.n_features):
-            rows = self._rows(X)
-            part = np.empty(*scorer.form(field, rows))
-            self._check_scored(X, scorer.fill(field, rows, part, spare=False), first)
-            parts.append(part)
-        return parts.array()
-
-    def _scored_lazily(self, X: Any, field: str, out: AnyArray | None) -> AnyArray:
-        """`_scored` for a dask collection: a dask array, computed when it is asked for."""
-        from . import distributed
-
-        if out is not None:
-            raise ValueError(
-                "out= takes no result for a dask collection, which is a dask array that is "
-                "computed later. Leave it out, and store the array, for example with .store() or "
-                ".to_zarr()."
-            )
-        settings = self._dask_settings()
-        result: AnyArray = distributed.scored(self._parameters().copied(), X, field, **settings)
-        return result
-
-    def _dask_settings(self) -> dict[str, Any]:
-        """What the scoring of dask collections needs beside parameters."""
-        return {
-            "estimator_name": type(self).__name__,
-            "n_threads": self.n_threads,
-            "fitted_names": getattr(self, "feature_names_in_", None),
-            "allow_nan": self.allow_nan,
-        }
+        kept = self._current()
+        return row_set(X, kept.context).scored(self._scorer_of(kept), field, out)
 
     def score(self, X: RowsLike, y: object = None) -> float:
         """Mean log-density of the rows, in nats.
@@ -771,24 +658,8 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
         if own or (completed and _hooks.overrides(self, "predict_proba")):
             return self._own_log_likelihood(X, completed)
         _hooks.refuse(self, "d")
-        if _validation.is_dask(X):
-            from . import distributed
-
-            settings = self._dask_settings()
-            return distributed.log_likelihood(self._parameters(), X, completed, **settings)
-        scorer = self._scorer()
-        total = RowSum()
-        for first, rows in self._chunks(X, scorer.n_features):
-            bad = _passes.add_log_likelihood(
-                total,
-                scorer,
-                rows,
-                completed=completed,
-                n_threads=self.n_threads,
-                allow_nan=self.allow_nan,
-            )
-            self._check_scored(rows, bad, first)
-        return total.total(), total.n_rows
+        kept = self._current()
+        return row_set(X, kept.context).log_likelihood(self._scorer_of(kept), completed)
 
     def _own_log_likelihood(self, X: RowsLike, completed: bool) -> tuple[float, int]:
         """`_log_likelihood` by the public methods, of which a subclass has its own."""
@@ -934,113 +805,14 @@ class GaussianMixture(StepwiseMixture, ConditionalMixture, ExplainedMixture, Imp
 
     # -- shared ----------------------------------------------------------------------------------
 
-    def _rows(self, X: AnyArray, sample_weight: Doubles | None = None) -> Rows:
-        """Checked rows as the passes read them."""
-        return Rows(X, sample_weight, n_threads=self.n_threads, allow_nan=self.allow_nan)
-
-    def _read(
-        self,
-        X: Any,
-        n_features: int,
-        sample_weight: ArrayLike | None = None,
-        piece: bool = False,
-    ) -> tuple[AnyArray, Rows]:
-        """Check the form of new rows against the fitted model; returns them as array and `Rows`.
-
-        Values are not looked at yet. A piece of the data may be without rows, or without weight.
-        """
-        names = getattr(self, "feature_names_in_", None)
-        X, _given = _validation.as_rows(
-            X,
-            estimator_name=type(self).__name__,
-            n_features=n_features,
-            fitted_names=names,
-            min_rows=0 if piece else 1,
-        )
-        if sample_weight is not None:
-            sample_weight = _validation.check_sample_weight(
-                sample_weight, len(X), allow_zero=piece
-            )
-        return X, self._rows(X, sample_weight)
-
-    def _chunks(self, X: RowsLike, n_features: int) -> Iterator[tuple[int, AnyArray]]:
-        """New rows in the pieces in which they come, an array in one: (first row, rows)."""
-        source = None if type(X) is np.ndarray else sources.as_source(X)
-        if source is None:
-            yield 0, self._read(X, n_features)[0]
-            return
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None:
-            source = source.columns_named(list(names))
-        first = 0
-        for piece in _streamed.pieces(source, type(self).__name__):
-            if first == 0:
-                self._check_columns(piece.X.shape[1], n_features, piece.names)
-            yield first, piece.X
-            first += len(piece.X)
-        if first == 0:
-            raise _streamed.no_rows(source)
-
-    def _read_piece(self, X: RowsLike, n_features: int, sample_weight: ArrayLike | None) -> Data:
-        """New rows to learn from, checked against the fitted model and all finite."""
-        if _validation.is_dask(X):
-            return self._distributed_data(X, sample_weight, n_features)[0]
-        source = None if type(X) is np.ndarray else sources.as_source(X)
-        if source is not None:
-            return LocalData(self._read_source(source, n_features, sample_weight, piece=True))
-        X, rows = self._read(X, n_features, sample_weight, piece=True)
-        self._check_scored(X, rows.first_bad())
-        return LocalData(rows)
-
-    def _read_source(
-        self, source: RowSource, n_features: int, sample_weight: ArrayLike | None = None,
-        piece: bool = False,
-    ) -> Rows:  # fmt: skip
-        """The rows of a source, checked against the fitted model and all finite."""
-        names = getattr(self, "feature_names_in_", None)
-        if names is not None:
-            source = source.columns_named(list(names))
-        rows, given = _streamed.read(
-            source,
-            sample_weight,
-            estimator_name=type(self).__name__,
-            n_threads=self.n_threads,
-            piece=piece,
-            allow_nan=self.allow_nan,
-        )
-        self._check_columns(rows.n_features, n_features, given)
-        return rows
-
-    def _check_columns(self, given: int, n_features: int, given_names: Names | None) -> None:
-        """Compare the columns of a source with those that the model was fitted to."""
-        name = type(self).__name__
-        names = getattr(self, "feature_names_in_", None)
-        _validation.check_feature_names(names, given_names, name)
-        _validation.check_n_features(given, n_features, name)
-
-    def _check_scored(self, X: AnyArray, bad: tuple[int, int] | None, first: int = 0) -> None:
-        """Raise for a value that is not finite; `first` is the number of the first row of X."""
-        if bad is not None:
-            names = getattr(self, "feature_names_in_", None)
-            self._check_finite(X, bad, names, first)
-
-    def _check_finite(
-        self, X: AnyArray, bad: tuple[int, int] | None, names: Names | None, first: int = 0
-    ) -> None:
-        """Raise for the first value that is not finite, if a pass found one."""
-        if bad is not None:
-            raise _validation.nonfinite_error(X, *bad, names, type(self).__name__, first_row=first)
-
     def _scorer(self) -> _passes.Scorer:
-        """The mixture in the public attributes, ready to score rows.
+        """The mixture in the public attributes, ready to score rows."""
+        return self._scorer_of(self._current())
 
-        It is kept for the next call: to prepare it takes longer than to see that nothing has
+    def _scorer_of(self, kept: Kept) -> _passes.Scorer:
+        """What is kept for the next call: to prepare it takes longer than to see that nothing has
         changed, and than to score a row from parameters that fit in cache.
         """
-        # Each call would take a hundredth of the time of a row.
-        kept: Kept | None = getattr(self, "_kept", None)
-        if kept is None or kept.scorer is None or not kept.is_current(self, vars(self)):
-            kept = self._current()
         return kept.scorer or self._prepared(kept)
 
     @_validation.says_memory_error
@@ -1078,13 +850,3 @@ def load(path: StrPath) -> GaussianMixture:
     model = GaussianMixture(**contents["parameters"])
     model._restore(contents, path)
     return model
-
-
-def _output(
-    out: NDArray[Scalar] | None, shape: tuple[int, ...], dtype: np.dtype[Scalar], X: AnyArray
-) -> NDArray[Scalar]:
-    """The array to write a result to: the caller's, checked, or a new one."""
-    if out is None:
-        return _validation.new_result(shape, dtype, takes_out=True)
-    _validation.check_out(out, shape, dtype, X)
-    return out
