@@ -166,6 +166,39 @@ class Block(NamedTuple):
         return Block(self.first + start, self.X[start:stop], weight)
 
 
+class Count(NamedTuple):
+    """How many rows a first pass has seen, and what they weigh."""
+
+    n_rows: int = 0
+    n_used: int = 0  # those of positive weight
+    total_weight: float = 0.0
+    weight_range: tuple[float, float] = (1.0, 1.0)  # of positive weights; ones without any
+    dtype: FloatDType = SINGLE  # float32 where all rows are
+
+    @classmethod
+    def of(cls, rows: Rows) -> Count:
+        """Of some rows alone."""
+        return cls(rows.n_samples, rows.n_used, rows.total_weight, rows.weight_range, rows.dtype)
+
+    def joined(self, other: Count) -> Count:
+        """Of these rows and the next."""
+        ranges = [count.weight_range for count in (self, other) if count.n_used]
+        least = min((one[0] for one in ranges), default=1.0)
+        most = max((one[1] for one in ranges), default=1.0)
+        return Count(
+            self.n_rows + other.n_rows,
+            self.n_used + other.n_used,
+            self.total_weight + other.total_weight,
+            (least, most),
+            SINGLE if self.dtype == other.dtype == SINGLE else DOUBLE,
+        )
+
+    @property
+    def largest_weight(self) -> float:
+        """Zero where no row has any."""
+        return self.weight_range[1] if self.n_used else 0.0
+
+
 class Rows:
     """The rows of a data matrix, as the kernels read them.
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _validation
 from ._messages import plain
-from ._rows import CENTRE_ROWS, DOUBLE, SCAN_ROWS, SINGLE, Block, Rows, Scan, mean_of
+from ._rows import CENTRE_ROWS, SCAN_ROWS, SINGLE, Block, Count, Rows, Scan, mean_of
 from ._statistics import SufficientStatistics
 from ._thinning import Reservoir
 from ._typing import AnyArray, Doubles, FloatDType, Indices, Names
@@ -58,14 +58,10 @@ class Piece(NamedTuple):
 class _Survey(NamedTuple):
     """What the first pass learns."""
 
-    n_samples: int
+    counted: Count
     n_features: int
-    dtype: FloatDType
     names: Names | None
     weighted: bool
-    n_used: int
-    total_weight: float
-    weight_range: tuple[float, float]
     sample: Reservoir
     kept: list[Piece] | None  # all rows, if they are few
     allow_nan: bool
@@ -102,7 +98,7 @@ def read(
         Whether NaN is a missing value.
     """
     survey = _survey(source, estimator_name, max(sample_rows, CENTRE_ROWS), allow_nan)
-    if survey.n_samples == 0 and not piece:
+    if survey.counted.n_rows == 0 and not piece:
         raise no_rows(source)
     weights = None
     if sample_weight is not None:
@@ -113,11 +109,11 @@ def read(
                 "them out."
             )
         weights = _validation.check_sample_weight(
-            sample_weight, survey.n_samples, allow_zero=piece
+            sample_weight, survey.counted.n_rows, allow_zero=piece
         )
     elif survey.weighted:
-        largest = survey.weight_range[1] if survey.n_used else 0.0
-        _validation.check_total_weight(survey.total_weight, largest, allow_zero=piece)
+        count = survey.counted
+        _validation.check_total_weight(count.total_weight, count.largest_weight, allow_zero=piece)
     rows: Rows
     if survey.kept is None:
         rows = StreamedRows(source, survey, weights, n_threads, estimator_name)
@@ -148,8 +144,8 @@ def _joined(pieces: list[AnyArray], survey: _Survey) -> AnyArray:
         return np.empty((0, survey.n_features))
     dtype = np.result_type(*pieces)
     # NumPy makes float32 of float32 and small integers; small integers ask for float64.
-    if _validation.computing_dtype(dtype) != survey.dtype:
-        dtype = survey.dtype
+    if _validation.computing_dtype(dtype) != survey.counted.dtype:
+        dtype = survey.counted.dtype
     return np.concatenate(pieces, dtype=dtype)
 
 
@@ -166,14 +162,14 @@ class StreamedRows(Rows):
         n_threads: int | None,
         estimator_name: str,
     ) -> None:
-        nothing = np.empty((0, survey.n_features), survey.dtype)
+        nothing = np.empty((0, survey.n_features), survey.counted.dtype)
         super().__init__(nothing, sample_weight, n_threads=n_threads, allow_nan=survey.allow_nan)
-        self.n_samples = survey.n_samples
+        self.n_samples = survey.counted.n_rows
         self.incomplete = survey.incomplete
         self.weighted = survey.weighted or sample_weight is not None
         self.in_place = False
         if sample_weight is None:
-            self.weight_range = survey.weight_range
+            self.weight_range = survey.counted.weight_range
         self._source = source
         self._survey = survey
         self._estimator_name = estimator_name
@@ -181,7 +177,7 @@ class StreamedRows(Rows):
     def moderate(self) -> StreamedRows:
         super().moderate()
         if self.weighted and self.sample_weight is None:
-            least, most = self._survey.weight_range
+            least, most = self._survey.counted.weight_range
             self.weight_exponent = exponent = _validation.moderate_exponent(most)
             least = max(math.ldexp(least, exponent), math.ulp(0.0))
             self.weight_range = least, math.ldexp(most, exponent)
@@ -189,13 +185,13 @@ class StreamedRows(Rows):
 
     @property
     def n_used(self) -> int:
-        return self._survey.n_used if self.sample_weight is None else super().n_used
+        return self._survey.counted.n_used if self.sample_weight is None else super().n_used
 
     @property
     def total_weight(self) -> float:
         if self.sample_weight is not None:
             return super().total_weight
-        return math.ldexp(self._survey.total_weight, self.weight_exponent)
+        return math.ldexp(self._survey.counted.total_weight, self.weight_exponent)
 
     def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
         """None, or an error: the first reading found every value in order."""
@@ -280,7 +276,7 @@ class StreamedRows(Rows):
             done += len(X)
             if done > self.n_samples:
                 break
-            if survey.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
+            if survey.counted.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
                 raise self._changed(f"row {done - len(X)} is {X.dtype} now and was float32 before")
             if survey.incomplete:
                 # Sums of incomplete rows do not tell; and beside them this costs little.
@@ -483,28 +479,20 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
     sample = Reservoir(sample_rows)
     kept: list[Piece] | None = []
     room = KEPT_SHARE * source.memory
-    n_samples = n_used = 0
-    single, incomplete, total = True, False, 0.0
-    least, most = np.inf, 0.0
+    count, incomplete = Count(), False
     ends = np.empty((2, 0))
     piece = None
     for piece in pieces(source, estimator_name):
         X, weight, names = piece
-        rows = Rows(X, allow_nan=allow_nan)
+        rows = Rows(X, weight, allow_nan=allow_nan)
         bad = rows.first_bad()
         if bad is not None:
-            raise _validation.nonfinite_error(X, *bad, names, estimator_name, first_row=n_samples)
+            raise _validation.nonfinite_error(
+                X, *bad, names, estimator_name, first_row=count.n_rows
+            )
         incomplete = incomplete or rows.incomplete
         sample.add(X, weight)
-        n_samples += len(X)
-        n_used += len(X)
-        single &= _validation.computing_dtype(X.dtype) == SINGLE
-        if weight is not None:
-            positive = weight[weight > 0]
-            n_used -= len(weight) - len(positive)
-            total += float(weight.sum())
-            if positive.size:
-                least, most = min(least, float(positive.min())), max(most, float(positive.max()))
+        count = count.joined(Count.of(rows))
         room -= X.nbytes + (0 if weight is None else weight.nbytes)
         if room < 0:
             # Only rows that are read again need be known again.
@@ -517,11 +505,9 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
             )
     if piece is None:
         raise no_rows(source)
-    weighted = piece.weight is not None
     return _Survey(
-        n_samples, piece.X.shape[1], SINGLE if single else DOUBLE, piece.names, weighted, n_used,
-        total if weighted else float(n_samples), (least, most) if most > 0 else (1.0, 1.0),
-        sample, kept, allow_nan, incomplete, ends,
+        count, piece.X.shape[1], piece.names, piece.weight is not None, sample, kept, allow_nan,
+        incomplete, ends,
     )  # fmt: skip
 
 

@@ -17,6 +17,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import dask
@@ -34,7 +35,7 @@ from ._messages import listed
 from ._parameters import MixtureParameters
 from ._passes import AnyWay
 from ._row_sum import RowSum
-from ._rows import CENTRE_ROWS, DOUBLE, SINGLE, Rows, Scan, ordinary
+from ._rows import CENTRE_ROWS, DOUBLE, SINGLE, Count, Rows, Scan, ordinary
 from ._statistics import SufficientStatistics
 from ._thinning import thinned
 from ._typing import AnyArray, Doubles, FloatDType, Generator, Indices, Names
@@ -228,12 +229,8 @@ def _common(X: Any, estimator_name: str, n_threads: int | None, **more: Any) -> 
 class _Look:
     """What a first look finds in one partition."""
 
-    n_rows: int
-    n_used: int
-    dtype: FloatDType
+    count: Count
     bad: tuple[int, int, AnyArray] | None  # row, column, the row
-    total_weight: float
-    weight_range: tuple[float, float]
     scan: Scan
 
 
@@ -339,9 +336,7 @@ def _look(X: Any, weight: Any, common: _Common, number: int) -> _Look:
         if scan.observed is not None:
             scan = scan._replace(observed=np.ldexp(scan.observed, -exponent))
     bad = None if scan.bad is None else (*scan.bad, X[scan.bad[0]][None])
-    return _Look(
-        len(X), given.n_used, rows.dtype, bad, given.total_weight, given.weight_range, scan
-    )
+    return _Look(Count.of(given), bad, scan)
 
 
 def _taken(
@@ -614,26 +609,23 @@ class DaskData:
         weighted: bool,
         sample_rows: int,
     ) -> None:
-        used = [look for look in looks if look.total_weight > 0]
-        least = min((look.weight_range[0] for look in used), default=1.0)
-        most = max((look.weight_range[1] for look in used), default=1.0)
+        count = _joint_count(looks)
+        least, most = count.weight_range
         exponent = common.exponent
         weight_range = math.ldexp(least, exponent), math.ldexp(most, exponent)
         self._partitions = partitions
-        single = all(look.dtype == SINGLE for look in looks)
-        self.dtype: FloatDType = SINGLE if single else DOUBLE
+        self.dtype = count.dtype
         self._looked = common
         self._common = replace(common, weight_range=weight_range, dtype=self.dtype)
-        self._ends = np.cumsum([look.n_rows for look in looks])
-        self._used_ends = np.cumsum([look.n_used for look in looks])
-        self.n_samples = int(self._ends[-1])
-        self.n_used = int(self._used_ends[-1])
+        self._ends = np.cumsum([look.count.n_rows for look in looks])
+        self._used_ends = np.cumsum([look.count.n_used for look in looks])
+        self.n_samples = count.n_rows
+        self.n_used = count.n_used
         self.n_features = n_features
         self.weighted = weighted
-        total_weight = sum(look.total_weight for look in used)
-        self.total_weight = math.ldexp(total_weight, exponent)
-        self.n_samples_seen: float = total_weight if weighted else self.n_samples
-        self._scan = _joint_scan(used, n_features)
+        self.total_weight = math.ldexp(count.total_weight, exponent)
+        self.n_samples_seen: float = count.total_weight if weighted else count.n_rows
+        self._scan = _joint_scan(looks, n_features)
         self.incomplete = self._scan.observed is not None
         self._scatter: Doubles | None = None
         self._kept = thinned(self.n_used, max(sample_rows, CENTRE_ROWS))
@@ -712,7 +704,7 @@ class DaskData:
                     f"{column}, is {values[0, column]} now and was a number in range before. "
                     f"{_SAME}"
                 )
-        now = _joint_scan([look for look in looks if look.total_weight > 0], self.n_features)
+        now = _joint_scan(looks, self.n_features)
         same = (now.mean == self._scan.mean) & (now.variance == self._scan.variance)
         other = np.flatnonzero(~same & np.isfinite(self._scan.mean))
         if other.size:
@@ -743,8 +735,13 @@ class DaskData:
         return Rows(X, weights, n_threads=self._common.n_threads, allow_nan=self._common.allow_nan)
 
 
+def _joint_count(looks: list[_Look]) -> Count:
+    return reduce(Count.joined, (look.count for look in looks), Count())
+
+
 def _joint_scan(looks: list[_Look], n_features: int) -> Scan:
     """Column means and variances of all rows, from those of the partitions."""
+    looks = [look for look in looks if look.count.total_weight > 0]
     if not looks:
         return Scan(None, np.full(n_features, np.nan), np.full(n_features, np.nan))
     with np.errstate(all="ignore"):
@@ -768,7 +765,7 @@ def _joint_scan(looks: list[_Look], n_features: int) -> Scan:
 def _observed(look: _Look, n_features: int) -> Doubles:
     """The weight of the values of each column of a partition that are not missing, (d,)."""
     if look.scan.observed is None:
-        return np.full(n_features, look.total_weight)
+        return np.full(n_features, look.count.total_weight)
     return look.scan.observed
 
 
@@ -920,14 +917,12 @@ class DaskRows:
             if look.bad is not None:
                 row, column, values = look.bad
                 raise _bad_value(values, (row, column), number, common, names, first_row)
-            first_row += look.n_rows
+            first_row += look.count.n_rows
         weighted = sample_weight is not None
         if weighted:
-            largest = max(
-                (look.weight_range[1] for look in looks if look.total_weight > 0), default=0
-            )
-            total = sum(look.total_weight for look in looks)
-            _validation.check_total_weight(total, largest, allow_zero=piece)
+            count = _joint_count(looks)
+            largest = count.largest_weight
+            _validation.check_total_weight(count.total_weight, largest, allow_zero=piece)
             if not piece:  # as `Rows.moderate`
                 common = replace(common, exponent=_validation.moderate_exponent(largest))
         return DaskData(partitions, looks, common, array.shape[1], weighted, sample_rows), names
