@@ -13,7 +13,8 @@ from conftest import model_of
 from reference import COVARIANCE_TYPES
 from scipy.integrate import quad
 
-from gaussmix import GaussianMixture, _explaining, sources
+from gaussmix import GaussianMixture, sources
+from gaussmix._estimators import explanations
 
 NAMES = np.array(["length", "width", "height", "mass"], dtype=object)
 
@@ -138,9 +139,9 @@ def test_predictions_are_moments_of_the_conditional_mixtures(pair):
 
 
 def test_many_rows_are_as_each_alone(monkeypatch, pair):
-    from gaussmix import _conditionals
+    from gaussmix._estimators import conditionals
 
-    monkeypatch.setattr(_conditionals, "_BLOCK_VALUES", 50)  # some rows at a time
+    monkeypatch.setattr(conditionals, "_BLOCK_VALUES", 50)  # some rows at a time
     model, _ = pair
     X = rows_of(2, n=40)
     many = model.predict_conditional(X, [0, 2], quantiles=0.25)
@@ -350,7 +351,7 @@ def test_drawn_orders_come_near_all(monkeypatch):
     model, _ = made(d=4)
     X = rows_of(4)
     exact = model.feature_contributions(X, "shapley")
-    monkeypatch.setattr(_explaining, "_MOST_SUBSETS", 3)
+    monkeypatch.setattr(explanations, "_MOST_SUBSETS", 3)
     drawn = model.feature_contributions(X, "shapley", n_permutations=400, random_state=0)
     np.testing.assert_allclose(drawn, exact, atol=0.1)
     model.set_params(random_state=5)

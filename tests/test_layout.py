@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.metadata
 import importlib.resources
 import platform
@@ -29,11 +30,8 @@ ORDER = [
     "plotting",
     "imputation",
     "mixture",
-    "_stepwise",
-    "_conditionals",
-    "_explaining",
-    "_imputing",
-    "_fitted",
+    "_conditionals",  # a name in pickles of earlier versions
+    "_estimators",
     "_online",
     "_row_sets",
     "distributed",
@@ -43,7 +41,6 @@ ORDER = [
     "_em",
     "_acceleration",
     "_recovery",
-    "_kept",
     "_initialization",
     "_data",
     "_passes",
@@ -73,11 +70,9 @@ ORDER = [
 #: Beside that order: what each of these imports from the package. Anything above may import them.
 BESIDE = {
     "_caching": set(),
-    "_hooks": set(),
     "_layouts": set(),
     "_messages": set(),
     "_progress": set(),
-    "_sklearn": {"_messages", "_parameters", "_typing"},
     "_tables": {"_csv", "_files", "_npy", "_parquet", "_table", "_typing"},
     "_csv": {"_files", "_messages", "_table", "_typing"},
     "_npy": {"_files", "_messages", "_typing"},
@@ -89,6 +84,24 @@ BESIDE = {
     "_univariate": {"_algebra", "_typing"},
     "_validation": {"_layouts", "_messages", "_typing"},
     "_typing": set(),
+}
+
+#: The modules of a sub-package, in the same order.
+WITHIN = {
+    "_estimators": [
+        "interchange",
+        "online",
+        "imputing",
+        "explanations",
+        "conditionals",
+        "sampling",
+        "scoring",
+        "fitting",
+        "base",
+        "kept",
+        "sklearn_api",
+        "hooks",
+    ],
 }
 
 MODULES = {path.stem for path in SOURCE.glob("*.py")}
@@ -128,6 +141,32 @@ def test_imports_go_down_only(name):
 @pytest.mark.parametrize("name", BESIDE)
 def test_modules_beside_the_order_import_only_what_is_named_here(name):
     assert own_imports_of(SOURCE / f"{name}.py") == BESIDE[name]
+
+
+@pytest.mark.parametrize(("package", "name"), [(p, n) for p in WITHIN for n in WITHIN[p]])
+def test_imports_within_a_package_go_down_too(package, name):
+    path = SOURCE / package / f"{name}.py"
+    below = {package, *ORDER[ORDER.index(package) + 1 :], *BESIDE}
+    assert own_imports_of(path, f"gaussmix.{package}") <= below
+    names = [full.split(".") for full in imports_of(path, f"gaussmix.{package}")]
+    siblings = {parts[2] for parts in names if parts[:2] == ["gaussmix", package] and parts[2:]}
+    assert siblings <= {*WITHIN[package][WITHIN[package].index(name) + 1 :]}
+
+
+@pytest.mark.parametrize("package", WITHIN)
+def test_a_package_names_its_modules(package):
+    module = importlib.import_module(f"gaussmix.{package}")
+    named = re.findall(r"^ {4}(\w+) {2,}\S", module.__doc__, flags=re.MULTILINE)
+    there = {path.stem for path in (SOURCE / package).glob("*.py")} - {"__init__"}
+    assert sorted(named) == sorted(there) == sorted(WITHIN[package])
+
+
+def test_no_class_says_what_others_have():
+    """Methods declared for the type checker alone hide calls that go up."""
+    for path in SOURCE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                assert not [inner for inner in node.body if isinstance(inner, ast.If)], path
 
 
 def test_the_kernel_package_imports_nothing_of_ours():
@@ -244,7 +283,7 @@ def test_all_threads_are_those_of_one_pool():
 
 def test_no_lock_is_held_that_a_fork_could_leave_locked():
     """Before Python 3.12 `functools.cached_property` has one, shared by all instances."""
-    for path in SOURCE.glob("*.py"):
+    for path in SOURCE.rglob("*.py"):
         names = imports_of(path, "gaussmix")
         assert "functools.cached_property" not in names, path
         assert not [name for name in names if name.endswith(("Lock", "Condition"))], path

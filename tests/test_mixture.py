@@ -749,7 +749,7 @@ def test_copies_carry_nothing_kept_for_scoring(model, old_faithful):
 def test_large_parameters_are_not_kept(monkeypatch, model, old_faithful):
     expected = model.predict_proba(old_faithful)
     model = pickle.loads(pickle.dumps(model))
-    monkeypatch.setattr(gaussmix._kept, "MOST_KEPT", 0)
+    monkeypatch.setattr(gaussmix._estimators.kept, "MOST_KEPT", 0)
     for _ in range(2):
         np.testing.assert_array_equal(model.predict_proba(old_faithful), expected)
         assert model._kept.scorer is None

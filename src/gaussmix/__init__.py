@@ -10,11 +10,8 @@ below it:
     plotting           plots on matplotlib axes; imported by nothing here
     imputation         GaussianMixtureImputer, a scikit-learn transformer
     mixture            GaussianMixture: parameters, fit, predict, score, sample
-    _stepwise          its methods that learn a step at a time: update, partial_fit and others
-    _conditionals      its methods for some columns: marginals, conditionals, quantiles
-    _explaining        its methods that explain a score: contributions, Mahalanobis distances
-    _imputing          its method that fills in missing values
-    _fitted            its fitted attributes: read, replaced together, kept in a file
+    _conditionals      a name that pickles of earlier versions have
+    _estimators        what the public estimators share: fitted state, fits, scores and the rest
     _online            running statistics of data that keeps coming, and steps from them
     _row_sets          rows that a user gives: asked once whether array, source or dask
     distributed        dask collections: one task a partition, statistics merge as a tree
@@ -24,7 +21,6 @@ below it:
     _em                the EM loop: iterate, converge, restart
     _acceleration      SQUAREM: extrapolates the iterates of EM
     _recovery          what becomes of a component that collapses
-    _kept              what the fitted arrays were at the last use, and what was made of them
     _initialization    where EM starts: k-means, k-means++, random, given parameters
     _data              what a fit asks of rows, wherever they are; what they are read with
     _passes            one pass over the rows: cuts them up, calls the kernels
@@ -57,8 +53,6 @@ Beside that order, for any of the above to use:
     _messages          how values, names and lists appear in messages
     _validation        checks of user input and the messages about it; the exceptions
     _persistence       model files
-    _sklearn           what scikit-learn expects of an estimator, without importing it
-    _hooks             its private methods that a subclass may have, and nothing here calls
     _caching           properties that are computed once
     _progress          what a fit reports while it runs
     _tables            files of numbers opened as tables: CSV, .npy and Parquet
@@ -75,7 +69,7 @@ One arrow carries everything: rows and parameters go into `_passes.accumulate`, 
 """
 
 from gaussmix._build_config import VERSION as __version__
-from gaussmix._conditionals import ConditionalPrediction
+from gaussmix._estimators.conditionals import ConditionalPrediction
 from gaussmix._persistence import ModelFileError
 from gaussmix._runtime import show_config
 from gaussmix._statistics import SufficientStatistics

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import _em, _progress, _runtime, _validation
 from ._acceleration import Squarem
@@ -29,7 +30,11 @@ class Settings:
     max_iter: int
     n_init: int
     init_params: InitParams
+    weights_init: ArrayLike | None
+    means_init: ArrayLike | None
+    precisions_init: ArrayLike | None
     random_state: RandomState
+    warm_start: bool
     verbose: int
     verbose_interval: int
     n_threads: int | None

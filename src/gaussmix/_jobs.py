@@ -27,7 +27,6 @@ from ._draws import Noise
 from ._files import TableError
 from ._inputs import Tables, is_read_once
 from ._messages import counted, listed, plain, shown
-from ._row_sets import imputed
 from ._rows import Rows
 from ._table import MOST_COLUMNS, Table
 from ._typing import AnyArray
@@ -274,7 +273,6 @@ class Imputation(Job):
         return tuple(f"x{j + 1}" for j in range(len(columns))) if names is None else tuple(names)
 
     def maker(self, fields: Sequence[Field], own: str | None) -> Make:
-        parameters, context = self.model._parameters(), self.model._current().context
         noise = None
         if self.n_draws is not None:
             noise = Noise.seeded(
@@ -287,7 +285,7 @@ class Imputation(Job):
             number = np.arange(first, first + len(X))
             own_noise = None if noise is None else noise.after(first)
             first += len(X)
-            values, *deviations = imputed(parameters, X, own_noise, context, return_std=self.std)
+            values, *deviations = self.model._completed(X, own_noise, return_std=self.std)
             if noise is None:
                 return [values, *deviations]
             return [

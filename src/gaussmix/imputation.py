@@ -10,8 +10,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _sklearn, _validation
-from ._fitted import fitted_state
+from . import _validation
+from ._draws import Noise
+from ._estimators import sklearn_api
+from ._estimators.base import fitted_state
 from ._layouts import CovarianceType
 from ._parameters import MixtureParameters
 from ._rows import Rows, Scan
@@ -29,8 +31,8 @@ from ._typing import (
 from .mixture import GaussianMixture
 
 
-@_sklearn.with_defaults
-class GaussianMixtureImputer(_sklearn.TransformerMixin):
+@sklearn_api.with_defaults
+class GaussianMixtureImputer(sklearn_api.TransformerMixin):
     """Fills in missing values, NaN, by a Gaussian mixture fitted to the incomplete rows.
 
     A scikit-learn transformer: `fit` finds the mixture by EM under the assumption that values are
@@ -220,7 +222,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
         if self.add_indicator:
             missing = np.isnan(array[:, self._indicated])
             values = np.hstack([values, missing.astype(values.dtype)])
-        return self._contained(values, X)
+        return self._contained(values, X, self.get_feature_names_out)
 
     def fit_transform(
         self, X: Any, y: object = None, sample_weight: ArrayLike | None = None
@@ -255,7 +257,7 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
         """
         self._check_fitted()
         self._checked_parameters()
-        names = _sklearn.feature_names_in(
+        names = sklearn_api.feature_names_in(
             input_features, getattr(self, "feature_names_in_", None), self.n_features_in_
         )
         kept = names if self.keep_empty_features else names[~self._empty]
@@ -281,12 +283,10 @@ class GaussianMixtureImputer(_sklearn.TransformerMixin):
 
     def _filled(self, X: AnyArray) -> Floats:
         """Checked rows with all their missing values filled in."""
-        values: Floats
-        if self.sample_posterior:
-            values = self.mixture_.impute(X, n_draws=1)[0]
-        else:
-            values = self.mixture_.impute(X)
-        return values
+        mixture = self.mixture_
+        noise = Noise.seeded(1, mixture._seed(None)) if self.sample_posterior else None
+        (values,) = mixture._completed(X, noise)
+        return values[0] if self.sample_posterior else values
 
     def _mixture(self, n_components: int, covariance_type: CovarianceType) -> GaussianMixture:
         """A mixture that is not fitted yet."""

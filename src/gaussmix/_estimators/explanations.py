@@ -8,15 +8,16 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from . import _hooks, _passes, _runtime, _validation
-from ._algebra import ordered_sum, product, product_about, transposed
-from ._conditioning import marginal
-from ._fitted import FittedMixture
-from ._parameters import MixtureParameters
-from ._rows import Rows
-from ._scores import HALF_LOG_2PI
-from ._typing import Doubles, Floats, Generator, Indices, RandomState
-from .sources import RowsLike
+from .. import _passes, _runtime, _validation
+from .._algebra import ordered_sum, product, product_about, transposed
+from .._conditioning import marginal
+from .._parameters import MixtureParameters
+from .._rows import Rows
+from .._scores import HALF_LOG_2PI
+from .._typing import Doubles, Floats, Generator, Indices, RandomState
+from ..sources import RowsLike
+from . import hooks
+from .base import BaseMixture
 
 # Numbers that are held for a block of rows, beside the results.
 _BLOCK_VALUES = 1 << 18
@@ -28,7 +29,7 @@ _MOST_SUBSETS = 10
 _FAR = 1e150
 
 
-class ExplainedMixture(FittedMixture):
+class ExplainedMixture(BaseMixture):
     """The methods that explain a score."""
 
     @_validation.says_memory_error
@@ -89,7 +90,7 @@ class ExplainedMixture(FittedMixture):
         >>> model.feature_contributions(rows, "shapley").sum(axis=1) - model.score_samples(rows)
         array([0., 0.])
         """
-        _hooks.refuse(self, "d")
+        hooks.refuse(self, "d")
         _validation.check_contributions(kind, n_permutations)
         parameters = self._parameters()
         if kind == "conditional":

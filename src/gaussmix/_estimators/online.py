@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _fitting, _hooks, _online, _runtime, _validation
-from ._covariance import FAMILIES, CollapsedComponent
-from ._data import Data
-from ._fitted import FittedMixture, fitted_state
-from ._messages import shown
-from ._parameters import MixtureParameters, factorised
-from ._row_sets import RowSet
-from ._statistics import SufficientStatistics
-from ._typing import Collapse
-from .sources import RowsLike
+from .. import _fitting, _online, _runtime, _validation
+from .._covariance import FAMILIES, CollapsedComponent
+from .._data import Data
+from .._messages import shown
+from .._parameters import MixtureParameters, factorised
+from .._statistics import SufficientStatistics
+from .._typing import Collapse
+from ..sources import RowsLike
+from . import hooks
+from .base import fitted_state
+from .fitting import FittingMixture
 
 # The attributes that each letter of `update` names.
 _NAMED_BY = {
@@ -27,14 +28,8 @@ _NAMED_BY = {
 }
 
 
-class StepwiseMixture(FittedMixture):
+class OnlineMixture(FittingMixture):
     """The methods that change a fitted mixture by a step."""
-
-    if TYPE_CHECKING:  # what the mixture has beside these
-
-        def _fit(
-            self, X: RowsLike, sample_weight: ArrayLike | None, *, one_step: bool = False
-        ) -> tuple[RowSet, Data]: ...
 
     @_validation.says_memory_error
     def update(self, statistics: SufficientStatistics, update: str = "wmc") -> Self:
@@ -63,7 +58,7 @@ class StepwiseMixture(FittedMixture):
             helps: then a component may be dropped or placed anew, as `collapses_` tells. The model
             stays as it was.
         """
-        _hooks.refuse(self, "m")
+        hooks.refuse(self, "m")
         settings = _fitting.checked_settings(self)
         _validation.check_update(update)
         previous = self._parameters()
@@ -166,7 +161,7 @@ class StepwiseMixture(FittedMixture):
         >>> model.n_samples_seen_
         10000
         """
-        _hooks.refuse(self, "emd")
+        hooks.refuse(self, "emd")
         settings = _fitting.checked_settings(self)
         _validation.check_update(update)
         if not hasattr(self, "means_"):

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import copy
+import numbers
 import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from . import _online, _persistence, _sklearn, _validation
-from ._build_config import VERSION
-from ._covariance import CollapsedComponent
-from ._fitting import Settings
-from ._kept import NAMES, FittedArray, Kept, renewed
-from ._parameters import MixtureParameters
-from ._patterns import patterns
-from ._row_sets import RowSet, row_set
-from ._rows import DOUBLE, Rows
-from ._typing import (
+from .. import _online, _passes, _persistence, _validation
+from .._build_config import VERSION
+from .._covariance import CollapsedComponent
+from .._fitting import Settings
+from .._parameters import MixtureParameters
+from .._patterns import patterns
+from .._row_sets import RowSet, row_set
+from .._rows import DOUBLE, Rows
+from .._typing import (
     AnyArray,
     Collapse,
     Doubles,
     FloatDType,
     Floats,
+    Generator,
     Indices,
     Names,
+    RandomState,
     StrPath,
 )
-from .sources import RowsLike
+from ..sources import RowsLike
+from . import hooks, sklearn_api
+from .kept import NAMES, FittedArray, Kept, renewed
 
 FITTED = frozenset(
     {
@@ -62,8 +66,8 @@ _AGREED = "_factorised"
 _OF_RUNNING = frozenset({"_running", "effective_rows_"})
 
 
-class FittedMixture(Settings, _sklearn.MixtureMixin):
-    """What all that a fitted mixture does has in common."""
+class BaseMixture(Settings, sklearn_api.EstimatorMixin):
+    """What the methods of every mixture stand on: fitted attributes, and how rows meet them."""
 
     # What scoring keeps for its next call has a place of its own outside vars(self): to score a
     # model changes none of its attributes, and copies and pickles carry nothing more than those.
@@ -283,6 +287,37 @@ class FittedMixture(Settings, _sklearn.MixtureMixin):
             parameters.means,
             parameters.definite_covariances(),
         )
+
+    def _scorer(self) -> _passes.Scorer:
+        """The mixture in the public attributes, ready to score rows."""
+        return self._scorer_of(self._current())
+
+    def _scorer_of(self, kept: Kept) -> _passes.Scorer:
+        """What is kept for the next call: to prepare it takes longer than to see that nothing has
+        changed, and than to score a row from parameters that fit in cache.
+        """
+        return kept.scorer or self._prepared(kept)
+
+    @_validation.says_memory_error
+    def _prepared(self, kept: Kept) -> _passes.Scorer:
+        hooks.refuse(self, "d")
+        scorer = _passes.Scorer(kept.parameters)
+        if kept.is_small:
+            kept.scorer = scorer
+        return scorer
+
+    def _generator(self, random_state: RandomState) -> Generator:
+        """What a call draws with: by default the model's own, which goes on between calls."""
+        if random_state is not None:
+            return _validation.check_random_state(random_state)
+        _validation.check_parameters({"random_state": self.random_state}, type(self).__name__)
+        if not isinstance(self.random_state, numbers.Integral):
+            return _validation.check_random_state(self.random_state)
+        seed, generator = getattr(self, "_sampler", (None, None))
+        if seed != self.random_state:
+            generator = _validation.check_random_state(self.random_state)
+            self._sampler = (self.random_state, generator)
+        return generator
 
     def _ill_defined(
         self, collapsed: CollapsedComponent, names: Names | None, dtype: FloatDType

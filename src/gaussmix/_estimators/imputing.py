@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, overload
+from typing import Literal, overload
 
-from . import _validation
-from ._fitted import FittedMixture
-from ._typing import Floats, Generator, RandomState
-from .sources import RowsLike
+from .. import _validation
+from .._draws import Noise
+from .._row_sets import imputed
+from .._typing import AnyArray, Floats, RandomState
+from ..sources import RowsLike
+from .base import BaseMixture
 
 
-class ImputingMixture(FittedMixture):
+class ImputingMixture(BaseMixture):
     """The method that fills in missing values."""
-
-    if TYPE_CHECKING:  # what the mixture has beside it
-
-        def _generator(self, random_state: RandomState) -> Generator: ...
 
     @overload
     def impute(
@@ -131,3 +129,12 @@ class ImputingMixture(FittedMixture):
     def _seed(self, random_state: RandomState) -> int:
         """128 random bits, from whatever kind of generator."""
         return int.from_bytes(self._generator(random_state).bytes(16), "little")
+
+    def _completed(
+        self, X: AnyArray, noise: Noise | None, *, return_std: bool = False, first: int = 0
+    ) -> tuple[Floats, ...]:
+        """Checked rows in memory filled in, see `_row_sets.imputed`."""
+        return imputed(
+            self._parameters(), X, noise, self._current().context, return_std=return_std,
+            first=first,
+        )  # fmt: skip

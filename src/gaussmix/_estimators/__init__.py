@@ -1,0 +1,17 @@
+"""What the public estimators share.
+
+    base             fitted attributes: read, replaced together, kept in a file; rows, a scorer
+    kept             what the fitted arrays were at the last use, and what was made of them
+    fitting          fit, and the sums of one pass
+    scoring          densities, responsibilities, labels and criteria of rows
+    sampling         rows drawn
+    online           steps: update, partial_fit, split, merge, retire, revive
+    conditionals     some columns: marginals, conditionals, distributions, quantiles
+    explanations     why a row scores as it does: contributions, Mahalanobis distances
+    imputing         missing values filled in
+    interchange      to scikit-learn's class and back, and its names of methods
+    sklearn_api      what scikit-learn expects of an estimator, without importing it
+    hooks            its private methods that a subclass may have, and nothing here calls
+
+Each class here adds methods to `base.BaseMixture`, and calls nothing that is not below it.
+"""
