@@ -72,6 +72,7 @@ BESIDE = {
     "_caching": set(),
     "_layouts": set(),
     "_messages": set(),
+    "_settings": {"_layouts", "_typing"},
     "_progress": set(),
     "_tables": {"_csv", "_files", "_npy", "_parquet", "_table", "_typing"},
     "_csv": {"_files", "_messages", "_table", "_typing"},
@@ -80,9 +81,9 @@ BESIDE = {
     "_table": {"_files", "_messages", "_typing"},
     "_writing": {"_files", "_messages", "_parquet", "_typing"},
     "_files": {"_messages", "_typing"},
-    "_persistence": {"_files", "_layouts", "_messages", "_typing", "_validation"},
+    "_persistence": {"_files", "_layouts", "_messages", "_settings", "_typing"},
     "_univariate": {"_algebra", "_typing"},
-    "_validation": {"_layouts", "_messages", "_typing"},
+    "_validation": {"_layouts", "_messages", "_settings", "_typing"},
     "_typing": set(),
 }
 

@@ -50,6 +50,7 @@ Beside that order, for any of the above to use:
 
     _layouts           the covariance families by name, and the shapes of their covariances
     _univariate        distribution functions and quantiles in one dimension
+    _settings          the constructor parameters: defaults, checks, words, files, options
     _messages          how values, names and lists appear in messages
     _validation        checks of user input and the messages about it; the exceptions
     _persistence       model files

@@ -6,44 +6,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from . import _em, _progress, _runtime, _validation
 from ._acceleration import Squarem
 from ._data import Data, observed_columns
 from ._initialization import DistinctStarts, initial_parameters
-from ._layouts import CovarianceType
 from ._parameters import MixtureParameters, constrained, factorised, maximize
 from ._recovery import Recovery
 from ._rows import Scan
+from ._settings import Settings
 from ._statistics import SufficientStatistics
-from ._typing import Acceleration, Doubles, InitParams, OnCollapse, RandomState
-
-
-class Settings:
-    """The constructor parameters that a fit follows."""
-
-    n_components: int
-    covariance_type: CovarianceType
-    tol: float
-    reg_covar: float
-    max_iter: int
-    n_init: int
-    init_params: InitParams
-    weights_init: ArrayLike | None
-    means_init: ArrayLike | None
-    precisions_init: ArrayLike | None
-    random_state: RandomState
-    warm_start: bool
-    verbose: int
-    verbose_interval: int
-    n_threads: int | None
-    acceleration: Acceleration | None
-    variance_floor: float
-    on_collapse: OnCollapse
-    learning_decay: float
-    forgetting: float | None
-    allow_nan: bool
+from ._typing import Doubles
 
 
 def checked_settings(estimator: Settings) -> Settings:

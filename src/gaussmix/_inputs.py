@@ -14,6 +14,7 @@ import numpy as np
 from . import _files, _table, _tables
 from ._files import TableError
 from ._messages import counted, shown
+from ._settings import SETTINGS
 from ._table import Table
 from ._typing import Doubles, FloatDType, Floats
 from .sources import Chunk, RowSource
@@ -23,13 +24,6 @@ ENDINGS = (".csv", ".npy", ".parquet", ".pq", ".parq")
 
 # Rows read at a time, unless that is more than a sixteenth of the memory.
 CHUNK_ROWS = 1 << 17
-
-# Parameters of the class in the library's messages, with a value where one is given.
-PARAMETER = re.compile(
-    r"\b(covariance_type|reg_covar|variance_floor|on_collapse|init_params|n_init|max_iter|tol"
-    r"|sample_weight)\b"
-    r"(?:=([\"']?)([\w+-]+(?:\.[\w+-]+)?)\2)?"
-)
 
 
 def files_of(data: Sequence[str]) -> list[str]:
@@ -251,7 +245,7 @@ class Tables(RowSource):
             def column(match: re.Match[str]) -> str:
                 return self.first.column_text(self._columns[int(match[1])])
 
-            message = PARAMETER.sub(_as_option, message)
+            message = _in_options(message)
             message = message.replace("pass X as", "store the columns as")
             message = re.sub(r"\bX\b", "the table", message)
             return f"{self}: " + re.sub(r"\bcolumn (\d+)\b", column, message)
@@ -280,8 +274,19 @@ def _require_weights(table: Table, column: int, weights: Floats, first_row: int)
         )
 
 
+def _in_options(message: str) -> str:
+    """A message of the library with options in place of the class's parameters."""
+    names = [name for name, setting in SETTINGS.items() if setting.option]
+    return re.sub(
+        rf"\b({'|'.join([*names, 'sample_weight'])})\b"
+        r"(?:=([\"']?)([\w+-]+(?:\.[\w+-]+)?)\2)?",
+        _as_option,
+        message,
+    )
+
+
 def _as_option(match: re.Match[str]) -> str:
     """Write ``reg_covar`` as ``--reg-covar``, and ``name="value"`` as ``--name value``."""
     name, _, value = match.groups()
     option = "--weights" if name == "sample_weight" else f"--{name.replace('_', '-')}"
-    return option if value is None else f"{option} {value}"
+    return option if value in (None, "True") else f"{option} {value}"

@@ -37,7 +37,6 @@ import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from io import BufferedReader, FileIO
-from types import NoneType
 from typing import Any, BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
@@ -45,22 +44,16 @@ import numpy as np
 from ._files import open_regular, replacing
 from ._layouts import LAYOUTS, CovarianceType, covariance_shape
 from ._messages import printable
+from ._settings import SETTINGS
 from ._typing import AnyArray, Doubles, Floats, StrPath
-from ._validation import InvalidParameterError, check_parameters
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
 # With a new version comes a file of it, written by tests/models/make.py.
 FORMAT_VERSION = 5
 
-# Constructor parameters and entries of the metadata that a format version brought, with what
-# earlier files mean.
-_NEW_PARAMETERS: dict[int, dict[str, Any]] = {
-    2: {"acceleration": None},
-    3: {"variance_floor": 0.0, "on_collapse": "raise"},
-    4: {"learning_decay": 0.6, "forgetting": None},
-    5: {"allow_nan": False},
-}
+# Entries of the metadata that a format version brought, with what earlier files mean; of the
+# constructor parameters `_settings.SETTINGS` says it.
 _NEW_ENTRIES: dict[int, dict[str, Any]] = {3: {"collapses": []}, 4: {"n_samples_seen": 0}}
 _RUNNING_SINCE = 4
 
@@ -286,37 +279,14 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and 0 <= value <= _LARGEST
 
 
-# What JSON may have for each constructor parameter that is no array.
-_PARAMETERS: dict[str, tuple[type, ...]] = {
-    "n_components": (int,),
-    "covariance_type": (str,),
-    "tol": (int, float),
-    "reg_covar": (int, float),
-    "max_iter": (int,),
-    "n_init": (int,),
-    "init_params": (str,),
-    "random_state": (int, NoneType),
-    "warm_start": (bool,),
-    "verbose": (bool, int),
-    "verbose_interval": (int,),
-    "n_threads": (int, NoneType),
-    "acceleration": (str, NoneType),
-    "variance_floor": (int, float),
-    "on_collapse": (str,),
-    "learning_decay": (int, float),
-    "forgetting": (int, float, NoneType),
-    "allow_nan": (bool,),
-}
+def _stored_parameters() -> list[str]:
+    """The constructor parameters in the metadata: all that are no arrays."""
+    return [name for name, setting in SETTINGS.items() if setting.stored]
 
 
 def _is_parameter(name: str, value: Any) -> bool:
-    if type(value) not in _PARAMETERS[name]:
-        return False
-    try:
-        check_parameters({name: value})
-    except InvalidParameterError:
-        return False
-    return True
+    setting = SETTINGS[name]
+    return type(value) in setting.stored and setting.constraint[0](value)
 
 
 _COLLAPSE: dict[str, Callable[[Any], bool]] = {
@@ -363,9 +333,11 @@ def _check_metadata(metadata: Mapping[str, Any]) -> None:
     ):
         raise _Refusal("feature_names is not a list of strings")
     parameters = metadata["parameters"]
-    if type(parameters) is not dict or set(parameters) != set(_PARAMETERS):
-        raise _Refusal(f"its constructor parameters are not exactly {sorted(_PARAMETERS)}")
-    for name in _PARAMETERS:
+    if type(parameters) is not dict or set(parameters) != {*_stored_parameters()}:
+        raise _Refusal(
+            f"its constructor parameters are not exactly {sorted(_stored_parameters())}"
+        )
+    for name in _stored_parameters():
         if not _is_parameter(name, parameters[name]):
             value = _shown(parameters[name])
             raise _Refusal(f"the constructor parameter {name} cannot be {value}")
@@ -837,11 +809,11 @@ def _metadata_keys(version: int) -> set[str]:
 def _brought_up_to_date(metadata: dict[str, Any]) -> dict[str, Any]:
     """Metadata of any format version with the entries and parameters of this one."""
     version, parameters = metadata["format_version"], metadata["parameters"]
-    for since, new in _NEW_PARAMETERS.items():
-        if version < since and type(parameters) is dict:
-            if not new.keys().isdisjoint(parameters):
-                raise _Refusal(f"it has {sorted(new)}, unknown to its format version")
-            parameters = {**parameters, **new}
+    new = {name: setting.default for name, setting in SETTINGS.items() if version < setting.since}
+    if type(parameters) is dict:
+        if not new.keys().isdisjoint(parameters):
+            raise _Refusal(f"it has {sorted(new)}, unknown to its format version")
+        parameters = {**parameters, **new}
     entries: dict[str, Any] = {}
     for since, new in _NEW_ENTRIES.items():
         if version < since:

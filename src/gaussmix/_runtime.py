@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 from gaussmix import _build_config, _validation
 from gaussmix._kernels import _cpu, _threads
 from gaussmix._messages import shown
+from gaussmix._settings import MOST_THREADS
 
 if TYPE_CHECKING:
     from gaussmix._kernels._algebra_baseline import Algebra as Algebra
@@ -207,8 +208,8 @@ def _own_thread_variable(text: str) -> int | None:
     if not text:
         return None
     number = _whole_number(text)
-    if number is None or not 1 <= number <= _validation.MOST_THREADS:
-        most = f" and at most {_validation.MOST_THREADS}" if text.isdecimal() else ""
+    if number is None or not 1 <= number <= MOST_THREADS:
+        most = f" and at most {MOST_THREADS}" if text.isdecimal() else ""
         raise ValueError(
             "The environment variable GAUSSMIX_NUM_THREADS must be a whole number of at least 1"
             f"{most}. Got {shown(text)} instead. Correct it or unset it."
@@ -218,7 +219,7 @@ def _own_thread_variable(text: str) -> int | None:
 
 def _openmp_thread_variable(text: str) -> int | None:
     number = _whole_number(text.split(",")[0].strip())
-    return number if number and number <= _validation.MOST_THREADS else None
+    return number if number and number <= MOST_THREADS else None
 
 
 def _whole_number(text: str) -> int | None:

@@ -20,18 +20,28 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import FrameType
-from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar, get_args
+from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
 from ._messages import MOST_LISTED, NAME_LENGTH, SAID_LENGTH, listed, plain, said, shown
+from ._settings import (
+    BOOL,
+    MOST_INT,
+    MOST_THREADS,
+    SETTINGS,
+    Constraint,
+    is_bool,
+    is_float,
+    is_huge,
+    is_int,
+    is_random_state,
+)
 from ._typing import (
-    Acceleration,
     AnyArray,
     Bools,
     Collapse,
@@ -40,7 +50,6 @@ from ._typing import (
     Floats,
     Generator,
     Indices,
-    InitParams,
     Names,
     OnCollapse,
 )
@@ -91,19 +100,10 @@ __all__ = [
     "widened_columns_warning",
 ]
 
-ACCELERATIONS: tuple[Acceleration, ...] = get_args(Acceleration)
-ON_COLLAPSE: tuple[OnCollapse, ...] = get_args(OnCollapse)
 CRITERIA = ("bic", "icl", "aic")
-INIT_PARAMS: tuple[InitParams, ...] = get_args(InitParams)
-
-# The most that a C int holds.
-MOST_THREADS = 2**31 - 1
 
 # Orders that Shapley values are averaged over, all of which are kept.
 _MOST_PERMUTATIONS = 1_000_000
-
-# Sizes beyond this are those of no array.
-_MOST_INT = int(np.iinfo(np.intp).max)
 
 _ESTIMATOR = "GaussianMixture"
 
@@ -470,12 +470,12 @@ def check_parameters(
     """
     checked = dict(params)
     for name, value in params.items():
-        if name not in _CONSTRAINTS:
+        constraint = _constraint(name)
+        if constraint is None:
             continue  # a subclass checks the parameters it adds
-        is_valid, description = _CONSTRAINTS[name]
+        is_valid, description = constraint
         if not is_valid(value):
-            whole = isinstance(value, (numbers.Integral, Fraction))
-            huge = whole and int(value) > 1 and "inf)" in description
+            huge = "inf)" in description and is_huge(value)
             raise _compatible_class(InvalidParameterError)(
                 f"The {name!r} parameter of {estimator_name} must be {description}. Got "
                 f"{shown(value, SAID_LENGTH)} instead."
@@ -487,7 +487,7 @@ def check_parameters(
 
 def parameters_of(estimator: object) -> dict[str, Any]:
     """The constructor parameters that an estimator has, checked as by `check_parameters`."""
-    params = {name: getattr(estimator, name) for name in _CONSTRAINTS if hasattr(estimator, name)}
+    params = {name: getattr(estimator, name) for name in SETTINGS if hasattr(estimator, name)}
     return check_parameters(params, type(estimator).__name__)
 
 
@@ -517,38 +517,12 @@ def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
     """The numbers of components to choose from: one, or several."""
     several = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
     numbers = list_of(value, "n_components") if several else [value]
-    if not numbers or not all(_is_int(number, 1) for number in numbers):
+    if not numbers or not all(is_int(number, 1) for number in numbers):
         raise _compatible_class(InvalidParameterError)(
             f"The 'n_components' parameter of {estimator_name} must be an int in the range "
             f"[1, inf), or several of those in a sequence. Got {shown(value)} instead."
         )
     return [int(number) for number in numbers]
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, (bool, np.bool_))
-
-
-def _is_int(value: Any, minimum: int, most: int = _MOST_INT) -> bool:
-    if type(value) is int:
-        return minimum <= value <= most
-    # bool is an Integral, but n_components=True is a slip and not a count.
-    return (
-        isinstance(value, numbers.Integral)
-        and not _is_bool(value)
-        and minimum <= int(value) <= most
-    )
-
-
-def _is_float(value: Any) -> bool:
-    if type(value) is float:
-        return 0 <= value < math.inf
-    if not isinstance(value, numbers.Real) or _is_bool(value):
-        return False
-    try:
-        return 0 <= float(value) < math.inf
-    except OverflowError:  # of a whole number or a fraction
-        return False
 
 
 # Asking what else is a number takes twenty times as long as asking for these.
@@ -559,113 +533,33 @@ def _plain_number(value: Any) -> Any:
     """Python's own number of the same kind; what is no number as it is."""
     if type(value) in _PLAIN:
         return value
-    if _is_bool(value):
+    if is_bool(value):
         return bool(value)
     if isinstance(value, numbers.Integral):
         return int(value)
     return float(value) if isinstance(value, numbers.Real) else value
 
 
-def _is_verbose(value: Any) -> bool:
-    return _is_bool(value) or _is_int(value, 0)
+# Of the imputer, beside those that it has in common with the mixture.
+_OF_IMPUTER: dict[str, Constraint] = dict.fromkeys(
+    ("sample_posterior", "keep_empty_features", "add_indicator"), BOOL
+)
 
 
-def _is_random_state(value: Any) -> bool:
-    if value is None or isinstance(value, (np.random.RandomState, np.random.Generator)):
-        return True
-    return _is_int(value, 0, 2**32 - 1)
-
-
-def _is_array_or_none(value: Any) -> bool:
-    if value is None:
-        return True
-    if isinstance(value, (str, bytes, Mapping)):
-        return False
-    return hasattr(value, "__array__") or (
-        hasattr(value, "__len__") and hasattr(value, "__getitem__")
-    )
-
-
-# Whether a value is one a parameter can have, and the words for those that are.
-_Constraint: TypeAlias = tuple[Callable[[Any], bool], str]
-
-
-def _int_from(minimum: int) -> _Constraint:
-    return lambda value: _is_int(value, minimum), f"an int in the range [{minimum}, inf)"
-
-
-def _one_of(options: Collection[str]) -> _Constraint:
-    listed = ", ".join(repr(option) for option in sorted(options))
-    return lambda value: isinstance(value, str) and value in options, f"a str among {{{listed}}}"
-
-
-def _one_of_or_none(options: tuple[str, ...]) -> _Constraint:
-    is_valid, description = _one_of(options)
-    return lambda value: value is None or is_valid(value), f"{description} or None"
-
-
-_NON_NEGATIVE = (_is_float, "a float in the range [0.0, inf)")
-_BOOL = (_is_bool, "an instance of 'bool' or an instance of 'numpy.bool'")
-_ARRAY_OR_NONE = (_is_array_or_none, "an array-like or None")
-
-_CONSTRAINTS: dict[str, _Constraint] = {
-    "n_components": _int_from(1),
-    "covariance_type": _one_of(COVARIANCE_TYPES),
-    "tol": _NON_NEGATIVE,
-    "reg_covar": _NON_NEGATIVE,
-    "max_iter": _int_from(0),
-    "n_init": _int_from(1),
-    "init_params": _one_of(INIT_PARAMS),
-    "weights_init": _ARRAY_OR_NONE,
-    "means_init": _ARRAY_OR_NONE,
-    "precisions_init": _ARRAY_OR_NONE,
-    "random_state": (
-        _is_random_state,
-        (
-            "an int in the range [0, 4294967295], an instance of 'numpy.random.RandomState', an"
-            " instance of 'numpy.random.Generator' or None"
-        ),
-    ),
-    "warm_start": _BOOL,
-    "verbose": (
-        _is_verbose,
-        "an int in the range [0, inf), an instance of 'bool' or an instance of 'numpy.bool'",
-    ),
-    "verbose_interval": _int_from(1),
-    "n_threads": (
-        lambda value: value is None or _is_int(value, 1, MOST_THREADS),
-        "an int in the range [1, inf) or None",
-    ),
-    "acceleration": _one_of_or_none(ACCELERATIONS),
-    "variance_floor": (
-        lambda value: _is_float(value) and value < 1,
-        "a float in the range [0.0, 1.0)",
-    ),
-    "on_collapse": _one_of(ON_COLLAPSE),
-    "learning_decay": (
-        lambda value: _is_float(value) and 0.5 < value <= 1,
-        "a float in the range (0.5, 1.0]",
-    ),
-    "forgetting": (
-        lambda value: value is None or (_is_float(value) and 0 < value < 1),
-        "a float in the range (0.0, 1.0) or None",
-    ),
-    "allow_nan": _BOOL,
-    # Of the imputer:
-    "sample_posterior": _BOOL,
-    "keep_empty_features": _BOOL,
-    "add_indicator": _BOOL,
-}
+def _constraint(name: str) -> Constraint | None:
+    """What a parameter's values are held against; None for one that a subclass has added."""
+    setting = SETTINGS.get(name)
+    return _OF_IMPUTER.get(name) if setting is None else setting.constraint
 
 
 def check_n_samples(n_samples: Any) -> int:
     """How many rows to draw."""
-    if not isinstance(n_samples, numbers.Integral) or _is_bool(n_samples) or int(n_samples) < 1:
+    if not isinstance(n_samples, numbers.Integral) or is_bool(n_samples) or int(n_samples) < 1:
         raise ValueError(
             f"Invalid value for 'n_samples': {shown(n_samples)} . The sampling requires at least "
             "one sample. Pass an int of at least 1."
         )
-    if int(n_samples) > _MOST_INT:
+    if int(n_samples) > MOST_INT:
         raise ValueError(
             f"Invalid value for 'n_samples': {shown(n_samples)}. No array has so many rows; draw "
             "them in several calls."
@@ -682,7 +576,7 @@ def check_random_state(seed: Any) -> Generator:
         None is NumPy's global generator, the one ``numpy.random.seed`` sets; an int starts a new
         ``RandomState``; a generator is returned as it is, and moves on as it is used.
     """
-    if not _is_random_state(seed):
+    if not is_random_state(seed):
         raise ValueError(
             f"random_state={shown(seed)} cannot start a random generator. Pass None, an int from "
             "0 to "
@@ -1490,7 +1384,7 @@ def check_seen(n_samples_seen: Any) -> float:
     Other rows are added to it, for which a NumPy integer may have no room, nor a float32 digits.
     """
     seen = n_samples_seen.item() if isinstance(n_samples_seen, np.generic) else n_samples_seen
-    if not _is_float(seen) or seen > sys.float_info.max:
+    if not is_float(seen) or seen > sys.float_info.max:
         raise ValueError(
             "n_samples_seen_ must be a finite number >= 0, the weight of the rows that the"
             f" parameters come from; got {shown(n_samples_seen)}. Set it to 0 to let the next "
@@ -1856,7 +1750,7 @@ def check_columns(
     ValueError, TypeError
         For none, one that the model does not have, one twice, and a mask of another length.
     """
-    if isinstance(columns, (str, numbers.Integral)) and not _is_bool(columns):
+    if isinstance(columns, (str, numbers.Integral)) and not is_bool(columns):
         columns = [columns]
     if isinstance(columns, (set, frozenset)):
         raise TypeError(f"{argument} must be in an order. Got a set; pass a list of the columns.")
@@ -1866,7 +1760,7 @@ def check_columns(
             f"Got {shown(columns)}."
         )
     listed = list_of(columns, argument)
-    if listed and all(map(_is_bool, listed)):
+    if listed and all(map(is_bool, listed)):
         if len(listed) != n_features:
             raise ValueError(
                 f"{argument} is a mask of length {len(listed)}, but the model has {n_features} "
@@ -1887,7 +1781,7 @@ def check_columns(
 
 def _column_index(column: Any, n_features: int, names: Sequence[str] | None, argument: str) -> int:
     """`_feature_index`, where an index may count from the end."""
-    if isinstance(column, numbers.Integral) and not _is_bool(column):
+    if isinstance(column, numbers.Integral) and not is_bool(column):
         index = int(column)
         if not -n_features <= index < n_features:
             raise ValueError(
@@ -1986,13 +1880,13 @@ def check_probabilities(values: Any, argument: str) -> Doubles:
 
 def check_flag(value: Any, argument: str) -> None:
     """An argument that is true or false."""
-    if not _is_bool(value):
+    if not is_bool(value):
         raise TypeError(f"{argument} must be True or False. Got {shown(value)}.")
 
 
 def check_n_draws(n_draws: Any) -> None:
     """The number of draws of `impute`."""
-    if n_draws is not None and not _is_int(n_draws, 1):
+    if n_draws is not None and not is_int(n_draws, 1):
         raise ValueError(
             f"n_draws must be an int of at least 1, or None for conditional means. Got "
             f"{shown(n_draws)}."
@@ -2003,7 +1897,7 @@ def check_contributions(kind: Any, n_permutations: Any) -> None:
     """The options of `feature_contributions`."""
     if not (isinstance(kind, str) and kind in ("conditional", "shapley")):
         raise ValueError(f"kind must be 'conditional' or 'shapley'. Got {shown(kind)}.")
-    if not _is_int(n_permutations, 1, _MOST_PERMUTATIONS):
+    if not is_int(n_permutations, 1, _MOST_PERMUTATIONS):
         raise ValueError(
             f"n_permutations must be an int from 1 to {_MOST_PERMUTATIONS}. Got "
             f"{shown(n_permutations)}. The error shrinks with the root of the number."
@@ -2117,7 +2011,7 @@ def _feature_index(
                 "model are called. Pass the index of one of them."
             )
         return places[0]
-    if not isinstance(feature, numbers.Integral) or _is_bool(feature):
+    if not isinstance(feature, numbers.Integral) or is_bool(feature):
         raise TypeError(
             f"{argument} must be column indices from 0 to {n_features - 1} or column names. Got "
             f"{shown(feature)}."

@@ -41,9 +41,9 @@ from gaussmix import (
 )
 from gaussmix._files import TableError
 from gaussmix._inputs import Tables
-from gaussmix._layouts import COVARIANCE_TYPES
 from gaussmix._messages import VALUE_LENGTH, counted, plain, printable, shown
 from gaussmix._row_sum import RowSum
+from gaussmix._settings import SETTINGS, Option
 from gaussmix._table import Table
 from gaussmix._typing import AnyArray, Collapse, Doubles, Floats
 from gaussmix._validation import says_memory_error
@@ -160,20 +160,13 @@ def _fit(args: argparse.Namespace) -> None:
     _writing.check_output(args.output, inputs=files)
     if not args.output.endswith(".npz"):
         raise TableError(f"{args.output}: the name of a model file must end in .npz")
+    settings = {name: getattr(args, name) for name in _optional_settings()}
     model = GaussianMixture(
-        n_components=args.components,
-        covariance_type=args.covariance_type,
-        tol=args.tol,
-        reg_covar=args.reg_covar,
-        variance_floor=args.variance_floor,
-        on_collapse=args.on_collapse,
-        max_iter=args.max_iter,
-        n_init=args.n_init,
-        init_params=args.init_params,
-        allow_nan=args.allow_nan,
+        args.components,
         random_state=args.seed,
         verbose=args.verbose,
         n_threads=args.threads,
+        **settings,
     )
     with Tables(
         files,
@@ -671,6 +664,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _optional_settings() -> dict[str, Option]:
+    """The constructor parameters that are options by their own name."""
+    return {name: setting.option for name, setting in SETTINGS.items() if setting.option}
+
+
+def _add_setting(fit: argparse.ArgumentParser, name: str, option: Option) -> None:
+    flag = f"--{name.replace('_', '-')}"
+    if option.kind == "flag":
+        fit.add_argument(flag, action="store_true", help=option.help)
+        return
+    default = SETTINGS[name].default
+    if option.kind == "choice":
+        fit.add_argument(flag, choices=option.choices, default=default, help=option.help)
+        return
+    reads: dict[str, Callable[[str], float]] = {
+        "whole": _whole(option.minimum), "number": _number_from_zero, "fraction": _fraction,
+    }  # fmt: skip
+    metavar = "N" if option.kind == "whole" else "X"
+    fit.add_argument(
+        flag, metavar=metavar, type=reads[option.kind], default=default, help=option.help
+    )
+
+
 def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("data", metavar="DATA", nargs="+", help="files with the rows to fit")
     fit.add_argument(
@@ -687,71 +703,14 @@ def _add_fit_arguments(fit: argparse.ArgumentParser) -> None:
     _add_table_arguments(fit, "by name or by number from 1 (default: all)")
     fit.add_argument("--weights", metavar="COLUMN", help="column with the weight of each row")
     fit.add_argument(
-        "--allow-nan",
-        action="store_true",
-        help="take empty fields, NA, nan and nulls for missing values, and fit what there is",
-    )
-    fit.add_argument(
         "--memory",
         metavar="SIZE",
         type=_memory,
         default="256MB",
         help="for rows, as 500MB or 2GiB (default: %(default)s)",
     )
-    fit.add_argument(
-        "--covariance-type",
-        choices=COVARIANCE_TYPES,
-        default="full",
-        help="shape of the components (default: %(default)s)",
-    )
-    fit.add_argument(
-        "--tol",
-        metavar="X",
-        type=_number_from_zero,
-        default=1e-3,
-        help="stop when an iteration gains less log-likelihood per row (default: %(default)s)",
-    )
-    fit.add_argument(
-        "--max-iter",
-        metavar="N",
-        type=_whole(0),
-        default=100,
-        help="stop after so many iterations (default: %(default)s)",
-    )
-    fit.add_argument(
-        "--n-init",
-        metavar="N",
-        type=_whole(1),
-        default=1,
-        help="start so many times and keep the best (default: %(default)s)",
-    )
-    fit.add_argument(
-        "--init-params",
-        choices=["kmeans", "k-means++", "random", "random_from_data"],
-        default="kmeans",
-        help="how to start (default: %(default)s)",
-    )
-    fit.add_argument(
-        "--reg-covar",
-        metavar="X",
-        type=_number_from_zero,
-        default=1e-6,
-        help="added to every variance, against singular ones (default: %(default)s)",
-    )
-    fit.add_argument(
-        "--variance-floor",
-        metavar="X",
-        type=_fraction,
-        default=0.0,
-        help="least variance of a component, as a fraction of each column's (default: 0)",
-    )
-    fit.add_argument(
-        "--on-collapse",
-        choices=["raise", "reseed", "drop"],
-        default="raise",
-        help="end with an error, place a component that collapses anew, or drop it "
-        "(default: %(default)s)",
-    )
+    for name, option in _optional_settings().items():
+        _add_setting(fit, name, option)
     _add_seed_argument(fit, 0)
     _add_threads_argument(fit)
     fit.add_argument(

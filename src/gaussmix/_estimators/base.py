@@ -13,11 +13,11 @@ import numpy as np
 from .. import _online, _passes, _persistence, _validation
 from .._build_config import VERSION
 from .._covariance import CollapsedComponent
-from .._fitting import Settings
 from .._parameters import MixtureParameters
 from .._patterns import patterns
 from .._row_sets import RowSet, row_set
 from .._rows import DOUBLE, Rows
+from .._settings import Settings
 from .._typing import (
     AnyArray,
     Collapse,

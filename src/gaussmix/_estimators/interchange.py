@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .._settings import SETTINGS
 from .._typing import Floats
 from .scoring import ScoringMixture
 
@@ -14,12 +15,6 @@ if TYPE_CHECKING:
     from sklearn.utils import Tags
 
 _FITTED_ARRAYS = ("weights_", "means_", "covariances_", "precisions_", "precisions_cholesky_")
-
-# Constructor parameters that scikit-learn's mixture does not have.
-_OWN_PARAMETERS = (
-    "n_threads", "acceleration", "variance_floor", "on_collapse", "learning_decay", "forgetting",
-    "allow_nan",
-)  # fmt: skip
 
 
 class InterchangeableMixture(ScoringMixture):
@@ -102,7 +97,7 @@ class InterchangeableMixture(ScoringMixture):
         from sklearn.mixture import GaussianMixture
 
         parameters = self._parameters()
-        params = {n: value for n, value in self._settings().items() if n not in _OWN_PARAMETERS}
+        params = {n: value for n, value in self._settings().items() if _is_theirs(n)}
         params["n_components"] = parameters.n_components
         theirs = GaussianMixture(**params)
         for name, array in self._arrays().items():
@@ -149,7 +144,7 @@ class InterchangeableMixture(ScoringMixture):
         named, _more = cls._signature()
         params = {name: value for name, value in fitted.get_params(False).items() if name in named}
         for name in cls._defaults:
-            if name not in _OWN_PARAMETERS:
+            if _is_theirs(name):
                 params[name] = getattr(fitted, name)
         model = cls._constructed(params)
         arrays = {name: getattr(fitted, name) for name in _FITTED_ARRAYS if hasattr(fitted, name)}
@@ -166,3 +161,8 @@ class InterchangeableMixture(ScoringMixture):
             state["feature_names_in_"] = fitted.feature_names_in_.copy()
         model._assign(state)
         return model
+
+
+def _is_theirs(name: str) -> bool:
+    """Whether scikit-learn's mixture has a parameter of this name."""
+    return name in SETTINGS and SETTINGS[name].in_sklearn
