@@ -473,3 +473,37 @@ def test_a_new_family_of_a_known_layout_is_its_m_step_and_its_name(monkeypatch, 
         model.weights_, model.means_, model.covariances_, covariance_type=EqualSpheres.name
     )
     np.testing.assert_array_equal(given.score_samples(X), model.score_samples(X))
+    # Shapes alone stand for the family that is bound to nothing else.
+    plain = gaussmix.GaussianMixture.from_parameters(
+        model.weights_, model.means_, model.covariances_
+    )
+    assert plain.covariance_type == "spherical"
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values())
+def test_a_family_of_another_name_starts_where_values_are_missing(monkeypatch, X, layout):
+    class Renamed(type(FAMILIES[layout])):
+        name = "renamed"
+
+    monkeypatch.setitem(FAMILIES, "renamed", Renamed())
+    monkeypatch.setitem(LAYOUTS, "renamed", layout)
+    holes = np.where(np.arange(X.size).reshape(X.shape) % 7 == 0, np.nan, X)
+    fits = [
+        gaussmix.GaussianMixture(
+            3, covariance_type=name, allow_nan=True, random_state=0, reg_covar=1.0
+        ).fit(holes)
+        for name in ("renamed", layout)
+    ]
+    np.testing.assert_array_equal(fits[0].covariances_, fits[1].covariances_)
+    np.testing.assert_array_equal(fits[0].score_samples(holes), fits[1].score_samples(holes))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS.values())
+def test_ellipses_of_a_family_of_another_name_are_those_of_its_layout(monkeypatch, X, layout):
+    plotting = pytest.importorskip("gaussmix.plotting")
+    model = gaussmix.GaussianMixture(3, covariance_type=layout, random_state=0).fit(X)
+    expected = [plotting._covariance(model, k) for k in range(3)]
+    monkeypatch.setitem(LAYOUTS, "renamed", layout)
+    model.covariance_type = "renamed"
+    for k in range(3):
+        np.testing.assert_array_equal(plotting._covariance(model, k), expected[k])

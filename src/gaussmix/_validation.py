@@ -27,7 +27,7 @@ from typing import Any, NamedTuple, NoReturn, ParamSpec, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ._layouts import COVARIANCE_TYPES, LAYOUTS, CovarianceType, covariance_shape
+from ._layouts import LAYOUTS, CovarianceType, covariance_shape
 from ._messages import MOST_LISTED, NAME_LENGTH, SAID_LENGTH, listed, plain, said, shown
 from ._settings import (
     BOOL,
@@ -322,7 +322,7 @@ def collapse_warning(
 def constant_columns_warning(
     columns: Sequence[int],
     feature_names: _ColumnNames | None,
-    covariance_type: str,
+    covariance_type: CovarianceType,
     reg_covar: float,
 ) -> UserWarning:
     """A warning, to pass to `warnings.warn`, about columns of X that hold one value only.
@@ -332,7 +332,7 @@ def constant_columns_warning(
     for all columns, which the column makes smaller.
     """
     labels = _column_labels(columns, feature_names)
-    if covariance_type == "spherical":
+    if LAYOUTS[covariance_type] == "spherical":
         return UserWarning(
             f"X is constant in {labels}. It tells nothing, and makes the variance smaller that"
             " each component has for all columns. Drop the column."
@@ -348,7 +348,7 @@ def widened_columns_warning(
     columns: Sequence[int],
     variances: Doubles,
     feature_names: _ColumnNames | None,
-    covariance_type: str,
+    covariance_type: CovarianceType,
     reg_covar: float,
 ) -> UserWarning:
     """A warning about columns whose variance is no large multiple of `reg_covar`; `variances` are
@@ -358,7 +358,7 @@ def widened_columns_warning(
         columns,
         lambda column: f"{column_label(column, feature_names)} (variance {variances[column]:.2g})",
     )
-    if covariance_type == "spherical":
+    if LAYOUTS[covariance_type] == "spherical":
         where = f"the mean of the columns ({variances[list(columns)].mean():.2g})"
     fitting = 1e-6 * float(variances[list(columns)].min())
     return UserWarning(
@@ -1475,8 +1475,11 @@ def check_names_of_means(names: Names | None, n_features: int) -> None:
 
 
 def _covariance_type_of(covariances: Doubles, shape_of_means: tuple[int, int]) -> CovarianceType:
-    """The covariance type whose shape `covariances` has."""
-    shapes = {name: covariance_shape(name, *shape_of_means) for name in COVARIANCE_TYPES}
+    """The covariance type whose shape `covariances` has, of those that bind covariances to nothing
+    beside their layout.
+    """
+    free = [name for name, layout in LAYOUTS.items() if name == layout]
+    shapes = {name: covariance_shape(name, *shape_of_means) for name in free}
     fitting = [name for name, shape in shapes.items() if shape == covariances.shape]
     if len(fitting) == 1:
         return fitting[0]

@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _validation
+from ._layouts import LAYOUTS
 from .mixture import GaussianMixture
 
 try:
@@ -669,10 +670,11 @@ def _covariance(model: GaussianMixture, component: int) -> Floats:
     """The covariance matrix of one component, whatever the family."""
     n_features = model.means_.shape[1]
     covariances: Floats = model.covariances_
-    if model.covariance_type == "tied":
+    layout = LAYOUTS[model.covariance_type]
+    if layout == "tied":
         return covariances
     own: Floats = covariances[component]
-    if model.covariance_type == "full":
+    if layout == "full":
         return own
     matrix: Floats = np.diag(np.broadcast_to(own, n_features))
     return matrix

@@ -11,6 +11,7 @@ from .. import _em, _fitting, _validation
 from .._covariance import CollapsedComponent
 from .._data import Context, Data
 from .._initialization import sample_rows
+from .._layouts import LAYOUTS
 from .._parameters import MixtureParameters, without_knowledge
 from .._row_sets import RowSet, row_set
 from .._rows import Scan
@@ -210,7 +211,7 @@ class FittingMixture(BaseMixture):
                     constant.tolist(), names, self.covariance_type, float(self.reg_covar)
                 )
             )
-        shared = self.covariance_type == "spherical"
+        shared = LAYOUTS[self.covariance_type] == "spherical"
         reg_covar = float(self.reg_covar)
         widened = scan.widened(reg_covar, shared=shared)
         if widened.size:
