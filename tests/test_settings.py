@@ -11,6 +11,10 @@ import pytest
 import gaussmix
 from gaussmix import GaussianMixture, _inputs, _persistence, _settings, cli
 from gaussmix._estimators import sklearn_api
+from gaussmix._estimators.imputing import ImputingMixture
+from gaussmix._estimators.online import OnlineMixture
+from gaussmix._estimators.sampling import SamplingMixture
+from gaussmix._estimators.scoring import ScoringMixture
 from gaussmix._settings import SETTINGS, Option, Setting, Settings
 
 
@@ -96,3 +100,39 @@ def test_a_new_parameter_is_on_the_command_line_and_in_its_messages(tmp_path, ca
 def test_a_new_parameter_is_left_out_on_the_way_to_scikit_learn():
     pytest.importorskip("sklearn")
     assert "sharpness" not in GaussianMixture().fit(rows()).to_sklearn().get_params()
+
+
+@sklearn_api.with_defaults
+class Spheres(OnlineMixture, ScoringMixture, SamplingMixture, ImputingMixture):
+    """A second estimator, with one parameter of the table and one of its own."""
+
+    covariance_type = "spherical"
+
+    def __init__(self, n_components=2, *, seed=0):
+        self.n_components = n_components
+        self.seed = seed
+
+    @property
+    def random_state(self):
+        return self.seed
+
+
+def test_another_estimator_shares_all_but_the_constructor(tmp_path):
+    X = np.concatenate([rows(), rows() + 9.0])
+    model = Spheres(seed=3).fit(X)
+    twin = GaussianMixture(2, covariance_type="spherical", random_state=3).fit(X)
+    assert model.get_params() == {"n_components": 2, "seed": 3}
+    assert repr(model) == "Spheres(seed=3)"
+    np.testing.assert_array_equal(model.means_, twin.means_)
+    np.testing.assert_array_equal(model.predict_proba(X), twin.predict_proba(X))
+    np.testing.assert_array_equal(model.predict([X[:30], X[30:]]), twin.predict(X))
+    np.testing.assert_array_equal(model.sample(5)[0], twin.sample(5)[0])
+    np.testing.assert_array_equal(model.impute([[np.nan, 1.0]]), twin.impute([[np.nan, 1.0]]))
+    np.testing.assert_array_equal(model.partial_fit(X).means_, twin.partial_fit(X).means_)
+    assert model.bic(X) == twin.bic(X)
+    model.save(tmp_path / "model.npz")
+    loaded = gaussmix.load(tmp_path / "model.npz")
+    assert (loaded.covariance_type, loaded.random_state) == ("spherical", 3)
+    np.testing.assert_array_equal(loaded.score_samples(X), model.score_samples(X))
+    with pytest.raises(ValueError, match="but Spheres is expecting 2 features"):
+        model.predict(X[:, :1])

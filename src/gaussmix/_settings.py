@@ -28,7 +28,7 @@ MOST_INT = int(np.iinfo(np.intp).max)
 
 
 class Settings:
-    """The values of all constructor parameters."""
+    """The values of all constructor parameters; of those an estimator lacks, the defaults."""
 
     n_components: int
     covariance_type: CovarianceType
@@ -309,3 +309,6 @@ SETTINGS: dict[str, Setting] = {
         ),
     ),
 }
+
+for _name, _setting in SETTINGS.items():
+    setattr(Settings, _name, _setting.default)

@@ -128,7 +128,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         running = self._remembered()
         contents = {
             "library_version": VERSION,
-            "parameters": _validation.check_parameters(self._settings(), type(self).__name__),
+            "parameters": _validation.parameters_of(self),
             "weights": arrays["weights_"],
             "means": arrays["means_"],
             "covariances": covariances,
