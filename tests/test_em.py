@@ -39,6 +39,17 @@ def test_stops_when_the_bound_moves_by_less_than_tol():
     assert result.parameters == 4
 
 
+def test_the_objective_may_be_another():
+    """One with a prior, say: the bounds and the end of the run are its own."""
+    steps = scripted([-9.0, -5.0, -4.0, -3.75, -3.7])
+    result = run(
+        *steps, 0, tol=0.5, max_iter=5,
+        objective=lambda statistics, parameters: statistics.log_likelihood + 10 * parameters,
+    )  # fmt: skip
+    assert result.lower_bounds == pytest.approx([-36.0, -10.0, 4.0, 15.0, 25.2])
+    assert not run(*steps, 0, tol=0.5, max_iter=3, objective=lambda *_: 7.0).n_iter > 2
+
+
 def test_a_change_of_exactly_tol_is_not_convergence():
     result = run(*scripted([-2.0, -1.5, -1.5]), 0, tol=0.5, max_iter=2)
     assert not result.converged

@@ -42,7 +42,7 @@ class EMResult(Generic[Parameters]):
     parameters : object
         What `maximize` returned last, or the start when there was no iteration.
     lower_bounds : list of float
-        Mean log-likelihood, in nats per unit of weight, at the start of each iteration.
+        The objective at the start of each iteration.
     n_iter : int
         Number of iterations.
     converged : bool
@@ -67,6 +67,11 @@ class EMResult(Generic[Parameters]):
         return self.lower_bounds[-1] if self.lower_bounds else -np.inf
 
 
+def mean_log_likelihood(statistics: _Statistics, parameters: object) -> float:
+    """In nats per unit of weight."""
+    return float(statistics.log_likelihood) / float(statistics.total_weight)
+
+
 def run(
     accumulate: Callable[[Parameters], Statistics],
     maximize: Callable[[Statistics, Parameters], Parameters],
@@ -74,6 +79,7 @@ def run(
     *,
     tol: float,
     max_iter: int,
+    objective: Callable[[Statistics, Parameters], float] = mean_log_likelihood,
     previous_lower_bound: float = -np.inf,
     recover: Callable[[Statistics, Parameters, int], Parameters] | None = None,
     accelerate: Accelerator[Parameters] | None = None,
@@ -81,9 +87,9 @@ def run(
 ) -> EMResult[Parameters]:
     """Run EM from a start until the lower bound moves by less than `tol`.
 
-    The lower bound of an iteration is the mean log-likelihood under the parameters that enter it,
-    which the E-step gives for nothing; as in scikit-learn it therefore lags the returned
-    parameters by one M-step.
+    The lower bound of an iteration is the objective at the parameters that enter it, which the
+    E-step gives for nothing; as in scikit-learn it therefore lags the returned parameters by one
+    M-step.
 
     Parameters
     ----------
@@ -97,6 +103,9 @@ def run(
         Stop when the lower bound changes by less than this, in nats per unit of weight.
     max_iter : int
         Largest number of iterations; 0 returns the start.
+    objective : callable
+        ``objective(statistics, parameters)`` is what the steps raise, from the statistics under
+        these parameters: by default the mean log-likelihood.
     previous_lower_bound : float, default=-inf
         Lower bound before the first iteration, for a run that continues another.
     recover : callable, optional
@@ -125,7 +134,7 @@ def run(
     while len(lower_bounds) < max_iter and not converged:
         statistics = accumulate(parameters)
         previous = lower_bound
-        lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
+        lower_bound = objective(statistics, parameters)
         plain = parameters is target
         step: Parameters | None = None
         recovered = False
