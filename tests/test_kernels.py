@@ -18,7 +18,7 @@ from conftest import parameters_of as parameters
 from numpy.lib.stride_tricks import as_strided
 from reference import COVARIANCE_TYPES, Mixture
 
-from gaussmix import _incomplete, _passes, _runtime
+from gaussmix import _incomplete, _passes, _rows, _runtime
 from gaussmix._parameters import MixtureParameters
 
 DTYPES = (np.float64, np.float32)
@@ -713,3 +713,40 @@ def test_a_component_of_weight_zero_gets_nothing(instruction_set: str) -> None:
         )
         shares = evaluate(parameters(dead), _passes.Rows(case.X))[1]
         assert (shares[:, 4] == 0.0).all()
+
+
+class Expected(MixtureParameters):
+    """Parameters of which a distribution is known: what an E-step takes are expectations."""
+
+    @property
+    def log_weights(self):
+        return super().log_weights - np.arange(1.0, 1.0 + self.n_components)
+
+    @property
+    def log_determinants(self):
+        return super().log_determinants + 0.5 * np.arange(self.n_components)
+
+
+@pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
+def test_expected_weights_and_determinants_are_what_an_e_step_takes(covariance_type):
+    rng = np.random.default_rng(3)
+    mixture = reference.random_mixture(rng, covariance_type, 3, 4)
+    given = parameters(mixture)
+    expected = Expected(
+        given.covariance_type, given.weights, given.means, given.covariances,
+        given.precisions_cholesky,
+    )  # fmt: skip
+    X = np.ascontiguousarray(rng.normal(size=(3000, 4)))
+    changed = -1.0 - 0.5 * np.arange(3)
+    log_density = np.empty(len(X))
+    proba = np.empty((len(X), 3))
+    _passes.evaluate(given, _rows.Rows(X), responsibilities=proba, log_density=log_density)
+    joint = np.log(proba) + log_density[:, None] + changed
+    total = np.logaddexp.reduce(joint, axis=1)
+    found = np.empty(len(X))
+    _passes.evaluate(expected, _rows.Rows(X), log_density=found)
+    np.testing.assert_allclose(found, total, rtol=1e-9)
+    statistics = _passes.accumulate(expected, _rows.Rows(X), 1e-6)
+    np.testing.assert_allclose(statistics.log_likelihood, total.sum(), rtol=1e-9)
+    shares = np.exp(joint - total[:, None])
+    np.testing.assert_allclose(statistics.weight, shares.sum(axis=0), rtol=1e-8)

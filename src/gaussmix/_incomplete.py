@@ -139,8 +139,7 @@ class _Model:
         self.stride = 0 if parameters.layout == "tied" else self.covariances.size // K
         self.log_determinants = np.ascontiguousarray(parameters.log_determinants)
         self.precisions = _sound_precisions(parameters)
-        with np.errstate(divide="ignore"):
-            self.log_weights = np.log(parameters.weights) * LOG2E
+        self.log_weights = parameters.log_weights * LOG2E
 
     def job(
         self,

@@ -64,6 +64,16 @@ class MixtureParameters:
         )
 
     @cached_property
+    def log_weights(self) -> Doubles:
+        """Logarithms of the weights, shape (K,).
+
+        These and `log_determinants` are all that an E-step takes beside means and factors: of
+        parameters that are known by a distribution only, they are its expectations.
+        """
+        with np.errstate(divide="ignore"):
+            return np.log(self.weights)
+
+    @cached_property
     def precisions(self) -> Doubles:
         """Inverses of the covariances, in the covariances' shape."""
         with np.errstate(over="ignore", under="ignore"):

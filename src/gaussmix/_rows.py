@@ -421,6 +421,7 @@ class Rows:
                 X, block.weight, shift, SCAN_ROWS,
                 block.first // SCAN_ROWS, partials, self.threads(4 * X.size),
             )  # fmt: skip
+            del X  # before the next is made
         sums: Doubles = np.add.reduce(partials, axis=0)[: 1 + 2 * n_columns]
         return sums
 

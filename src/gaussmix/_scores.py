@@ -77,9 +77,7 @@ def scoring_centre(parameters: MixtureParameters) -> Doubles:
 
 def _constants(parameters: MixtureParameters) -> Doubles:
     """Logarithm, to base 2, of weight times the density's constant factor, shape (K,)."""
-    with np.errstate(divide="ignore"):
-        log_weights = np.log(parameters.weights)
-    constants = log_weights + parameters.log_determinants
+    constants = parameters.log_weights + parameters.log_determinants
     return (constants - parameters.n_features * HALF_LOG_2PI) * LOG2E
 
 

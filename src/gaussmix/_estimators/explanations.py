@@ -217,7 +217,7 @@ class _Conditionals:
         parameters = self._parameters
         z = _bounded(_standardised(parameters, values))
         joint = -0.5 * np.einsum("knj,knj->kn", z, z)
-        joint += (np.log(parameters.weights) + parameters.log_determinants)[:, None]
+        joint += (parameters.log_weights + parameters.log_determinants)[:, None]
         joint -= _log_sum(joint)
         scales, factors = _scales(parameters), _factors(parameters)
         if factors is not None:
@@ -341,7 +341,7 @@ class _SomeOrders:
         z = _bounded(_standardised(parameters, values))
         terms = np.log(_scales(parameters))[..., None, :] - HALF_LOG_2PI - 0.5 * z * z
         joint = np.cumsum(terms, axis=-1)
-        joint += np.log(parameters.weights)[:, None, None]
+        joint += parameters.log_weights[:, None, None]
         return _log_sum(joint)
 
 

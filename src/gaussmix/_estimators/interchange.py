@@ -57,9 +57,7 @@ class InterchangeableMixture(ScoringMixture):
         return self.component_log_density(X)
 
     def _estimate_log_weights(self) -> Floats:
-        with np.errstate(divide="ignore"):
-            weights: Floats = np.log(self._parameters().weights)
-        return weights
+        return self._parameters().log_weights.copy()
 
     def _estimate_weighted_log_prob(self, X: Any) -> Floats:
         joint: Floats = self._estimate_log_prob(X) + self._estimate_log_weights()
