@@ -194,13 +194,15 @@ class Kept:
 
     def checked(self, model: Model, names: Names | None) -> None:
         """The settings of a model are those that its arrays are used with."""
-        self.settings = (
+        settings = (
             model.covariance_type, model.n_threads, model.allow_nan,
             vars(model).get("feature_names_in_"),
         )  # fmt: skip
         self.context = Context(
             type(model).__name__, model.n_threads, bool(model.allow_nan), self.n_features, names
         )
+        # Last: from here on nobody looks at the rest again.
+        self.settings = settings
 
     # -- reading and setting attributes -----------------------------------------------------------
 
