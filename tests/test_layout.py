@@ -81,9 +81,10 @@ BESIDE = {
     "_table": {"_files", "_messages", "_typing"},
     "_writing": {"_files", "_messages", "_parquet", "_typing"},
     "_files": {"_messages", "_typing"},
-    "_persistence": {"_files", "_layouts", "_messages", "_settings", "_typing"},
+    "exceptions": {"_messages"},
+    "_persistence": {"exceptions", "_files", "_layouts", "_settings", "_typing"},
     "_univariate": {"_algebra", "_typing"},
-    "_validation": {"_layouts", "_messages", "_settings", "_typing"},
+    "_validation": {"exceptions", "_layouts", "_messages", "_settings", "_typing"},
     "_typing": set(),
 }
 
@@ -229,6 +230,8 @@ def test_the_map_names_every_module():
 def test_public_names():
     for name in gaussmix.__all__:
         assert hasattr(gaussmix, name)
+        module = getattr(getattr(gaussmix, name), "__module__", "gaussmix")
+        assert not [part for part in module.split(".") if part.startswith("_")] or name.islower()
     assert gaussmix.__all__ == sorted(gaussmix.__all__)
 
 

@@ -52,7 +52,8 @@ Beside that order, for any of the above to use:
     _univariate        distribution functions and quantiles in one dimension
     _settings          the constructor parameters: defaults, checks, words, files, options
     _messages          how values, names and lists appear in messages
-    _validation        checks of user input and the messages about it; the exceptions
+    exceptions         the exceptions and warnings of the library
+    _validation        checks of user input and the messages about it
     _persistence       model files
     _caching           properties that are computed once
     _progress          what a fit reports while it runs
@@ -71,13 +72,13 @@ One arrow carries everything: rows and parameters go into `_passes.accumulate`, 
 
 from gaussmix._build_config import VERSION as __version__
 from gaussmix._estimators.conditionals import ConditionalPrediction
-from gaussmix._persistence import ModelFileError
 from gaussmix._runtime import show_config
 from gaussmix._statistics import SufficientStatistics
-from gaussmix._validation import (
+from gaussmix.exceptions import (
     ConvergenceWarning,
     IllDefinedCovarianceError,
     InvalidParameterError,
+    ModelFileError,
     NotFittedError,
 )
 from gaussmix.imputation import GaussianMixtureImputer

@@ -43,9 +43,9 @@ import numpy as np
 
 from ._files import open_regular, replacing
 from ._layouts import LAYOUTS, CovarianceType, covariance_shape
-from ._messages import printable
 from ._settings import SETTINGS
 from ._typing import AnyArray, Doubles, Floats, StrPath
+from .exceptions import ModelFileError
 
 __all__ = ["FORMAT_VERSION", "ModelFileError", "load", "save"]
 
@@ -93,26 +93,6 @@ _LARGEST = float(np.finfo(np.float64).max)
 
 # A file that is being read.
 Reader: TypeAlias = "BufferedReader[FileIO]"
-
-
-class ModelFileError(ValueError):
-    """A file is not a model this version can load, or a model cannot be written to a file.
-
-    Attributes
-    ----------
-    path : str
-        The file.
-    reason : str
-        What is wrong.
-    """
-
-    def __init__(self, path: str, reason: str) -> None:
-        super().__init__(path, reason)
-        self.path = path
-        self.reason = reason
-
-    def __str__(self) -> str:
-        return printable(f"{self.path}: {self.reason}")
 
 
 class _Refusal(Exception):

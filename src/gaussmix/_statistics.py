@@ -102,6 +102,8 @@ class SufficientStatistics:
     True
     """
 
+    __module__ = "gaussmix"  # where users have it from
+
     covariance_type: CovarianceType
     weight: Doubles
     first: Doubles

@@ -53,12 +53,21 @@ from ._typing import (
     Names,
     OnCollapse,
 )
+from .exceptions import (
+    ConvergenceWarning,
+    IllDefinedCovarianceError,
+    InvalidParameterError,
+    NotFittedError,
+    _rebuild,
+    compatible_class,
+)
 
 __all__ = [
     "ConvergenceWarning",
     "IllDefinedCovarianceError",
     "InvalidParameterError",
     "NotFittedError",
+    "_rebuild",
     "as_rows",
     "check_axes",
     "check_columns",
@@ -116,78 +125,8 @@ _ColumnNames: TypeAlias = Sequence[Any] | Names
 
 
 # -------------------------------------------------------------------------------------------------
-# Exceptions and warnings
+# What exceptions and warnings say
 # -------------------------------------------------------------------------------------------------
-
-
-class InvalidParameterError(ValueError, TypeError):
-    """A constructor parameter has a value or a type it cannot have."""
-
-
-class NotFittedError(ValueError, AttributeError):
-    """A method that needs a fitted model was called before ``fit``."""
-
-
-class ConvergenceWarning(UserWarning):
-    """The iterations ended, or started, in a way that calls for a look at the result."""
-
-
-class IllDefinedCovarianceError(ValueError):
-    """A covariance matrix is singular, so that the model cannot be evaluated.
-
-    Attributes
-    ----------
-    component : int or None
-        The component that collapsed; None when the covariance is shared by all (``"tied"``).
-    weight : float or None
-        Its mixture weight, between 0 and 1.
-    effective_rows : float or None
-        The sum of its responsibilities, each times the row's sample weight.
-    columns : tuple of int
-        The columns in which it has no spread, or which are linearly dependent.
-    """
-
-    component: int | None = None
-    weight: float | None = None
-    effective_rows: float | None = None
-    columns: tuple[int, ...] = ()
-
-
-# Where scikit-learn keeps the class of the same meaning. Its InvalidParameterError lives in a
-# private module; should it move, only `except sklearn...InvalidParameterError` stops matching.
-_SKLEARN_HOME: dict[type[BaseException], str] = {
-    InvalidParameterError: "sklearn.utils._param_validation",
-    NotFittedError: "sklearn.exceptions",
-    ConvergenceWarning: "sklearn.exceptions",
-}
-
-
-@functools.cache
-def _joined_class(own: type, theirs: type) -> type:
-    """The class that is both ours and scikit-learn's, made once a pair."""
-
-    def __reduce__(self: BaseException) -> tuple[Callable[..., BaseException], tuple[Any, ...]]:
-        # The class has no importable name: pickle the recipe, and let the reader's process decide
-        # again.
-        return _rebuild, (own, self.args)
-
-    members = {"__doc__": own.__doc__, "__module__": own.__module__, "__reduce__": __reduce__}
-    return type(own.__name__, (own, theirs), members)
-
-
-def _rebuild(own: type[Raised], args: tuple[Any, ...]) -> Raised:
-    return _compatible_class(own)(*args)
-
-
-def _compatible_class(own: type[Raised]) -> type[Raised]:
-    """`own`, also an instance of scikit-learn's class of that name if scikit-learn is loaded."""
-    home = sys.modules.get(_SKLEARN_HOME[own])
-    theirs = getattr(home, own.__name__, None)
-    if theirs is None:
-        return own
-    # mypy takes the class for one of its instances when it looks for __hash__.
-    joined: type[Raised] = _joined_class(own, theirs)  # type: ignore[arg-type]
-    return joined
 
 
 def not_fitted(
@@ -198,7 +137,7 @@ def not_fitted(
     Of one whose attributes were set by hand, it says which are `there` and what is `missing`.
     """
     but = f" It has {', '.join(there)}, but no {missing}." if there else ""
-    return _compatible_class(NotFittedError)(
+    return compatible_class(NotFittedError)(
         f"This {estimator_name} instance is not fitted yet. Call 'fit' with appropriate arguments "
         f"before using this estimator.{but}"
     )
@@ -206,7 +145,7 @@ def not_fitted(
 
 def convergence_warning(message: str) -> ConvergenceWarning:
     """A warning to pass to `warnings.warn`, which needs no category beside it."""
-    return _compatible_class(ConvergenceWarning)(message)
+    return compatible_class(ConvergenceWarning)(message)
 
 
 def ill_defined(
@@ -466,7 +405,7 @@ def check_parameters(
     >>> check_parameters({"tol": -1})  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    gaussmix._validation.InvalidParameterError: The 'tol' parameter of GaussianMixture must be ...
+    gaussmix.exceptions.InvalidParameterError: The 'tol' parameter of GaussianMixture must be ...
     """
     checked = dict(params)
     for name, value in params.items():
@@ -476,7 +415,7 @@ def check_parameters(
         is_valid, description = constraint
         if not is_valid(value):
             huge = "inf)" in description and is_huge(value)
-            raise _compatible_class(InvalidParameterError)(
+            raise compatible_class(InvalidParameterError)(
                 f"The {name!r} parameter of {estimator_name} must be {description}. Got "
                 f"{shown(value, SAID_LENGTH)} instead."
                 f"{' That is too large for a machine; pass a smaller number.' if huge else ''}"
@@ -518,7 +457,7 @@ def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
     several = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
     numbers = list_of(value, "n_components") if several else [value]
     if not numbers or not all(is_int(number, 1) for number in numbers):
-        raise _compatible_class(InvalidParameterError)(
+        raise compatible_class(InvalidParameterError)(
             f"The 'n_components' parameter of {estimator_name} must be an int in the range "
             f"[1, inf), or several of those in a sequence. Got {shown(value)} instead."
         )

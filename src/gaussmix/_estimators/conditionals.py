@@ -40,6 +40,10 @@ class ConditionalPrediction(NamedTuple):
     quantiles: Floats | None
 
 
+# Where users have it from.
+ConditionalPrediction.__module__ = "gaussmix"
+
+
 class ConditionalMixture(BaseMixture):
     """The methods that ask for some of the columns."""
 
