@@ -150,8 +150,17 @@ def started(X: np.ndarray, n_components: int = 3, **options) -> GaussianMixture:
 @pytest.mark.parametrize(
     ("dtype", "weighted"), [(np.float64, True), (np.float32, False)], ids=["weighted", "single"]
 )
-@pytest.mark.parametrize(("size", "n"), [(1, 40), (7, 140), (1000, 4000)])
-@pytest.mark.parametrize(("K", "d"), [(3, 2), (1, 1), (1, 3), (3, 1)])
+@pytest.mark.parametrize(
+    ("K", "d", "size", "n"),
+    [
+        (3, 2, 1, 40),
+        (3, 2, 7, 140),
+        (3, 2, 1000, 4000),
+        (1, 1, 7, 140),
+        (1, 3, 7, 140),
+        (3, 1, 1, 40),
+    ],
+)
 def test_steps_are_those_of_stepwise_em(covariance_type, K, d, size, n, dtype, weighted, schedule):
     X = blobs(n + 300, K, d, covariance_type).astype(dtype)
     model = started(X[:300], K, covariance_type=covariance_type, **schedule)
