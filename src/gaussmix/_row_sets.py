@@ -6,6 +6,7 @@ a time and of a dask collection, a fit and a score want the same.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any, Protocol
 
@@ -86,15 +87,57 @@ def row_set(X: RowsLike, context: Context) -> RowSet:
     return ArrayRows(X, context)
 
 
-# --- An array, or what becomes one ---------------------------------------------------------------
+# --- Rows that this process reads ----------------------------------------------------------------
 
 
-class ArrayRows:
-    """Rows in memory; see `RowSet`."""
+class _LocalRows(ABC):
+    """What an array and a source have in common."""
 
-    __slots__ = "_X", "_context", "_fitted"
+    __slots__ = "_context", "_fitted"
 
-    _fitted: Rows
+    _context: Context
+    _fitted: Rows  # after `to_fit`
+
+    @abstractmethod
+    def pieces(self) -> Iterator[tuple[int, AnyArray]]: ...
+
+    def labels(self, scorer: _passes.Scorer) -> Indices:
+        labels = np.empty(self._fitted.n_samples, dtype=np.intp)
+        scorer.fill("labels", self._fitted, labels, spare=False)
+        return labels
+
+    @_validation.says_memory_error
+    def log_likelihood(self, scorer: _passes.Scorer, completed: bool) -> tuple[float, int]:
+        total, context = RowSum(), self._context
+        for first, X in self.pieces():
+            bad = _passes.add_log_likelihood(
+                total,
+                scorer,
+                X,
+                completed=completed,
+                n_threads=context.n_threads,
+                allow_nan=context.allow_nan,
+            )
+            context.require_finite(X, bad, first)
+        return total.total(), total.n_rows
+
+    def _imputed(
+        self,
+        parameters: MixtureParameters,
+        n_draws: int | None,
+        seed: int | None,
+        return_std: bool,
+    ) -> Iterator[tuple[Floats, ...]]:
+        """`RowSet.imputed`, a piece at a time."""
+        noise = None if n_draws is None or seed is None else Noise.seeded(n_draws, seed)
+        for first, X in self.pieces():
+            yield imputed(parameters, X, noise, self._context, return_std=return_std, first=first)
+
+
+class ArrayRows(_LocalRows):
+    """Rows in memory, or what becomes an array; see `RowSet`."""
+
+    __slots__ = ("_X",)
 
     def __init__(self, X: Any, context: Context) -> None:
         self._X = X
@@ -120,9 +163,6 @@ class ArrayRows:
         self._context.require_finite(X, rows.first_bad())
         return LocalData(rows)
 
-    def labels(self, scorer: _passes.Scorer) -> Indices:
-        return _labels(self._fitted, scorer)
-
     def pieces(self) -> Iterator[tuple[int, AnyArray]]:
         yield 0, self._checked()
 
@@ -140,9 +180,6 @@ class ArrayRows:
             self._context.require_finite(X, bad)
         return out
 
-    def log_likelihood(self, scorer: _passes.Scorer, completed: bool) -> tuple[float, int]:
-        return _log_likelihood(self.pieces(), self._context, scorer, completed)
-
     def imputed(
         self,
         parameters: MixtureParameters,
@@ -150,7 +187,7 @@ class ArrayRows:
         seed: int | None,
         return_std: bool,
     ) -> tuple[Floats, ...]:
-        (results,) = _imputed(self.pieces(), self._context, parameters, n_draws, seed, return_std)
+        (results,) = self._imputed(parameters, n_draws, seed, return_std)
         return results
 
     def _checked(self, min_rows: int = 1) -> AnyArray:
@@ -166,13 +203,10 @@ class ArrayRows:
         return X
 
 
-# --- A source ------------------------------------------------------------------------------------
-
-
-class SourceRows:
+class SourceRows(_LocalRows):
     """Rows that are read a piece at a time; see `RowSet`."""
 
-    _fitted: Rows
+    __slots__ = ("_source",)
 
     def __init__(self, source: RowSource, context: Context) -> None:
         self._source = source
@@ -189,9 +223,6 @@ class SourceRows:
 
     def to_learn(self, sample_weight: ArrayLike | None) -> Data:
         return LocalData(self._read_like_the_fitted(sample_weight, piece=True))
-
-    def labels(self, scorer: _passes.Scorer) -> Indices:
-        return _labels(self._fitted, scorer)
 
     def pieces(self) -> Iterator[tuple[int, AnyArray]]:
         source, first = self._columns_as_fitted(), 0
@@ -222,9 +253,6 @@ class SourceRows:
             parts.append(part)
         return parts.array()
 
-    def log_likelihood(self, scorer: _passes.Scorer, completed: bool) -> tuple[float, int]:
-        return _log_likelihood(self.pieces(), self._context, scorer, completed)
-
     def imputed(
         self,
         parameters: MixtureParameters,
@@ -233,9 +261,7 @@ class SourceRows:
         return_std: bool,
     ) -> tuple[Floats, ...]:
         joined = [_streamed.Joined(self._source) for _ in range(1 + return_std)]
-        for results in _imputed(
-            self.pieces(), self._context, parameters, n_draws, seed, return_std
-        ):
+        for results in self._imputed(parameters, n_draws, seed, return_std):
             for whole, part in zip(joined, results, strict=True):
                 whole.append(part.swapaxes(0, -2))  # rows come first while parts are joined
         return tuple(whole.array().swapaxes(0, -2) for whole in joined)
@@ -267,49 +293,6 @@ class SourceRows:
             piece=piece,
             allow_nan=context.allow_nan,
         )
-
-
-# --- Rows in pieces, whether one or many ---------------------------------------------------------
-
-
-def _labels(rows: Rows, scorer: _passes.Scorer) -> Indices:
-    labels = np.empty(rows.n_samples, dtype=np.intp)
-    scorer.fill("labels", rows, labels, spare=False)
-    return labels
-
-
-@_validation.says_memory_error
-def _log_likelihood(
-    pieces: Iterator[tuple[int, AnyArray]],
-    context: Context,
-    scorer: _passes.Scorer,
-    completed: bool,
-) -> tuple[float, int]:
-    total = RowSum()
-    for first, X in pieces:
-        bad = _passes.add_log_likelihood(
-            total,
-            scorer,
-            X,
-            completed=completed,
-            n_threads=context.n_threads,
-            allow_nan=context.allow_nan,
-        )
-        context.require_finite(X, bad, first)
-    return total.total(), total.n_rows
-
-
-def _imputed(
-    pieces: Iterator[tuple[int, AnyArray]],
-    context: Context,
-    parameters: MixtureParameters,
-    n_draws: int | None,
-    seed: int | None,
-    return_std: bool,
-) -> Iterator[tuple[Floats, ...]]:
-    noise = None if n_draws is None or seed is None else Noise.seeded(n_draws, seed)
-    for first, X in pieces:
-        yield imputed(parameters, X, noise, context, return_std=return_std, first=first)
 
 
 def imputed(
