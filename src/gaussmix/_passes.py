@@ -133,7 +133,7 @@ def _sum(
     partials = np.zeros((n_partials, plan.size))
     for block in rows.blocks(cut.chunk_rows):
         for start, stop in _pieces(len(block.X), cut.chunk_rows, K if blocks else 0):
-            part = block.part(start, stop)
+            part = block if stop - start == len(block.X) else block.part(start, stop)
             given = None if blocks is None else blocks(block.first + start, block.first + stop)
             kernels.accumulate(
                 part.X, part.weight, given, *codes, centre, means, scores.factors,

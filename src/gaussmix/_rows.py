@@ -284,7 +284,7 @@ class Rows:
             if not len(some):
                 return np.zeros(self.n_features)
             some = some.astype(np.float64)
-            centre = _observed_medians(some) if self.allow_nan else np.median(some, axis=0)
+            centre = _observed_medians(some) if self.allow_nan else _medians(some)
         centre[~np.isfinite(centre)] = 0.0
         # A number of the rows' own type, so that differences from it are formed without loss.
         return centre.astype(self.dtype).astype(np.float64)
@@ -464,6 +464,14 @@ def _about(
     """Means and variances of columns from moments about the shift."""
     move = first / weight
     return shift + move, np.maximum(second / weight - move * move, 0.0)
+
+
+def _medians(X: Doubles) -> Doubles:
+    """Medians of columns as `numpy.median` has them; of few rows in a third of its time."""
+    lower, upper = (len(X) - 1) // 2, len(X) // 2
+    ordered = np.partition(X, (lower, upper), axis=0)
+    medians: Doubles = ordered[lower]
+    return medians if lower == upper else (medians + ordered[upper]) / 2
 
 
 def _observed_medians(X: Doubles) -> Doubles:

@@ -419,10 +419,11 @@ def fitted_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, 
         "precisions_": parameters.precisions,
         "precisions_cholesky_": parameters.precisions_cholesky,
     }
-    info = np.finfo(dtype)
-    largest = max(np.abs(array).max() for array in arrays.values())
-    if not (largest <= info.max and parameters.variances.min() >= info.tiny):
-        dtype = DOUBLE
+    if dtype != DOUBLE:
+        info = np.finfo(dtype)
+        largest = max(np.abs(array).max() for array in arrays.values())
+        if not (largest <= info.max and parameters.variances.min() >= info.tiny):
+            dtype = DOUBLE
     state: dict[str, Any] = {
         name: array.astype(dtype, copy=False) for name, array in arrays.items()
     }
