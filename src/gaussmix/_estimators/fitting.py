@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -91,7 +91,6 @@ class FittingMixture(BaseMixture):
         rows = self._fit(X, sample_weight)[0]
         return rows.labels(self._scorer())
 
-    @_validation.says_memory_error
     def _fit(
         self,
         X: RowsLike,
@@ -105,6 +104,19 @@ class FittingMixture(BaseMixture):
         With `one_step` there is one iteration, whatever `max_iter` says, and no warning about it.
         Messages about an X without names call its columns by `column_names`.
         """
+        state, read = self._found(X, sample_weight, one_step, column_names)
+        self._assign(state)  # last of all: where memory ends before, the model is as it was
+        return read
+
+    @_validation.says_memory_error
+    def _found(
+        self,
+        X: RowsLike,
+        sample_weight: ArrayLike | None,
+        one_step: bool,
+        column_names: Names | None,
+    ) -> tuple[dict[str, Any], tuple[RowSet, Data]]:
+        """The fitted attributes that `_fit` assigns, and what it returns."""
         hooks.refuse(self, hooks.FIT)
         settings = _fitting.checked_settings(self)
         context = Context(type(self).__name__, settings.n_threads, settings.allow_nan)
@@ -155,8 +167,7 @@ class FittingMixture(BaseMixture):
         state["n_samples_seen_"] = data.n_samples_seen
         if names is not None:
             state["feature_names_in_"] = names
-        self._assign(state)
-        return rows, data
+        return state, (rows, data)
 
     def _continues(self) -> bool:
         """Whether a fit goes on from the result of the last."""
