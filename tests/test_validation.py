@@ -188,8 +188,15 @@ def test_random_state():
     state = np.random.RandomState(3)
     assert validation.check_random_state(generator) is generator
     assert validation.check_random_state(state) is state
-    drawn = validation.check_random_state(np.int64(3)).uniform(size=4)
-    np.testing.assert_array_equal(drawn, np.random.RandomState(3).uniform(size=4))
+
+
+@pytest.mark.parametrize("seed", [0, np.int64(3), 2**32 - 1])
+def test_random_state_of_a_seed_is_numpys(seed):
+    ours, numpys = validation.check_random_state(seed), np.random.RandomState(seed)
+    assert repr(ours.get_state()) == repr(numpys.get_state())
+    np.testing.assert_array_equal(ours.normal(size=1001), numpys.normal(size=1001))
+    copied = pickle.loads(pickle.dumps(ours))
+    np.testing.assert_array_equal(copied.normal(size=3), ours.normal(size=3))
 
 
 def test_random_state_none_is_numpys_global_generator():
