@@ -187,6 +187,14 @@ def updating():
     return Case(model, lambda model: model.update(statistics))
 
 
+def stepping(method, *args, fitted=True):
+    """A call that changes a model which learns from batches."""
+    model = GaussianMixture(3, random_state=0)
+    if fitted:
+        model.fit(rows()).partial_fit(rows(20))
+    return Case(model, lambda model: getattr(model, method)(*args))
+
+
 def saving(directory):
     path = directory / "model.npz"
     return Case(
@@ -223,6 +231,11 @@ CASES = {
     "icl": lambda _: scoring("icl"),
     "accumulate": lambda _: scoring("accumulate"),
     "update": lambda _: updating(),
+    "fit_predict": lambda _: stepping("fit_predict", rows()),
+    "first partial_fit": lambda _: stepping("partial_fit", rows(), fitted=False),
+    "partial_fit": lambda _: stepping("partial_fit", rows(20)),
+    "retire": lambda _: stepping("retire", 1),
+    "revive": lambda _: stepping("revive", 1),
     "sample": lambda _: sampling(),
     "sample two threads": lambda _: sampling(n_threads=2),
     "save": saving,

@@ -68,6 +68,7 @@ def check_failing(library, case, modes="once", stride=1, **variables):
 # Few of the many steps of the longer calls; the slow tests take every one.
 STRIDES = {"fit full": 13, "fit float32": 37, "fit two threads": 83, "load": 11, "save": 7}
 STRIDES |= {"fit missing": 37, "fit tied": 37, "fit diag": 37, "fit spherical": 37}
+STRIDES |= {"fit_predict": 37, "first partial_fit": 37, "partial_fit": 7}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -96,10 +97,11 @@ small_objects_from_malloc = pytest.mark.skipif(
 
 @without_double_release
 @small_objects_from_malloc
-@pytest.mark.parametrize("case", ["predict", "fit full"])
+@pytest.mark.parametrize("case", ["predict", "fit full", "partial_fit", "retire"])
 def test_an_allocation_of_any_size_fails(fail_malloc, case):
     # Python's own small objects as well.
-    check_failing(fail_malloc, case, stride=71 if "fit" in case else 1, PYTHONMALLOC="malloc")
+    stride = 71 if "fit" in case else 7 if case == "retire" else 1
+    check_failing(fail_malloc, case, stride=stride, PYTHONMALLOC="malloc")
 
 
 @pytest.mark.slow

@@ -19,7 +19,7 @@ from ._available import AvailableWay, Indicated, available_distances, available_
 from ._caching import cached_property
 from ._covariance import FAMILIES
 from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
-from ._incomplete import IncompleteScorer, IncompleteWay, incomplete_ways, units
+from ._incomplete import IncompleteScorer, IncompleteWay, Unit, incomplete_ways, units
 from ._layouts import LAYOUTS, CovarianceType
 from ._parameters import MixtureParameters
 from ._partition import LANES_BYTES, Partition, most_partials, negligible_bits, partition
@@ -566,7 +566,6 @@ class Scorer:
         outputs = log_density, responsibilities, labels
         return self._evaluate_many(rows, kernels, job, cut, outputs, spare)
 
-    @_validation.says_memory_error
     def _evaluate_incomplete(self, rows: Rows, *outputs: AnyArray | None) -> None:
         """`evaluate` for rows with missing values: by the density of what each row has.
 
@@ -575,19 +574,29 @@ class Scorer:
         names = "log_density", "responsibilities", "labels"
         wanted = {name: out for name, out in zip(names, outputs, strict=True) if out is not None}
         for unit in units(rows):
-            complete, groups = unit.groups.split()
-            order = np.concatenate([complete, groups.order])
             places = {name: out[unit.block.rows] for name, out in wanted.items()}
-            values = {name: np.empty_like(place) for name, place in places.items()}
-            if complete.size:
-                alone = Rows(unit.block.X[complete], n_threads=rows.n_threads)
-                front: dict[str, Any] = {k: v[: complete.size] for k, v in values.items()}
-                self.evaluate(alone, **front, spare=False)
-            if groups.order.size:
-                back: dict[str, Any] = {k: v[complete.size :] for k, v in values.items()}
-                self._incomplete.fill(unit.block.X, groups, rows, **back)
-            for name, place in places.items():
-                place[order] = values[name]
+            for place, values in self._evaluate_unit(unit, rows, places):
+                place[...] = values
+
+    @_validation.says_memory_error
+    def _evaluate_unit(
+        self, unit: Unit, rows: Rows, places: dict[str, AnyArray]
+    ) -> list[tuple[AnyArray, AnyArray]]:
+        """Places, and what belongs there."""
+        complete, groups = unit.groups.split()
+        values = {name: np.empty_like(place) for name, place in places.items()}
+        if complete.size:
+            alone = Rows(unit.block.X[complete], n_threads=rows.n_threads)
+            front: dict[str, Any] = {k: v[: complete.size] for k, v in values.items()}
+            self.evaluate(alone, **front, spare=False)
+        if groups.order.size:
+            back: dict[str, Any] = {k: v[complete.size :] for k, v in values.items()}
+            self._incomplete.fill(unit.block.X, groups, rows, **back)
+        ordered = {name: np.empty_like(place) for name, place in places.items()}
+        order = np.concatenate([complete, groups.order])
+        for name, array in ordered.items():
+            array[order] = values[name]
+        return [(place, ordered[name]) for name, place in places.items()]
 
     @_validation.says_memory_error
     def _evaluate_many(

@@ -237,25 +237,29 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         model.__dict__ = kept | settings
         return model
 
+    def _with(self, state: dict[str, Any]) -> Self:
+        """A model like this one that has these fitted attributes."""
+        model = self._like()
+        model._assign(state)
+        return model
+
     def _assign(self, state: dict[str, Any]) -> None:
-        """Replace all fitted attributes in one assignment, so that none is ever half new."""
+        """Replace all fitted attributes in one assignment, so that none is ever half new.
+
+        The last that a method does, outside `says_memory_error`: whatever fails before, memory on
+        the way out of there included, leaves the model as it was.
+        """
+        self.__dict__, self._kept = self._assignable(state)
+
+    @_validation.says_memory_error
+    def _assignable(self, state: dict[str, Any]) -> tuple[dict[str, Any], Kept]:
+        """All attributes, these fitted ones among them, and what is kept of those."""
         others = {name: value for name, value in vars(self).items() if name not in FITTED}
         before = getattr(self, "_kept", None)
         if before is not None:
             lent = [name for name in NAMES[2:] if before.lends(state[name])]
             state = state | {name: state[name].copy() for name in lent}
-        kept = Kept.assigned(self.covariance_type, state)
-        self.__dict__ = others | state
-        self._kept = kept
-
-    def _assign_with(self, state: dict[str, Any], running: _online.Running | None) -> None:
-        """`_assign`, with running statistics, and what the parameters are that they belong to."""
-        state = {key: value for key, value in state.items() if key not in _OF_RUNNING}
-        if running is not None:
-            arrays = tuple(state[name].copy() for name in _STEPPED)
-            state["_running"] = (running, arrays)
-            state["effective_rows_"] = running.effective_rows
-        self._assign(state)
+        return others | state, Kept.assigned(self.covariance_type, state)
 
     def _remembered(self) -> _online.Running | None:
         """The running statistics, unless somebody has changed the parameters since."""
@@ -378,10 +382,10 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         if contents["feature_names"] is not None:
             state["feature_names_in_"] = np.array(contents["feature_names"], dtype=object)
         arrays = contents["running"]
-        self._assign_with(
-            state,
-            None if arrays is None else _online.Running.from_arrays(self.covariance_type, arrays),
+        running = (
+            None if arrays is None else _online.Running.from_arrays(self.covariance_type, arrays)
         )
+        self._assign(with_running(state, running))
 
 
 def _is_fitted(name: str) -> bool:
@@ -428,4 +432,16 @@ def fitted_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, 
         name: array.astype(dtype, copy=False) for name, array in arrays.items()
     }
     state["n_features_in_"] = parameters.n_features
+    return state
+
+
+def with_running(state: dict[str, Any], running: _online.Running | None) -> dict[str, Any]:
+    """Fitted attributes with running statistics, and what the parameters are that these belong
+    to.
+    """
+    state = {key: value for key, value in state.items() if key not in _OF_RUNNING}
+    if running is not None:
+        arrays = tuple(state[name].copy() for name in _STEPPED)
+        state["_running"] = (running, arrays)
+        state["effective_rows_"] = running.effective_rows
     return state

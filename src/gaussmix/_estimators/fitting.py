@@ -73,7 +73,6 @@ class FittingMixture(BaseMixture):
             del self._fitting
         return self
 
-    @_validation.says_memory_error
     def fit_predict(
         self, X: RowsLike, y: object = None, sample_weight: ArrayLike | None = None
     ) -> Indices:
@@ -88,35 +87,41 @@ class FittingMixture(BaseMixture):
         -------
         ndarray of int, shape (n,)
         """
-        rows = self._fit(X, sample_weight)[0]
-        return rows.labels(self._scorer())
+        state, labels = self._found_labels(X, sample_weight)
+        self._assign(state)
+        return labels
 
     def _fit(
         self,
         X: RowsLike,
         sample_weight: ArrayLike | None,
         *,
-        one_step: bool = False,
         column_names: Names | None = None,
-    ) -> tuple[RowSet, Data]:
-        """Fit, assign the fitted attributes, and return the rows as they came and as checked.
+    ) -> None:
+        self._assign(self._found(X, sample_weight, column_names=column_names)[0])
 
-        With `one_step` there is one iteration, whatever `max_iter` says, and no warning about it.
-        Messages about an X without names call its columns by `column_names`.
-        """
-        state, read = self._found(X, sample_weight, one_step, column_names)
-        self._assign(state)  # last of all: where memory ends before, the model is as it was
-        return read
+    @_validation.says_memory_error
+    def _found_labels(
+        self, X: RowsLike, sample_weight: ArrayLike | None
+    ) -> tuple[dict[str, Any], Indices]:
+        """The fitted attributes after a fit, and the labels of its rows."""
+        state, (rows, _data) = self._found(X, sample_weight)
+        return state, rows.labels(self._with(state)._scorer())
 
     @_validation.says_memory_error
     def _found(
         self,
         X: RowsLike,
         sample_weight: ArrayLike | None,
-        one_step: bool,
-        column_names: Names | None,
+        *,
+        one_step: bool = False,
+        column_names: Names | None = None,
     ) -> tuple[dict[str, Any], tuple[RowSet, Data]]:
-        """The fitted attributes that `_fit` assigns, and what it returns."""
+        """The fitted attributes after a fit, and the rows as they came and as checked.
+
+        With `one_step` there is one iteration, whatever `max_iter` says, and no warning about it.
+        Messages about an X without names call its columns by `column_names`.
+        """
         hooks.refuse(self, hooks.FIT)
         settings = _fitting.checked_settings(self)
         context = Context(type(self).__name__, settings.n_threads, settings.allow_nan)

@@ -17,7 +17,7 @@ from .._statistics import SufficientStatistics
 from .._typing import Collapse
 from ..sources import RowsLike
 from . import hooks
-from .base import fitted_state
+from .base import fitted_state, with_running
 from .fitting import FittingMixture
 
 # The attributes that each letter of `update` names.
@@ -31,7 +31,6 @@ _NAMED_BY = {
 class OnlineMixture(FittingMixture):
     """The methods that change a fitted mixture by a step."""
 
-    @_validation.says_memory_error
     def update(self, statistics: SufficientStatistics, update: str = "wmc") -> Self:
         """Take one M-step from statistics, as one more iteration of `fit` would.
 
@@ -58,6 +57,12 @@ class OnlineMixture(FittingMixture):
             helps: then a component may be dropped or placed anew, as `collapses_` tells. The model
             stays as it was.
         """
+        self._assign(self._updated(statistics, update))
+        return self
+
+    @_validation.says_memory_error
+    def _updated(self, statistics: SufficientStatistics, update: str) -> dict[str, Any]:
+        """The fitted attributes after `update`."""
         hooks.refuse(self, "m")
         settings = _fitting.checked_settings(self)
         _validation.check_update(update)
@@ -90,10 +95,8 @@ class OnlineMixture(FittingMixture):
         state["lower_bounds_"] = [*getattr(self, "lower_bounds_", ()), lower_bound]
         weight, n_rows = statistics.total_weight, statistics.n_rows
         state["n_samples_seen_"] = n_rows if weight == n_rows else weight
-        self._assign(state)
-        return self
+        return state
 
-    @_validation.says_memory_error
     def partial_fit(
         self,
         X: RowsLike,
@@ -161,6 +164,16 @@ class OnlineMixture(FittingMixture):
         >>> model.n_samples_seen_
         10000
         """
+        state = self._learned(X, sample_weight, update)
+        if state is not None:
+            self._assign(state)
+        return self
+
+    @_validation.says_memory_error
+    def _learned(
+        self, X: RowsLike, sample_weight: ArrayLike | None, update: str
+    ) -> dict[str, Any] | None:
+        """The fitted attributes after `partial_fit`; None where it leaves them as they are."""
         hooks.refuse(self, "emd")
         settings = _fitting.checked_settings(self)
         _validation.check_update(update)
@@ -171,7 +184,7 @@ class OnlineMixture(FittingMixture):
         rows = self._row_set(X).to_learn(sample_weight)
         weight, n_rows = rows.total_weight, rows.n_used
         if n_rows == 0:
-            return self
+            return None
         _validation.check_weight_so_far(seen, weight, n_rows)
         names = getattr(self, "feature_names_in_", None)
         n_iter = getattr(self, "n_iter_", 0) + 1
@@ -180,7 +193,7 @@ class OnlineMixture(FittingMixture):
             with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
                 batch = rows.accumulate(previous, settings.reg_covar)
                 if _has_no_value(batch, rows):
-                    return self
+                    return None
                 if running is None and seen > 0:
                     running = self._implied(previous, weight / n_rows)
                 running = _online.with_batch(
@@ -211,17 +224,15 @@ class OnlineMixture(FittingMixture):
         state["lower_bound_"] = batch.log_likelihood / batch.total_weight
         state["lower_bounds_"] = getattr(self, "lower_bounds_", [])
         state["n_samples_seen_"] = seen + (weight if rows.weighted else rows.n_samples)
-        self._assign_with(state, running)
-        return self
+        return with_running(state, running)
 
-    def _first_batch(self, X: RowsLike, sample_weight: ArrayLike | None) -> Self:
-        """`partial_fit` of a model without parameters."""
-        _rows, data = self._fit(X, sample_weight, one_step=True)
-        running = self._implied(self._stored_parameters(), self._seen() / data.n_used)
-        self._assign_with(vars(self), running)
-        return self
+    def _first_batch(self, X: RowsLike, sample_weight: ArrayLike | None) -> dict[str, Any]:
+        """The fitted attributes after the `partial_fit` of a model without parameters."""
+        state, (_rows, data) = self._found(X, sample_weight, one_step=True)
+        fitted = self._with(state)
+        row_weight = fitted._seen() / data.n_used
+        return with_running(state, fitted._implied(fitted._stored_parameters(), row_weight))
 
-    @_validation.says_memory_error
     def retire(self, components: ArrayLike) -> Self:
         """Remove components; the weights of the others are scaled to a sum of one.
 
@@ -254,6 +265,12 @@ class OnlineMixture(FittingMixture):
         >>> model.retire(1).weights_
         array([0.5, 0.5])
         """
+        self._assign(self._without(components))
+        return self
+
+    @_validation.says_memory_error
+    def _without(self, components: ArrayLike) -> dict[str, Any]:
+        """The fitted attributes after `retire`."""
         previous = self._parameters()
         retired = np.sort(_validation.check_components(components, previous.n_components))
         kept = np.delete(np.arange(previous.n_components), retired)
@@ -287,10 +304,8 @@ class OnlineMixture(FittingMixture):
         )
         state = vars(self) | fitted_state(parameters, self._dtype)
         state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]
-        self._assign_with(state, None if running is None else running.kept(kept))
-        return self
+        return with_running(state, None if running is None else running.kept(kept))
 
-    @_validation.says_memory_error
     def revive(self, components: ArrayLike, means: ArrayLike | None = None) -> Self:
         """Place components anew, under their numbers.
 
@@ -325,12 +340,22 @@ class OnlineMixture(FittingMixture):
         >>> model.covariances_
         array([3., 3.])
         """
+        state = self._with_placed(components, means)
+        if state is not None:
+            self._assign(state)
+        return self
+
+    @_validation.says_memory_error
+    def _with_placed(
+        self, components: ArrayLike, means: ArrayLike | None
+    ) -> dict[str, Any] | None:
+        """The fitted attributes after `revive`; None where it leaves them as they are."""
         settings = _fitting.checked_settings(self)
         previous = self._stored_parameters()
         K, d = previous.means.shape
         placed = _validation.check_components(components, K)
         if placed.size == 0:
-            return self
+            return None
         places = None if means is None else _validation.check_means(means, len(placed), d)
         if places is None and not np.delete(previous.weights, placed).any():
             raise ValueError(
@@ -346,8 +371,7 @@ class OnlineMixture(FittingMixture):
             raise self._ill_defined(collapsed, names, self._dtype) from None
         if running is not None:
             running = running.placed(moved, parameters, settings.reg_covar)
-        self._assign_with(vars(self) | fitted_state(parameters, self._dtype), running)
-        return self
+        return with_running(vars(self) | fitted_state(parameters, self._dtype), running)
 
     def _implied(self, parameters: MixtureParameters, row_weight: float) -> _online.Running:
         """The running statistics that the parameters imply."""
