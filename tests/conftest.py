@@ -82,7 +82,7 @@ def model_of(mixture, **params):
 
 def parameters_of(mixture):
     """A reference mixture as the library's parameters, with the factors the library computes."""
-    from gaussmix._parameters import MixtureParameters
+    from gaussmix._parameters.mixture import MixtureParameters
 
     return MixtureParameters.from_covariances(
         mixture.covariance_type,

@@ -9,7 +9,7 @@ import pytest
 
 from gaussmix import ConvergenceWarning, GaussianMixture, _acceleration
 from gaussmix._acceleration import Squarem
-from gaussmix._parameters import MixtureParameters
+from gaussmix._parameters.mixture import MixtureParameters
 
 FAMILIES = ["full", "tied", "diag", "spherical"]
 

@@ -16,7 +16,7 @@ from mpmath import mp, mpf
 from reference import COVARIANCE_TYPES, Mixture
 
 from gaussmix import GaussianMixture, _passes
-from gaussmix._parameters import MixtureParameters
+from gaussmix._parameters.mixture import MixtureParameters
 
 EPS = np.finfo(np.float64).eps
 ULPS = 16

@@ -31,7 +31,7 @@ from gaussmix import (
     InvalidParameterError,
     NotFittedError,
 )
-from gaussmix._covariance import _columns_without_spread
+from gaussmix._parameters.layouts.matrices import columns_without_spread
 
 TYPES = ("full", "tied", "diag", "spherical")
 INITS = ("kmeans", "k-means++", "random", "random_from_data")
@@ -1485,4 +1485,4 @@ def test_covariances_far_beyond_their_variances_blame_both_columns():
     """As rounding leaves them beside a variance that has been cleared."""
     covariance = np.diag([1e-300, 1.0, 1e164])
     covariance[0, 2] = covariance[2, 0] = 1e215
-    assert _columns_without_spread(covariance) == [0, 2]
+    assert columns_without_spread(covariance) == [0, 2]

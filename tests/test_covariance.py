@@ -7,11 +7,18 @@ import pytest
 import reference
 from reference import COVARIANCE_TYPES
 
-import gaussmix
 from gaussmix import SufficientStatistics, _runtime
-from gaussmix._covariance import FAMILIES, CollapsedComponent
-from gaussmix._layouts import LAYOUTS, covariance_shape
-from gaussmix._parameters import MixtureParameters, estimate, maximize
+from gaussmix._mstep.families import FAMILIES
+from gaussmix._mstep.maximize import estimate, maximize
+from gaussmix._parameters.layouts import (
+    DIAGONAL,
+    FULL,
+    SPHERICAL,
+    TIED,
+    CollapsedComponent,
+    layout_of,
+)
+from gaussmix._parameters.mixture import MixtureParameters
 
 
 def make_statistics(covariance_type, X, shares, shift, log_likelihood=0.0):
@@ -48,9 +55,10 @@ def mixture(request):
     ],
 )
 def test_shapes_and_numbers_of_parameters(covariance_type, shape, n_parameters):
-    family = FAMILIES[covariance_type]
-    assert family.name == covariance_type
-    assert covariance_shape(covariance_type, 2, 5) == shape
+    family, layout = FAMILIES[covariance_type], layout_of(covariance_type)
+    assert family.name == layout.name == covariance_type
+    assert layout.shape(2, 5) == shape
+    assert layout.n_parameters(2, 5) == n_parameters
     assert family.n_parameters(2, 5) == n_parameters
 
 
@@ -80,9 +88,9 @@ def test_m_step_is_the_weighted_covariance_about_the_weighted_mean(covariance_ty
 
 
 def test_factors_follow_the_convention(mixture):
-    family = FAMILIES[mixture.covariance_type]
+    layout = layout_of(mixture.covariance_type)
     before = mixture.covariances.copy()
-    factors = family.factorise(mixture.covariances)
+    factors = layout.factorise(mixture.covariances)
     expected = reference.precision_factors(mixture.covariance_type, mixture.covariances)
     np.testing.assert_allclose(factors, expected, rtol=1e-11, atol=1e-13)
     np.testing.assert_array_equal(mixture.covariances, before)
@@ -91,7 +99,7 @@ def test_factors_follow_the_convention(mixture):
         inverse = np.linalg.inv(mixture.covariances)
     else:
         inverse = 1 / mixture.covariances
-    np.testing.assert_allclose(family.precisions(factors), inverse, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(layout.precisions(factors), inverse, rtol=1e-10, atol=1e-12)
 
 
 def test_log_determinants(mixture):
@@ -105,9 +113,9 @@ def test_log_determinants(mixture):
 
 
 def test_precisions_and_covariances_are_inverses(mixture):
-    family = FAMILIES[mixture.covariance_type]
-    factors = family.factorise(mixture.covariances)
-    again, covariances = family.from_precisions(family.precisions(factors))
+    layout = layout_of(mixture.covariance_type)
+    factors = layout.factorise(mixture.covariances)
+    again, covariances = layout.from_precisions(layout.precisions(factors))
     np.testing.assert_allclose(again, factors, rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(covariances, mixture.covariances, rtol=1e-10, atol=1e-12)
 
@@ -160,7 +168,7 @@ def test_a_variance_that_is_none_names_component_and_column(covariance_type, val
     place = {"full": (1, 2, 2), "tied": (2, 2), "diag": (1, 2), "spherical": (1,)}[covariance_type]
     covariances[place] = value
     with pytest.raises(CollapsedComponent) as caught, np.errstate(all="ignore"):
-        FAMILIES[covariance_type].factorise(covariances)
+        layout_of(covariance_type).factorise(covariances)
     assert caught.value.component == (None if covariance_type == "tied" else 1)
     assert caught.value.columns == ([] if covariance_type == "spherical" else [2])
 
@@ -190,7 +198,7 @@ def test_equal_rows_have_no_spread_from_rounding(covariance_type):
 
 def test_nearly_singular_but_definite_is_accepted():
     covariance = np.array([[1.0, 1 - 1e-14], [1 - 1e-14, 1.0]])
-    factor = FAMILIES["tied"].factorise(covariance)
+    factor = TIED.factorise(covariance)
     unexplained = 2e-14
     np.testing.assert_allclose(factor[1, 1], 1 / np.sqrt(unexplained), rtol=0.05)
 
@@ -209,7 +217,7 @@ def test_what_has_no_factor(d, fault):
     else:
         spoilt[d // 2, d // 2] = np.nan if fault == "nan" else np.inf
     with np.errstate(all="ignore"), pytest.raises(CollapsedComponent) as raised:
-        FAMILIES["full"].factorise(covariances)
+        FULL.factorise(covariances)
     assert raised.value.component == 1
 
 
@@ -259,10 +267,10 @@ def test_inverse_factors(instruction_set, condition):
 def test_inverse_factors_at_once_and_by_blocks(instruction_set, d):
     """The larger sizes are factorised by blocks; all have the same contract."""
     matrices = definite_matrices(np.random.default_rng([2, d]), 2, d)
-    assert_inverse_factors(FAMILIES["full"].factorise(matrices), matrices, 100.0)
+    assert_inverse_factors(FULL.factorise(matrices), matrices, 100.0)
     matrices[1, 7, 7] = -1.0
     with pytest.raises(CollapsedComponent) as caught:
-        FAMILIES["full"].factorise(matrices)
+        FULL.factorise(matrices)
     assert caught.value.component == 1
     assert caught.value.columns == [7]
 
@@ -320,11 +328,11 @@ def test_column_variances_are_those_of_the_rows_whatever_the_responsibilities(
     covariance_type, X, shares
 ):
     X = X * [1e-9, 1.0, 1e9, 1.0] + [0.0, 1e6, 0.0, 0.0]
-    family = FAMILIES[covariance_type]
+    layout = layout_of(covariance_type)
     for chosen in (shares, np.eye(3)[np.arange(80) % 3], np.roll(shares, 7, axis=0)):
         shift = np.tile(X.mean(axis=0), (3, 1))
         parameters = maximize(make_statistics(covariance_type, X, chosen, shift), 0.0)
-        found = family.column_variances(
+        found = layout.column_variances(
             parameters.weights, parameters.means, parameters.covariances
         )
         assert found.shape == (4,)
@@ -351,7 +359,7 @@ def test_the_floor_holds_in_every_direction_and_nothing_likelier_does(covariance
     root = rng.normal(size=(2, 3, 3)) * np.sqrt(least)
     estimates = root.transpose(0, 2, 1) @ root * [[[0.3]], [[3.0]]]
     raised = estimates.copy() if covariance_type == "full" else estimates[0].copy()
-    FAMILIES[covariance_type].raise_variances(raised, least)
+    layout_of(covariance_type).raise_variances(raised, least)
     for scatter, found in zip(estimates, raised.reshape(-1, 3, 3), strict=False):
         np.testing.assert_array_equal(found, found.T)
         scaled = found / np.sqrt(np.outer(least, least))
@@ -370,10 +378,10 @@ def test_the_floor_holds_in_every_direction_and_nothing_likelier_does(covariance
 
 def test_the_floor_of_variances():
     diagonal = np.array([[1.0, 5.0], [3.0, 0.0]])
-    FAMILIES["diag"].raise_variances(diagonal, np.array([2.0, 1.0]))
+    DIAGONAL.raise_variances(diagonal, np.array([2.0, 1.0]))
     assert diagonal.tolist() == [[2.0, 5.0], [3.0, 1.0]]
     spherical = np.array([1.0, 5.0])
-    FAMILIES["spherical"].raise_variances(spherical, np.array([2.0, 4.0]))
+    SPHERICAL.raise_variances(spherical, np.array([2.0, 4.0]))
     assert spherical.tolist() == [3.0, 5.0]
 
 
@@ -385,14 +393,14 @@ def test_a_column_of_equal_values_has_no_variance_whatever_its_mean_is_rounded_t
     shift = X[[0, 40, 79]] * (1 + 2**-52)  # as the means of the step before
     statistics = make_statistics(covariance_type, X, shares, shift)
     weights, means, covariances = estimate(statistics, 0.0)
-    found = FAMILIES[covariance_type].column_variances(weights, means, covariances)
+    found = layout_of(covariance_type).column_variances(weights, means, covariances)
     assert found[[0, 2]].tolist() == [0.0, 0.0]
     assert found[1] == pytest.approx(X[:, 1].var(), rel=1e-12)
 
 
 def test_columns_without_variance_get_no_floor_and_disturb_no_other():
     estimate = np.array([[[1.0, 0.0, 0.5], [0.0, 0.0, 0.0], [0.5, 0.0, 0.25]]])
-    FAMILIES["full"].raise_variances(estimate, np.array([0.5, 0.0, 0.25]))
+    FULL.raise_variances(estimate, np.array([0.5, 0.0, 0.25]))
     assert (estimate[0, 1] == 0).all()
     assert (estimate[0, :, 1] == 0).all()
     scaled = estimate[0][::2, ::2] / np.sqrt(np.outer([0.5, 0.25], [0.5, 0.25]))
@@ -401,22 +409,22 @@ def test_columns_without_variance_get_no_floor_and_disturb_no_other():
 
 def test_values_that_are_not_finite_are_left_for_the_error():
     covariances = np.array([np.eye(2), np.full((2, 2), np.nan)])
-    FAMILIES["full"].raise_variances(covariances, np.array([2.0, 2.0]))
+    FULL.raise_variances(covariances, np.array([2.0, 2.0]))
     np.testing.assert_allclose(covariances[0], 2 * np.eye(2))
     with pytest.raises(CollapsedComponent) as caught:
-        FAMILIES["full"].factorise(covariances)
+        FULL.factorise(covariances)
     assert caught.value.component == 1
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_the_principal_axis_is_a_deviation_long_and_follows_the_columns_units(covariance_type):
     mixture = reference.random_mixture(np.random.default_rng(2), covariance_type, 3, 4)
-    family = FAMILIES[covariance_type]
+    layout = layout_of(covariance_type)
     full = {"full": mixture.covariances, "tied": [mixture.covariances] * 3}.get(covariance_type)
     if full is None:
         full = [np.diag(np.broadcast_to(v, 4)) for v in mixture.covariances]
     for k in range(3):
-        axis = family.principal_axis(mixture.covariances, k, 4)
+        axis = layout.principal_axis(mixture.covariances, k, 4)
         assert axis @ np.linalg.solve(full[k], axis) == pytest.approx(1, rel=1e-9)
         deviations = np.sqrt(np.diagonal(full[k]))
         correlation = full[k] / np.outer(deviations, deviations)
@@ -426,84 +434,5 @@ def test_the_principal_axis_is_a_deviation_long_and_follows_the_columns_units(co
         scale = np.array([1e-3, 1.0, 7.0, 1e5])
         units = scale**2 if covariance_type == "diag" else np.outer(scale, scale)
         np.testing.assert_allclose(
-            family.principal_axis(mixture.covariances * units, 2, 4), axis * scale, rtol=1e-9
+            layout.principal_axis(mixture.covariances * units, 2, 4), axis * scale, rtol=1e-9
         )
-
-
-class EqualSpheres(type(FAMILIES["spherical"])):
-    """One variance for all columns of all components, as CONTRIBUTING tells to add a family."""
-
-    name = "equal-spheres"
-
-    def n_parameters(self, n_components, n_features):
-        return 1
-
-    def maximize(self, first, second, nk, means):
-        variances = super().maximize(first, second, nk, means)
-        return np.full_like(variances, nk @ variances / nk.sum())
-
-
-def test_a_new_family_of_a_known_layout_is_its_m_step_and_its_name(monkeypatch, tmp_path, X):
-    monkeypatch.setitem(FAMILIES, EqualSpheres.name, EqualSpheres())
-    monkeypatch.setitem(LAYOUTS, EqualSpheres.name, "spherical")
-    model = gaussmix.GaussianMixture(
-        3, covariance_type=EqualSpheres.name, reg_covar=0, tol=1e-10, max_iter=500, random_state=0
-    ).fit(X)
-
-    assert np.ptp(model.covariances_) == 0
-    assert model.n_parameters() == 2 + 3 * 4 + 1
-    assert np.diff(model.lower_bounds_).min() > -1e-12
-    # The M-step's equation holds at the optimum, with responsibilities computed apart from it.
-    twin = gaussmix.GaussianMixture.from_parameters(
-        model.weights_, model.means_, model.covariances_, covariance_type="spherical"
-    )
-    squares = np.square(X[:, None, :] - model.means_).sum(axis=2)
-    variance = (twin.predict_proba(X) * squares).sum() / X.size
-    np.testing.assert_allclose(model.covariances_[0], variance, rtol=1e-6)
-
-    model.save(tmp_path / "model.npz")
-    loaded = gaussmix.load(tmp_path / "model.npz")
-    assert loaded.covariance_type == EqualSpheres.name
-    np.testing.assert_array_equal(loaded.score_samples(X), model.score_samples(X))
-    np.testing.assert_array_equal(loaded.score_samples(X), twin.score_samples(X))
-    loaded.update(loaded.accumulate(X))
-    assert np.ptp(loaded.covariances_) == 0
-
-    given = gaussmix.GaussianMixture.from_parameters(
-        model.weights_, model.means_, model.covariances_, covariance_type=EqualSpheres.name
-    )
-    np.testing.assert_array_equal(given.score_samples(X), model.score_samples(X))
-    # Shapes alone stand for the family that is bound to nothing else.
-    plain = gaussmix.GaussianMixture.from_parameters(
-        model.weights_, model.means_, model.covariances_
-    )
-    assert plain.covariance_type == "spherical"
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values())
-def test_a_family_of_another_name_starts_where_values_are_missing(monkeypatch, X, layout):
-    class Renamed(type(FAMILIES[layout])):
-        name = "renamed"
-
-    monkeypatch.setitem(FAMILIES, "renamed", Renamed())
-    monkeypatch.setitem(LAYOUTS, "renamed", layout)
-    holes = np.where(np.arange(X.size).reshape(X.shape) % 7 == 0, np.nan, X)
-    fits = [
-        gaussmix.GaussianMixture(
-            3, covariance_type=name, allow_nan=True, random_state=0, reg_covar=1.0
-        ).fit(holes)
-        for name in ("renamed", layout)
-    ]
-    np.testing.assert_array_equal(fits[0].covariances_, fits[1].covariances_)
-    np.testing.assert_array_equal(fits[0].score_samples(holes), fits[1].score_samples(holes))
-
-
-@pytest.mark.parametrize("layout", LAYOUTS.values())
-def test_ellipses_of_a_family_of_another_name_are_those_of_its_layout(monkeypatch, X, layout):
-    plotting = pytest.importorskip("gaussmix.plotting")
-    model = gaussmix.GaussianMixture(3, covariance_type=layout, random_state=0).fit(X)
-    expected = [plotting._covariance(model, k) for k in range(3)]
-    monkeypatch.setitem(LAYOUTS, "renamed", layout)
-    model.covariance_type = "renamed"
-    for k in range(3):
-        np.testing.assert_array_equal(plotting._covariance(model, k), expected[k])

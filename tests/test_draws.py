@@ -15,7 +15,7 @@ from scipy import stats
 
 from gaussmix import GaussianMixture, _draws
 from gaussmix._draws import Noise
-from gaussmix._parameters import MixtureParameters
+from gaussmix._parameters.mixture import MixtureParameters
 
 KEY = np.array([0x0123456789ABCDEF, 2**64 - 1, 0, 42], dtype=np.uint64)
 

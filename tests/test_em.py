@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from gaussmix._covariance import CollapsedComponent
 from gaussmix._em import EMResult, best_of, run
+from gaussmix._parameters.layouts import CollapsedComponent
 
 
 @dataclass

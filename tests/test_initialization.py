@@ -13,7 +13,8 @@ from reference import COVARIANCE_TYPES
 from gaussmix import ConvergenceWarning, _initialization
 from gaussmix._data import LocalData
 from gaussmix._initialization import DistinctStarts, initial_parameters, plus_plus
-from gaussmix._parameters import MixtureParameters, maximize
+from gaussmix._mstep.maximize import maximize
+from gaussmix._parameters.mixture import MixtureParameters
 from gaussmix._passes import Rows
 
 INIT_PARAMS = ["kmeans", "k-means++", "random", "random_from_data"]

@@ -19,7 +19,7 @@ from numpy.lib.stride_tricks import as_strided
 from reference import COVARIANCE_TYPES, Mixture
 
 from gaussmix import _incomplete, _passes, _rows, _runtime
-from gaussmix._parameters import MixtureParameters
+from gaussmix._parameters.mixture import MixtureParameters
 
 DTYPES = (np.float64, np.float32)
 

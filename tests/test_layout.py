@@ -58,9 +58,9 @@ ORDER = [
     "_thinning",
     "_conditioning",
     "_agreement",
-    "_parameters",
+    "_mstep",
     "_statistics",
-    "_covariance",
+    "_parameters",
     "_algebra",
     "_runtime",
     "_kernels",
@@ -196,11 +196,11 @@ def test_the_import_reader_understands_every_form(tmp_path):
         "from gaussmix._runtime import run\n"
         "def later():\n"
         "    from . import _statistics\n"
-        "    from ._covariance import FAMILIES\n"
+        "    from ._draws import Noise\n"
         "    from numpy import gaussmix\n",
         encoding="utf-8",
     )
-    assert own_imports_of(file) == {"_em", "_passes", "_runtime", "_statistics", "_covariance"}
+    assert own_imports_of(file) == {"_em", "_passes", "_runtime", "_statistics", "_draws"}
     for line in ("import gaussmix", "from gaussmix import load", "from . import __version__"):
         file.write_text(line, encoding="utf-8")
         assert own_imports_of(file) == {"__init__"}

@@ -82,7 +82,7 @@ GUARDED = """
 import ctypes, importlib, mmap, sys
 import numpy as np
 from gaussmix import _passes, _runtime
-from gaussmix._parameters import MixtureParameters
+from gaussmix._parameters.mixture import MixtureParameters
 
 names, beyond = sys.argv[1].split(","), int(sys.argv[2])
 libc = ctypes.CDLL(None, use_errno=True)

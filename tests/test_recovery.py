@@ -17,7 +17,7 @@ from gaussmix import (
     IllDefinedCovarianceError,
     SufficientStatistics,
 )
-from gaussmix._covariance import CollapsedComponent
+from gaussmix._parameters.layouts import CollapsedComponent
 from gaussmix._recovery import RESEEDS, SPLIT, Recovery
 
 OWN_COVARIANCES = ["full", "diag", "spherical"]

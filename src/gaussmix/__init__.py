@@ -38,9 +38,9 @@ below it:
     _thinning          a sample of rows that one pass takes without knowing how many come
     _conditioning      marginals and conditionals of a mixture, from its parameters
     _agreement         arrays that a user has set: checked, and made one mixture
-    _parameters        MixtureParameters: weights, means, precision factors; the M-step
+    _mstep             from statistics to parameters: the M-step, the covariance families
     _statistics        SufficientStatistics: what a pass returns; add, scale, shift, merge
-    _covariance        the covariance families: estimates, regularisation, factorisation
+    _parameters        MixtureParameters; the layouts of covariances, and all that follows
     _algebra           products and factors of matrices, the same bits whatever comes along
     _runtime           this machine: which instruction set, how many threads
     _kernels           compiled code: E-step and sums in one pass (Cython); the threads
@@ -67,7 +67,7 @@ Beside that order, for any of the above to use:
     _typing            names for the types in signatures
 
 One arrow carries everything: rows and parameters go into `_passes.accumulate`, which returns
-`SufficientStatistics`; `_parameters.maximize` turns those into new parameters.
+`SufficientStatistics`; `_mstep.maximize` turns those into new parameters.
 """
 
 from gaussmix._build_config import VERSION as __version__

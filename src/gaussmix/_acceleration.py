@@ -12,9 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._algebra import product
-from ._covariance import CollapsedComponent
-from ._parameters import MixtureParameters
+from ._parameters.layouts import CollapsedComponent
+from ._parameters.mixture import MixtureParameters
 from ._typing import Doubles
 
 # Gain of a plain step, in nats per unit of weight, from which on steps are extrapolated. Earlier
@@ -115,7 +114,7 @@ def _coordinates(parameters: MixtureParameters) -> Doubles:
     diagonals.
     """
     factors = parameters.precisions_cholesky.copy()
-    pivots = _pivots(factors, parameters)
+    pivots = parameters.layout.pivots(factors)
     np.log(pivots, out=pivots)
     return np.concatenate([np.log(parameters.weights), parameters.means.ravel(), factors.ravel()])
 
@@ -125,7 +124,7 @@ def _at(coordinates: Doubles, like: MixtureParameters) -> MixtureParameters | No
     log_weights, means, factors = _parts(coordinates, like)
     weights = np.exp(log_weights - log_weights.max())
     factors = factors.copy()
-    pivots = _pivots(factors, like)
+    pivots = like.layout.pivots(factors)
     np.exp(pivots, out=pivots)
     if not (np.isfinite(coordinates).all() and np.isfinite(pivots).all() and pivots.all()):
         return None
@@ -145,14 +144,8 @@ def _norm(difference: Doubles, at: MixtureParameters) -> float:
     the Fisher information; what a factor has beside its diagonal does not count.
     """
     log_weights, means, factors = _parts(difference, at)
-    U = at.precisions_cholesky
-    if at.layout == "full":
-        means = np.einsum("kj,kjr->kr", means, U)
-    elif at.layout == "tied":
-        means = product(means, U)
-    else:
-        means = means * U.reshape(len(U), -1)
-    pivots = _pivots(factors, at)
+    means = at.layout.standardised(means, at.precisions_cholesky)
+    pivots = at.layout.pivots(factors)
     pivots = np.broadcast_to(pivots.reshape(len(pivots), -1), means.shape)
     squares = log_weights**2 + (means * means).sum(axis=1) + 2 * (pivots * pivots).sum(axis=1)
     return float(np.sqrt((at.weights * squares).sum()))
@@ -163,11 +156,3 @@ def _parts(coordinates: Doubles, like: MixtureParameters) -> tuple[Doubles, Doub
     K, d = like.means.shape
     log_weights, means, factors = np.split(coordinates, [K, K + K * d])
     return log_weights, means.reshape(K, d), factors.reshape(like.precisions_cholesky.shape)
-
-
-def _pivots(factors: Doubles, like: MixtureParameters) -> Doubles:
-    """A writable view of the positive entries: diagonals of triangles, or all; (K or 1, ...)."""
-    if like.layout in ("full", "tied"):
-        d = like.n_features
-        return factors.reshape(-1, d * d)[:, :: d + 1]
-    return factors

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from . import _validation
-from ._covariance import FAMILIES, FULL, CollapsedComponent, CovarianceFamily
-from ._layouts import LAYOUTS, CovarianceType, Layout, covariance_shape
-from ._parameters import MixtureParameters
+from ._layouts import CovarianceType
+from ._parameters.layouts import FULL, CollapsedComponent, Layout, layout_of
+from ._parameters.mixture import MixtureParameters
 from ._typing import AnyArray, Bools, Doubles
 
 COVARIANCES, PRECISIONS, FACTORS = "covariances_", "precisions_", "precisions_cholesky_"
@@ -48,7 +48,7 @@ def check_shape(
     name: str, shape: tuple[int, ...], covariance_type: CovarianceType, means: Doubles
 ) -> None:
     """Raise unless covariances, or what has their shape, fit the means."""
-    expected = covariance_shape(covariance_type, *means.shape)
+    expected = layout_of(covariance_type).shape(*means.shape)
     if shape != expected:
         raise ValueError(
             f"means_ and {name} do not fit together: {means.shape} and {shape}, where "
@@ -95,7 +95,7 @@ def mixture(
     else:
         covariances, factors = _of_precisions(covariance_type, arrays[PRECISIONS])
     if COVARIANCES in arrays:
-        covariances = _symmetric(arrays[COVARIANCES], covariance_type)
+        covariances = layout_of(covariance_type).symmetric(arrays[COVARIANCES])
     parameters = MixtureParameters(covariance_type, weights, means, covariances, factors)
     _check_agreement(parameters, arrays, {name: _epsilon(matrices[name]) for name in arrays})
     return parameters
@@ -111,12 +111,12 @@ def _epsilon(array: AnyArray) -> float:
 def _of_covariances(covariance_type: CovarianceType, given: Doubles) -> tuple[Doubles, Doubles]:
     covariances = given.copy()
     _validation.check_set_positive(covariances, COVARIANCES, covariance_type, "covariance")
-    return covariances, _factors(FAMILIES[covariance_type], covariances, COVARIANCES)
+    return covariances, _factors(layout_of(covariance_type), covariances, COVARIANCES)
 
 
-def _factors(family: CovarianceFamily, covariances: Doubles, name: str) -> Doubles:
+def _factors(layout: Layout, covariances: Doubles, name: str) -> Doubles:
     try:
-        return family.factorise(covariances)
+        return layout.factorise(covariances)
     except CollapsedComponent as collapsed:
         which = "" if collapsed.component is None else f"[{collapsed.component}]"
         columns = f", in columns {collapsed.columns}" if collapsed.columns else ""
@@ -130,16 +130,16 @@ def _of_precisions(covariance_type: CovarianceType, given: Doubles) -> tuple[Dou
     precisions = given.copy()
     _validation.check_set_positive(precisions, PRECISIONS, covariance_type, "precision")
     with np.errstate(all="ignore"):
-        factors, covariances = FAMILIES[covariance_type].from_precisions(precisions)
-    _check_derived(covariances, PRECISIONS, LAYOUTS[covariance_type])
-    return _symmetric(covariances, covariance_type), factors
+        factors, covariances = layout_of(covariance_type).from_precisions(precisions)
+    _check_derived(covariances, PRECISIONS, layout_of(covariance_type))
+    return layout_of(covariance_type).symmetric(covariances), factors
 
 
 def _of_factors(
     covariance_type: CovarianceType, given: Doubles, original: AnyArray
 ) -> tuple[Doubles, Doubles]:
-    family = FAMILIES[covariance_type]
-    if LAYOUTS[covariance_type] in ("diag", "spherical"):
+    layout = layout_of(covariance_type)
+    if not layout.matrices:
         if not (given > 0).all():
             first = np.argwhere(~(given > 0))[0].tolist()
             raise ValueError(
@@ -148,14 +148,14 @@ def _of_factors(
             )
         factors = given
         with np.errstate(all="ignore"):
-            covariances = family.covariances(factors)
+            covariances = layout.covariances(factors)
     else:
         d = given.shape[-1]
         size = _validation.computing_dtype(original.dtype).itemsize
         both = _of_triangles(given.reshape(-1, d, d), _BESIDE_TRIANGLE[size], given.ndim == 3)
         covariances, factors = (array.reshape(given.shape) for array in both)
-    _check_derived(covariances, FACTORS, LAYOUTS[covariance_type])
-    return _symmetric(covariances, covariance_type), factors
+    _check_derived(covariances, FACTORS, layout)
+    return layout.symmetric(covariances), factors
 
 
 def _of_triangles(given: Doubles, tolerance: float, numbered: bool) -> tuple[Doubles, Doubles]:
@@ -195,9 +195,9 @@ def _of_triangles(given: Doubles, tolerance: float, numbered: bool) -> tuple[Dou
             # In reverse order of the columns a lower triangle is an upper one.
             reverse = np.ascontiguousarray(np.tril(given[lower])[:, ::-1, ::-1])
             found = np.ascontiguousarray(FULL.covariances(reverse)[:, ::-1, ::-1])
-            _check_derived(found, FACTORS, "full")
+            _check_derived(found, FACTORS, FULL)
             covariances[lower] = found
-            factors[lower] = _factors(FULL, _symmetric(found, "full"), FACTORS)
+            factors[lower] = _factors(FULL, FULL.symmetric(found), FACTORS)
     return covariances, factors
 
 
@@ -207,24 +207,12 @@ def _named(component: int, numbered: bool) -> str:
 
 def _check_derived(covariances: Doubles, name: str, layout: Layout) -> None:
     """Raise for covariances that are beyond the range of numbers."""
-    variances = covariances
-    if layout in ("full", "tied"):
-        variances = np.diagonal(covariances, axis1=-2, axis2=-1)
+    variances = layout.variances(covariances)
     if not (np.isfinite(covariances).all() and (variances > 0).all()):
         raise ValueError(
             f"{name} holds numbers so small or large that the variances are zero or infinite in "
             "double precision. Scale the columns."
         )
-
-
-def _symmetric(covariances: Doubles, covariance_type: CovarianceType) -> Doubles:
-    """The mean of a matrix and its transpose: itself where it is symmetric to the bit."""
-    if LAYOUTS[covariance_type] in ("diag", "spherical"):
-        return covariances
-    transposed = np.swapaxes(covariances, -1, -2)
-    if np.array_equal(covariances, transposed):
-        return covariances
-    return 0.5 * covariances + 0.5 * transposed
 
 
 # --- agreement -----------------------------------------------------------------------------------
@@ -246,7 +234,7 @@ def _check_agreement(
         with np.errstate(all="ignore"):
             wrong = np.flatnonzero(~agrees(parameters, arrays[name], epsilon))
         if wrong.size:
-            of = "" if parameters.layout == "tied" else f" of component {wrong[0]}"
+            of = "" if parameters.layout.shared else f" of component {wrong[0]}"
             raise ValueError(
                 f"{name} and {decided} disagree: those{of} are not of the same covariance. Set "
                 "both to the same, or delete the one that is out of date, which then follows: "
@@ -260,7 +248,7 @@ def _tolerance(parameters: MixtureParameters, epsilon: float) -> Doubles:
     The variance of a column over what the others do not explain of it says how many roundings of
     the covariance are in the factor.
     """
-    if parameters.layout in ("diag", "spherical"):
+    if not parameters.layout.matrices:
         return np.array(_AGREEMENT + _ROUNDINGS * epsilon)
     d = parameters.n_features
     factors = parameters.precisions_cholesky.reshape(-1, d, d)
@@ -286,7 +274,7 @@ def _covariances_agree(
 ) -> Bools:
     """Whether ``U' C U`` is one, for each component, or for all."""
     factors, tolerance = parameters.precisions_cholesky, _tolerance(parameters, epsilon)
-    if parameters.layout in ("diag", "spherical"):
+    if not parameters.layout.matrices:
         apart = np.abs(factors * (factors * covariances) - 1.0)
         return np.asarray((apart <= tolerance).reshape(len(factors), -1).all(axis=1))
     d = parameters.n_features
@@ -299,7 +287,7 @@ def _covariances_agree(
 def _precisions_agree(parameters: MixtureParameters, precisions: Doubles, epsilon: float) -> Bools:
     """Whether ``U U'`` is the precision, for each component, or for all."""
     factors, tolerance = parameters.precisions_cholesky, _tolerance(parameters, epsilon)
-    if parameters.layout in ("diag", "spherical"):
+    if not parameters.layout.matrices:
         apart = np.abs(precisions / factors / factors - 1.0)
         return np.asarray((apart <= tolerance).reshape(len(factors), -1).all(axis=1))
     d = parameters.n_features

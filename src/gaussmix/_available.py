@@ -16,7 +16,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ._algebra import product
-from ._layouts import LAYOUTS, CovarianceType
+from ._layouts import CovarianceType
+from ._parameters.layouts import DIAGONAL, FULL, layout_of
 from ._rows import BLOCK_BYTES, Block, Rows, beside_indicators, with_indicators
 from ._scores import Scores
 from ._statistics import SufficientStatistics
@@ -110,7 +111,7 @@ class AvailableWay(NamedTuple):
     @staticmethod
     def moments_of(covariance_type: CovarianceType) -> CovarianceType:
         """The family of the statistics of `Indicated` rows."""
-        return "full" if LAYOUTS[covariance_type] in ("full", "tied") else "diag"
+        return FULL.name if layout_of(covariance_type).matrices else DIAGONAL.name
 
     @property
     def means(self) -> Doubles:
@@ -137,7 +138,7 @@ class AvailableWay(NamedTuple):
         first, counts = np.split(statistics.first, 2, axis=1)
         with np.errstate(all="ignore"):
             move = np.where(counts > 0, first / counts, 0.0)
-        if statistics.layout == "full":
+        if layout_of(statistics.covariance_type).matrices:
             second = _products_about(statistics.second, move)
             squares = second.reshape(len(second), -1)[:, :: second.shape[1] + 1]  # the diagonals
         else:
@@ -151,11 +152,7 @@ class AvailableWay(NamedTuple):
         common = np.where(total > 0, squares.sum(axis=0) / np.where(total > 0, total, 1.0), 1.0)
         variances = (squares + borrowed * common) / (counts + borrowed)
         squares += np.maximum(statistics.weight[:, None] - counts, 0.0) * variances
-        layout = LAYOUTS[self.covariance_type]
-        if layout == "tied":
-            second = second.sum(axis=0)
-        elif layout == "spherical":
-            second = second.sum(axis=1)
+        second = layout_of(self.covariance_type).pooled(second)
         return SufficientStatistics(
             covariance_type=self.covariance_type,
             weight=statistics.weight,

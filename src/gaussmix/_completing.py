@@ -30,7 +30,7 @@ from ._algebra import (
 )
 from ._draws import Noise
 from ._incomplete import UNIT_VALUES, IncompleteScorer, Unit, units
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._patterns import Patterns
 from ._rows import Rows
 from ._typing import AnyArray, Bools, Doubles, Floats, Indices
@@ -146,7 +146,7 @@ class _Completion:
         """For each pattern its number and the missing values given the others."""
         parameters = self._parameters
         apart = parameters.means - self._centre
-        if parameters.layout in ("diag", "spherical"):
+        if not parameters.layout.matrices:
             factors = parameters.precisions_cholesky.reshape(len(apart), -1)
             spread = np.broadcast_to(1.0 / factors, apart.shape)
             for number, absent in enumerate(missing):

@@ -26,12 +26,12 @@ from ._algebra import (
     transposed,
 )
 from ._caching import cached_property
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._typing import Doubles, Indices
 
 
 def marginal(parameters: MixtureParameters, columns: ArrayLike) -> MixtureParameters:
-    """The mixture of some columns, in the order given, of the same family.
+    """The mixture of some columns, in the order given, in the same layout.
 
     Parameters
     ----------
@@ -45,13 +45,13 @@ def marginal(parameters: MixtureParameters, columns: ArrayLike) -> MixtureParame
         With the same weights.
     """
     columns = np.asarray(columns, dtype=np.intp)
-    if parameters.layout in ("full", "tied"):
+    layout = parameters.layout
+    if layout.matrices:
         covariances = _block(parameters, columns)
         factors = inverse_triangles(_upper_factors(parameters, columns, covariances))
     else:
-        covariances, factors = parameters.definite_covariances(), parameters.precisions_cholesky
-        if parameters.layout == "diag":
-            covariances, factors = covariances[:, columns], factors[:, columns]
+        covariances = layout.of_columns(parameters.definite_covariances(), columns)
+        factors = layout.of_columns(parameters.precisions_cholesky, columns)
     return _mixture(parameters, columns, covariances, factors)
 
 
@@ -86,7 +86,7 @@ class Conditional:
         self.rest: Indices = np.asarray(rest, dtype=np.intp)
         self._parameters = parameters
         self.means: Doubles = parameters.means[:, self.rest]
-        if parameters.layout in ("full", "tied"):
+        if parameters.layout.matrices:
             self._condition()
         else:
             self.marginal = marginal(parameters, self.given)
@@ -101,7 +101,7 @@ class Conditional:
         upper = _upper_factors(parameters, columns, covariances)
         factors = inverse_triangles(upper[..., :g, :g])
         self.marginal = _mixture(parameters, self.given, covariances[..., :g, :g], factors)
-        # In the layout of the family, as are the covariances and factors of the rest.
+        # In the layout of the mixture, as are the covariances and factors of the rest.
         self._slopes = transposed(product(factors, upper[..., :g, g:]))
         remaining = upper[..., g:, g:]
         self._covariances = symmetric_product(transposed(remaining))
@@ -114,7 +114,7 @@ class Conditional:
         The array may be read-only.
         """
         K, m, g = len(self.means), self.rest.size, self.given.size
-        if self._parameters.layout in ("full", "tied"):
+        if self._parameters.layout.matrices:
             return np.broadcast_to(self._slopes, (K, m, g))
         return np.broadcast_to(0.0, (K, m, g))
 
@@ -125,7 +125,7 @@ class Conditional:
         The array may be read-only.
         """
         K, m = len(self.means), self.rest.size
-        if self._parameters.layout in ("full", "tied"):
+        if self._parameters.layout.matrices:
             return np.broadcast_to(self._covariances, (K, m, m))
         covariances = np.zeros((K, m, m))
         covariances[:, range(m), range(m)] = self.variances
@@ -134,17 +134,13 @@ class Conditional:
     @cached_property
     def variances(self) -> Doubles:
         """The diagonals of `covariances`, (K, m)."""
-        K, m = len(self.means), self.rest.size
-        if self._parameters.layout in ("full", "tied"):
-            return np.broadcast_to(np.diagonal(self._covariances, axis1=-2, axis2=-1), (K, m))
-        if self._parameters.layout == "diag":
-            return self._covariances
-        return np.broadcast_to(self._covariances[:, None], (K, m))
+        variances = self._parameters.layout.variances(self._covariances)
+        return np.broadcast_to(variances, self.means.shape)
 
     def means_given(self, values: Doubles) -> Doubles:
         """Means of the rest in each component given rows of values, (n, g): (n, K, m)."""
         n, (K, m) = len(values), self.means.shape
-        if self._parameters.layout not in ("full", "tied") or not self.given.size:
+        if not self._parameters.layout.matrices or not self.given.size:
             return np.broadcast_to(self.means, (n, K, m))
         means = np.empty((n, K, m))
         for k in range(K):
@@ -155,7 +151,7 @@ class Conditional:
     def mixture(self, weights: Doubles, means: Doubles) -> MixtureParameters:
         """The mixture of the rest for one row: its responsibilities (K,) and means (K, m)."""
         return MixtureParameters(
-            self._parameters.covariance_type,
+            self._parameters.layout.name,
             np.ascontiguousarray(weights),
             np.ascontiguousarray(means),
             self._covariances,
@@ -165,7 +161,7 @@ class Conditional:
 
 def _block(parameters: MixtureParameters, columns: Indices) -> Doubles:
     """Covariances of some columns, (K, c, c) or (c, c), in their order."""
-    return parameters.definite_covariances()[..., columns[:, None], columns]
+    return parameters.layout.of_columns(parameters.definite_covariances(), columns)
 
 
 def _upper_factors(
@@ -184,9 +180,11 @@ def _upper_factors(
 def _mixture(
     parameters: MixtureParameters, columns: Indices, covariances: Doubles, factors: Doubles
 ) -> MixtureParameters:
-    """A mixture of some columns of the same family."""
+    """A mixture of some columns, of the family of all covariances in the layout: of a constraint
+    on all columns nothing is left for some of them.
+    """
     return MixtureParameters(
-        parameters.covariance_type,
+        parameters.layout.name,
         parameters.weights,
         np.ascontiguousarray(parameters.means[:, columns]),
         np.ascontiguousarray(covariances),

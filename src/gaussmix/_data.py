@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from . import _passes, _validation
 from ._layouts import CovarianceType
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._rows import Rows, Scan
 from ._statistics import Columns, SufficientStatistics
 from ._streamed import StreamedRows

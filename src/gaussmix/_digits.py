@@ -10,9 +10,8 @@ import math
 
 import numpy as np
 
-from ._algebra import weighted_sum
-from ._covariance import FAMILIES, CollapsedComponent
-from ._parameters import MixtureParameters
+from ._parameters.layouts import CollapsedComponent, layout_of
+from ._parameters.mixture import MixtureParameters
 from ._scores import (
     EXPANSION_LIMIT,
     EXPANSION_LIMIT_SINGLE,
@@ -38,15 +37,13 @@ def centred_moments_hold(
     """Whether variances may be formed from moments about the centre, as far as the parameters
     before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
     """
-    if parameters.layout == "full":
+    if parameters.layout.own_matrices:
         return scores.estep == "linear"
     limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
     if scores.single:
         limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE
     variances = parameters.variances
-    squares = np.square(parameters.means - centre)
-    if parameters.layout == "spherical":
-        squares = squares.mean(axis=1, keepdims=True)
+    squares = parameters.layout.column_mean(np.square(parameters.means - centre))
     limits = np.where(variances <= 2 * reg_covar, floor_limit, limit)
     return bool((squares <= limits * variances).all())
 
@@ -57,23 +54,13 @@ def has_cancelled(statistics: SufficientStatistics, reg_covar: float, single: bo
     """
     if not math.isfinite(statistics.log_likelihood):
         return True
-    if statistics.layout == "full":
+    layout = layout_of(statistics.covariance_type)
+    if layout.own_matrices:
         return not _keeps_digits(statistics, reg_covar, CANCELLATION_LIMIT_FULL)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
-    squares = statistics.first * statistics.first
-    second = statistics.second
-    if statistics.layout == "tied":
-        second = second.diagonal()
-        moved = (squares / weight[:, None]).sum(axis=0)
-        floor = reg_covar * weight.sum()
-    elif statistics.layout == "diag":
-        moved = squares / weight[:, None]
-        floor = reg_covar * weight[:, None]
-    else:
-        moved = squares.sum(axis=1) / weight
-        floor = reg_covar * weight * squares.shape[1]
+    second, moved, divisor = layout.parts_of_variance(statistics.second, statistics.first, weight)
     limit = CANCELLATION_LIMIT_SINGLE if single else CANCELLATION_LIMIT
-    hold = np.isfinite(second) & (second <= limit * (second - moved + floor))
+    hold = np.isfinite(second) & (second <= limit * (second - moved + reg_covar * divisor))
     return not bool(hold.all())
 
 
@@ -81,13 +68,13 @@ def _keeps_digits(statistics: SufficientStatistics, reg_covar: float, limit: flo
     """Whether full covariances from the statistics have factors, and lose not more than `limit`
     roundings of their moments in them.
     """
-    family = FAMILIES[statistics.covariance_type]
+    layout = layout_of(statistics.covariance_type)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     means = statistics.shift + statistics.first / weight[:, None]
-    covariances = family.maximize(statistics.first, statistics.second, weight, means)
-    family.regularise(covariances, reg_covar)
+    covariances = layout.maximize(statistics.first, statistics.second, weight, means)
+    layout.regularise(covariances, reg_covar)
     try:
-        factors = family.factorise(covariances)
+        factors = layout.factorise(covariances)
     except CollapsedComponent:
         return False
     squares = np.diagonal(statistics.second, axis1=1, axis2=2) / weight[:, None]
@@ -102,20 +89,12 @@ def moments_keep_digits(
     They were sums of products with differences from the centre: of each variance as much is lost
     as of (mean moved by) * (mean from the centre).
     """
-    if statistics.layout == "full":
+    layout = layout_of(statistics.covariance_type)
+    if layout.own_matrices:
         return _keeps_digits(statistics, reg_covar, SINGLE_DIGITS_LOST)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     move = statistics.first / weight[:, None]
     reach = np.abs(move) * np.abs(statistics.shift - centre)
-    squares = move * move
-    if statistics.layout == "diag":
-        second = statistics.second / weight[:, None]
-    elif statistics.layout == "spherical":
-        second = statistics.second / weight / move.shape[1]
-        squares, reach = squares.mean(axis=1), reach.mean(axis=1)
-    else:
-        share = weight / weight.sum()
-        second = statistics.second.diagonal() / weight.sum()
-        squares, reach = weighted_sum(share, squares), weighted_sum(share, reach)
+    second, squares, reach = layout.reach_of_variance(statistics.second, move, reach, weight)
     variances = second - squares + reg_covar
     return bool((np.abs(second) + reach <= EXPANSION_LIMIT_SINGLE * variances).all())

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import _runtime
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._partition import CHUNK_ROWS, CHUNK_WORK, ROUND_WORK
 from ._rows import THREAD_WORK
 from ._typing import Doubles, Floats, Generator, Indices, Key
@@ -69,13 +69,9 @@ def draw(
 
 def _factors_and_scales(parameters: MixtureParameters) -> tuple[Doubles | None, Doubles]:
     """Triangular factors (K or 1, d, d) if rows need them, and scales (K or 1, d)."""
-    factors = parameters.precisions_cholesky
     K, d = parameters.means.shape
     with np.errstate(all="ignore"):
-        if parameters.layout in ("full", "tied"):
-            factors = factors.reshape(-1, d, d)
-            return factors, 1.0 / np.diagonal(factors, axis1=1, axis2=2)
-        return None, np.ascontiguousarray(np.broadcast_to(1.0 / factors.reshape(K, -1), (K, d)))
+        return parameters.layout.draw_factors(parameters.precisions_cholesky, K, d)
 
 
 def _chunk_rows(row_work: int, n_factors: int, n_rows: int, threads: int) -> int:

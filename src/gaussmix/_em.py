@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
-from ._covariance import CollapsedComponent
+from ._parameters.layouts import CollapsedComponent
 from ._typing import Collapse
 
 

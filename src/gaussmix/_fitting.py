@@ -11,7 +11,9 @@ from . import _em, _progress, _runtime, _validation
 from ._acceleration import Squarem
 from ._data import Data, observed_columns
 from ._initialization import DistinctStarts, initial_parameters
-from ._parameters import MixtureParameters, constrained, factorised, maximize
+from ._mstep.families import FAMILIES
+from ._mstep.maximize import constrained, factorised, maximize
+from ._parameters.mixture import MixtureParameters
 from ._recovery import Recovery
 from ._rows import Scan
 from ._settings import Settings
@@ -137,7 +139,7 @@ def _accelerator(settings: Settings, scan: Scan) -> Squarem | None:
     """What shortens one run, if anything."""
     if settings.acceleration is None:
         return None
-    if not settings.variance_floor > 0:
+    least = settings.variance_floor * scan.variance if settings.variance_floor > 0 else None
+    if least is None and not FAMILIES[settings.covariance_type].constrained:
         return Squarem()
-    least = settings.variance_floor * scan.variance
     return Squarem(lambda parameters: constrained(parameters, least))

@@ -22,7 +22,8 @@ from . import _runtime
 from ._caching import cached_property
 from ._digits import has_cancelled
 from ._layouts import CovarianceType
-from ._parameters import MixtureParameters
+from ._parameters.layouts import Layout
+from ._parameters.mixture import MixtureParameters
 from ._partition import (
     LANES_BYTES,
     ROUND_WORK,
@@ -104,22 +105,18 @@ class _Steps(NamedTuple):
     copies: int
 
 
-def _exact_steps(layout: str, K: int, d: int) -> _Steps:
+def _exact_steps(layout: Layout, K: int, d: int) -> _Steps:
     """Distances and moments about the means."""
-    if layout in ("diag", "spherical"):
-        return _Steps("direct", "squares", "plain", d, 4 * K * d, 1)
-    mstep = "outer" if layout == "full" else "outer_pooled"
-    return _Steps("triangular", mstep, "plain", d, K * d * (d + 3), 3)
+    if not layout.matrices:
+        return _Steps("direct", layout.moments, "plain", d, 4 * K * d, 1)
+    return _Steps("triangular", layout.moments, "plain", d, K * d * (d + 3), 3)
 
 
-def _expanded_steps(layout: str, K: int, d: int) -> _Steps:
+def _expanded_steps(layout: Layout, K: int, d: int) -> _Steps:
     """Distances and moments about the centre, as plain matrix products."""
-    if layout == "tied":
-        return _Steps("linear", "dots", "plain", d, 2 * K * d + d * d, 1)
-    if layout == "spherical":
-        return _Steps("linear", "dots", "with_norm", d + 1, 2 * K * (d + 1), 1)
-    width = d * (d + 3) // 2
-    return _Steps("linear", "dots", "with_products", width, 2 * K * width, 1)
+    width = layout.n_expanded(d)
+    scatter = d * d if layout.shared else 0
+    return _Steps("linear", "dots", layout.features, width, 2 * K * width + scatter, 1)
 
 
 class _Model:
@@ -131,12 +128,11 @@ class _Model:
         self.means = np.ascontiguousarray(parameters.means)
         K, d = self.means.shape
         self.n_components, self.n_features = K, d
-        self.diagonal = parameters.layout in ("diag", "spherical")
-        covariances = parameters.own_covariances()
-        if parameters.layout == "spherical":
-            covariances = np.repeat(covariances, d)
+        layout = parameters.layout
+        self.diagonal = not layout.matrices
+        covariances = layout.per_column(parameters.own_covariances(), d)
         self.covariances = np.ascontiguousarray(covariances).ravel()
-        self.stride = 0 if parameters.layout == "tied" else self.covariances.size // K
+        self.stride = 0 if layout.shared else self.covariances.size // K
         self.log_determinants = np.ascontiguousarray(parameters.log_determinants)
         self.precisions = _sound_precisions(parameters)
         self.log_weights = parameters.log_weights * LOG2E
@@ -187,10 +183,8 @@ class _Model:
 def _sound_precisions(parameters: MixtureParameters) -> Doubles | None:
     """The precisions in the kernels' layout, unless they have lost too many digits."""
     d = parameters.n_features
-    precisions = parameters.precisions
-    if parameters.layout == "spherical":
-        return np.repeat(precisions, d)
-    if parameters.layout in ("full", "tied"):
+    precisions = parameters.layout.per_column(parameters.precisions, d)
+    if parameters.layout.matrices:
         factors = parameters.precisions_cholesky.reshape(-1, d, d)
         if not digits_lost(parameters.variances, factors) <= EXPANSION_LIMIT:
             return None
@@ -252,7 +246,7 @@ class IncompleteWay(NamedTuple):
             job = model.job(kernels, unit.groups, pieces, cut, floor, few)
             scatters = None
             slots = int(pieces[:, 3].max()) + 1
-            if self.expanded and parameters.layout == "tied" and slots and not rows.streamed:
+            if self.expanded and parameters.layout.shared and slots and not rows.streamed:
                 shape = slots, d * (d + 1) // 2
                 scatters = rows.kept.scatters(unit.number, cut.chunk_rows, shape)
             threads = model.threads(rows, pieces)
@@ -275,14 +269,10 @@ class IncompleteWay(NamedTuple):
         parameters = self.parameters
         K, d = parameters.means.shape
         second = sums[1 + K + K * d :]
-        if parameters.layout in ("full", "tied"):
-            second = second.reshape((K, d, d) if parameters.layout == "full" else (d, d))
-            # The two entries of a pair of features were rounded one by one.
-            second = 0.5 * second + 0.5 * np.swapaxes(second, -1, -2)
-        else:
-            second = second.reshape(K, d)
-            if parameters.layout == "spherical":
-                second = second.sum(axis=1)
+        layout = parameters.layout
+        second = second.reshape(layout.shape(K, d) if layout.matrices else (K, d))
+        # The two entries of a pair of features were rounded one by one.
+        second = layout.symmetric(layout.from_sums(second))
         return SufficientStatistics(
             covariance_type=parameters.covariance_type,
             weight=sums[1 : 1 + K].copy(),

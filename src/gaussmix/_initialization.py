@@ -13,10 +13,11 @@ from typing import TypeAlias
 import numpy as np
 
 from . import _passes
-from ._covariance import FAMILIES
 from ._data import Data, observed_columns
 from ._layouts import CovarianceType
-from ._parameters import MixtureParameters, estimate, factorised
+from ._mstep.maximize import estimate, factorised
+from ._parameters.layouts import layout_of
+from ._parameters.mixture import MixtureParameters
 from ._rows import Rows, Scan
 from ._statistics import SufficientStatistics
 from ._typing import Doubles, Generator, Indices, InitParams
@@ -86,7 +87,7 @@ def initial_parameters(
         Given parameters. Each replaces the one found; with all three nothing is searched. As in
         scikit-learn, given means do not guide the search, whose covariances stay beside them.
     finish : callable, optional
-        ``finish(statistics, weights, means, covariances) -> MixtureParameters`` makes parameters
+        ``finish(statistics, weights, means, scatter) -> MixtureParameters`` makes parameters
         of the estimates and decides what becomes of a covariance that is not positive definite.
 
     Returns
@@ -111,14 +112,14 @@ def initial_parameters(
         # of the data about the origin, from which scikit-learn starts when the family is "tied".
         statistics = data.accumulate_nearest(centres, covariance_type)
     statistics.columns = observed_columns(data, scan)
-    found_weights, found_means, covariances = estimate(
+    found_weights, found_means, scatter = estimate(
         statistics, reg_covar, variance_floor=variance_floor
     )
     weights = found_weights if weights is None else weights
     means = found_means if means is None else means
     if precisions is not None:
         return _with_precisions(covariance_type, weights, means, precisions)
-    return finish(statistics, weights, means, covariances)
+    return finish(statistics, weights, means, scatter)
 
 
 class DistinctStarts:
@@ -159,7 +160,7 @@ class DistinctStarts:
 def _with_precisions(
     covariance_type: CovarianceType, weights: Doubles, means: Doubles, precisions: Doubles
 ) -> MixtureParameters:
-    factors, covariances = FAMILIES[covariance_type].from_precisions(precisions)
+    factors, covariances = layout_of(covariance_type).from_precisions(precisions)
     return MixtureParameters(covariance_type, weights, means, covariances, factors)
 
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 from typing import Literal, TypeAlias
 
 CovarianceType: TypeAlias = Literal["full", "tied", "diag", "spherical"]
-Layout: TypeAlias = Literal["full", "tied", "diag", "spherical"]
+LayoutName: TypeAlias = Literal["full", "tied", "diag", "spherical"]
 
-LAYOUTS: dict[CovarianceType, Layout] = {
+LAYOUTS: dict[CovarianceType, LayoutName] = {
     "full": "full",
     "tied": "tied",
     "diag": "diag",

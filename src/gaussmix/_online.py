@@ -16,9 +16,11 @@ from typing import Self
 
 import numpy as np
 
-from ._covariance import FAMILIES
-from ._layouts import CovarianceType, covariance_shape
-from ._parameters import MixtureParameters, estimate, factorised
+from ._layouts import CovarianceType
+from ._mstep.families import FAMILIES
+from ._mstep.maximize import constrained, estimate, factorised
+from ._parameters.layouts import layout_of
+from ._parameters.mixture import MixtureParameters
 from ._recovery import ONE_ROW, Recovery, split_heaviest
 from ._statistics import SufficientStatistics
 from ._typing import Bools, Doubles, Indices
@@ -71,7 +73,7 @@ class Running:
     ) -> Self:
         """What rows of a given weight would leave from which an M-step makes these parameters."""
         K, d = parameters.means.shape
-        shape = covariance_shape(parameters.covariance_type, K, d)
+        shape = parameters.layout.shape(K, d)
         zero = SufficientStatistics(
             parameters.covariance_type, np.zeros(K), np.zeros((K, d)), np.zeros(shape),
             parameters.means.copy(), math.nan, weight, _whole(weight / row_weight),
@@ -150,12 +152,12 @@ class Running:
     def kept(self, components: Indices) -> Self:
         """Of some of the components only."""
         statistics = self.about_means().statistics
-        family = FAMILIES[statistics.covariance_type]
+        layout = layout_of(statistics.covariance_type)
         statistics = replace(
             statistics,
             weight=statistics.weight[components],
             first=statistics.first[components],
-            second=family.kept(statistics.second, statistics.weight, components),
+            second=layout.kept(statistics.second, statistics.weight, components),
             shift=statistics.shift[components],
         )
         return replace(self, statistics=statistics, evidence=self.evidence[components])
@@ -177,11 +179,11 @@ def _replaced(
 
     What the M-step will add to the variances is taken off, so that it does not add up.
     """
-    family = FAMILIES[statistics.covariance_type]
+    layout = layout_of(statistics.covariance_type)
     covariances = parameters.own_covariances().copy()
-    family.regularise(covariances, -reg_covar)
-    moments = family.second_moments(covariances, nk, statistics.n_features)
-    second = family.replaced(
+    layout.regularise(covariances, -reg_covar)
+    moments = layout.second_moments(covariances, nk, statistics.n_features)
+    second = layout.replaced(
         statistics.second, statistics.first, statistics.weight, components, moments, nk
     )
     weight, first, shift = nk.copy(), statistics.first.copy(), statistics.shift.copy()
@@ -234,7 +236,7 @@ def chosen_estimate(
     reg_covar: float,
     variance_floor: float,
 ) -> tuple[Doubles, Doubles, Doubles]:
-    """Weights, means and covariances of the M-step, those not in `update` as they were.
+    """Weights, means and scatter of the M-step, those not in `update` as they were.
 
     Parameters
     ----------
@@ -249,11 +251,11 @@ def chosen_estimate(
     if "c" in update and "m" not in update:
         moved = statistics.shifted(previous.means)
         statistics = replace(moved, first=np.zeros_like(moved.first))
-    weights, means, covariances = estimate(statistics, reg_covar, previous, variance_floor)
+    weights, means, scatter = estimate(statistics, reg_covar, previous, variance_floor)
     return (
         weights if "w" in update else previous.weights,
         means if "m" in update else previous.means,
-        covariances if "c" in update else previous.definite_covariances(),
+        scatter if "c" in update else previous.definite_covariances(),
     )
 
 
@@ -282,18 +284,18 @@ def step(
         idle = np.zeros_like(idle)
     running = running.holding(idle, previous, reg_covar)
     statistics = running.statistics
-    weights, means, covariances = chosen_estimate(
+    weights, means, scatter = chosen_estimate(
         statistics, previous, update, reg_covar, variance_floor
     )
     if idle.any():
         means = np.where(idle[:, None], previous.means, means)
-        covariances = FAMILIES[statistics.covariance_type].with_kept(
-            covariances, previous.definite_covariances(), idle
+        scatter = layout_of(statistics.covariance_type).with_kept(
+            scatter, previous.definite_covariances(), idle
         )
     if recovery is None:
-        parameters = factorised(statistics, weights, means, covariances)
+        parameters = factorised(statistics, weights, means, scatter, previous)
     else:
-        parameters = recovery.mended(statistics, weights, means, covariances, iteration)
+        parameters = recovery.mended(statistics, weights, means, scatter, previous, iteration)
         if recovery.collapses:
             dropped = [c["component"] for c in recovery.collapses if c["action"] == "drop"]
             stay = np.delete(np.arange(len(means)), dropped)
@@ -315,7 +317,7 @@ def revived(
         Where they go: with the mean covariance of the other components and half the mean weight.
         None to split the heaviest of the others instead, one time for each.
     """
-    family = FAMILIES[parameters.covariance_type]
+    layout = parameters.layout
     weights, places = parameters.weights.copy(), parameters.means.copy()
     covariances = parameters.definite_covariances().copy()
     source = np.arange(len(weights))
@@ -325,17 +327,19 @@ def revived(
     if means is None:
         weights = others
         for component in components:
-            moved.add(split_heaviest(family, component, weights, places, covariances, source))
+            moved.add(split_heaviest(layout, component, weights, places, covariances, source))
     else:
         pool = others if others.any() else np.ones_like(weights)
-        covariances = family.with_pooled(covariances, pool / pool.sum(), components)
+        covariances = layout.with_pooled(covariances, pool / pool.sum(), components)
         share = REVIVED_SHARE / len(weights)
         weights = others * ((1 - share * len(components)) / others.sum()) if others.any() else pool
         weights[components] = share
         places[components] = means
-    return MixtureParameters.from_covariances(
-        parameters.covariance_type,
-        weights / weights.sum(),
-        places,
-        family.select(covariances, source),
-    ), np.array(sorted(moved), dtype=np.intp)
+    covariances = layout.select(covariances, source)
+    placed = MixtureParameters.from_covariances(
+        parameters.covariance_type, weights / weights.sum(), places, covariances
+    )
+    # Means of covariances, and copies, can be outside their family.
+    if FAMILIES[parameters.covariance_type].constrained:
+        placed = constrained(placed, None)
+    return placed, np.array(sorted(moved), dtype=np.intp)

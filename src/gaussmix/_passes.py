@@ -17,11 +17,11 @@ from . import _runtime, _validation
 from ._algebra import product
 from ._available import AvailableWay, Indicated, available_distances, available_scores
 from ._caching import cached_property
-from ._covariance import FAMILIES
 from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
 from ._incomplete import IncompleteScorer, IncompleteWay, Unit, incomplete_ways, units
-from ._layouts import LAYOUTS, CovarianceType
-from ._parameters import MixtureParameters
+from ._layouts import CovarianceType
+from ._parameters.layouts import FULL, layout_of
+from ._parameters.mixture import MixtureParameters
 from ._partition import LANES_BYTES, Partition, most_partials, negligible_bits, partition
 from ._row_sum import RowSum
 from ._rows import BLOCK_BYTES, SINGLE, Rows, Seen, beside_indicators
@@ -66,8 +66,6 @@ class _Sums(NamedTuple):
 
 # How often a tile holds its rows for each M-step.
 _COPIES = {"outer": 3, "outer_pooled": 3, "squares": 1, "features": 2, "dots": 1, "sums": 1}
-
-_MOMENTS = {"full": "outer", "tied": "outer_pooled", "diag": "squares", "spherical": "squares"}
 
 
 def _second_shape(mstep: str, K: int, d: int) -> tuple[int, ...]:
@@ -190,7 +188,7 @@ class Way(NamedTuple):
     @property
     def lacks_scatter(self) -> bool:
         """Whether `completed` must add what is the same in every iteration."""
-        return self.from_features and LAYOUTS[self.covariance_type] == "tied"
+        return self.from_features and layout_of(self.covariance_type).shared
 
     def completed(
         self, statistics: SufficientStatistics, scatter: Callable[[], Doubles]
@@ -247,13 +245,13 @@ def _ways(
     family, centre, means = parameters.covariance_type, rows.centre, parameters.means
     scores = scores_for_sums(parameters, rows, single)
     if centred_moments_hold(parameters, centre, scores, reg_covar):
-        linear = parameters.layout == "tied" and scores.estep == "linear"
+        linear = parameters.layout.shared and scores.estep == "linear"
         factor = parameters.precisions_cholesky if linear else None
-        features = scores._replace(features=_FEATURES[parameters.layout])
+        features = scores._replace(features=parameters.layout.features)
         yield Way(family, features, centre, means, from_features=True, factor=factor)
     if scores.estep == "linear":
         scores = exact_scores(parameters)._replace(single=single)
-    if parameters.layout == "tied":
+    if parameters.layout.shared:
         K, d = means.shape
         scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
     if single:  # means that the kernel can represent
@@ -277,7 +275,7 @@ def _nearest_way(origin: Doubles, centres: Doubles, covariance_type: CovarianceT
 
 def scatter_way(origin: Doubles) -> Way:
     """The second moment of all rows about the centre, as that of a single component."""
-    return _nearest_way(origin, origin[None, :], "full")
+    return _nearest_way(origin, origin[None, :], FULL.name)
 
 
 def given_way(
@@ -326,31 +324,16 @@ def accumulate(
     return statistics
 
 
-_FEATURES = {"full": "with_products", "tied": "plain", "diag": "with_squares",
-             "spherical": "with_norm"}  # fmt: skip
-
-
 def _from_features(way: Way, rows: Rows) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
     K, d = way.means.shape
-    layout = LAYOUTS[way.covariance_type]
     kernels = _runtime.kernels()
     width = kernels.width(kernels.FEATURE_SETS[way.scores.features], d)
     lanes = K * width * kernels.vector_bytes()
     mstep = "dots" if lanes <= LANES_BYTES else "features"
     sums = _sum(rows, way.scores, mstep, way.centre, way.means)
     first = np.ascontiguousarray(sums.first[:, :d])
-    second = sums.first[:, d:]
-    if layout == "tied":
-        second = np.zeros((d, d))
-    elif layout == "spherical":
-        second = second[:, 0]
-    elif layout == "full":
-        p, q = np.tril_indices(d)
-        products = second
-        second = np.empty((K, d, d))
-        second[:, p, q] = products
-        second[:, q, p] = products
+    second = layout_of(way.covariance_type).from_features(sums.first[:, d:], d)
     sums = sums._replace(first=first, second=second)
     return _statistics(way.covariance_type, rows, sums, np.tile(way.centre, (K, 1)))
 
@@ -374,12 +357,11 @@ def _moments(
     way: Way, rows: Rows, blocks: Callable[[int, int], Doubles] | None
 ) -> SufficientStatistics:
     """Statistics with second moments about the means."""
-    layout = LAYOUTS[way.covariance_type]
-    sums = _sum(rows, way.scores, _MOMENTS[layout], way.centre, way.means, blocks)
+    layout = layout_of(way.covariance_type)
+    sums = _sum(rows, way.scores, layout.moments, way.centre, way.means, blocks)
     if way.scores.estep in ("nearest", "given"):
         sums = sums._replace(log_likelihood=math.nan)
-    if layout == "spherical":
-        sums = sums._replace(second=sums.second.sum(axis=1))
+    sums = sums._replace(second=layout.from_sums(sums.second))
     return _statistics(way.covariance_type, rows, sums, way.means)
 
 
@@ -483,11 +465,11 @@ class Scorer:
     def _alone(self) -> list[Scorer]:
         """Each component as a mixture of its own."""
         whole = self.parameters
-        select = FAMILIES[whole.covariance_type].select
+        select = whole.layout.select
         return [
             Scorer(
                 MixtureParameters(
-                    whole.covariance_type,
+                    whole.layout.name,
                     np.ones(1),
                     whole.means[k : k + 1],
                     None,

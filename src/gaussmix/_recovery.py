@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._covariance import FAMILIES, CollapsedComponent, CovarianceFamily
-from ._parameters import MixtureParameters, estimate, factorised, maximize
+from ._mstep.maximize import estimate, factorised, in_family, maximize
+from ._parameters.layouts import CollapsedComponent, Layout, layout_of
+from ._parameters.mixture import MixtureParameters
 from ._statistics import SufficientStatistics
 from ._typing import Collapse, Doubles, Indices, OnCollapse
 
@@ -27,7 +28,7 @@ SPLIT = 0.5
 
 
 def split_heaviest(
-    family: CovarianceFamily,
+    layout: Layout,
     component: int,
     weights: Doubles,
     means: Doubles,
@@ -38,18 +39,18 @@ def split_heaviest(
 
     Parameters
     ----------
-    family : CovarianceFamily
+    layout : Layout
     component : int
         Of weight zero, so that it is not itself the heaviest.
     weights, means : ndarray
         (K,) and (K, d).
     covariances : ndarray
-        In the family's layout, which stay as they are.
+        In the layout, which stay as they are.
     source : ndarray of int, shape (K,)
         Whose covariance each component has.
     """
     heaviest = int(np.argmax(weights))
-    axis = family.principal_axis(covariances, source[heaviest], means.shape[1])
+    axis = layout.principal_axis(covariances, source[heaviest], means.shape[1])
     means[component] = means[heaviest] + SPLIT * axis
     means[heaviest] -= SPLIT * axis
     weights[component] = weights[heaviest] = weights[heaviest] / 2
@@ -113,14 +114,15 @@ class Recovery:
     ) -> MixtureParameters:
         """The M-step, with the components that collapse in it recovered."""
         arrays = estimate(statistics, self._reg_covar, previous, self._variance_floor)
-        return self.mended(statistics, *arrays, iteration)
+        return self.mended(statistics, *arrays, previous, iteration)
 
     def mended(
         self,
         statistics: SufficientStatistics,
         weights: Doubles,
         means: Doubles,
-        covariances: Doubles,
+        scatter: Doubles,
+        previous: MixtureParameters | None = None,
         iteration: int = 0,
     ) -> MixtureParameters:
         """Parameters from an estimate.
@@ -131,12 +133,12 @@ class Recovery:
             If all components collapse, or the covariance that they share: there is nothing to
             split, and nothing to keep.
         """
-        family = FAMILIES[statistics.covariance_type]
-        collapsed = self._collapsed(family, statistics, covariances)
+        layout = layout_of(statistics.covariance_type)
+        collapsed = self._collapsed(statistics, scatter, previous)
         weights, means = weights.copy(), means.copy()
         left = np.delete(weights, list(collapsed))
         if not collapsed or not left.any():
-            return factorised(statistics, weights, means, covariances)
+            return factorised(statistics, weights, means, scatter, previous)
         weights[list(collapsed)] = 0.0
         kept = np.ones(len(means), dtype=bool)
         source = np.arange(len(means))  # whose covariance each has
@@ -144,7 +146,7 @@ class Recovery:
             placed_anew = self._reseeds_left > 0
             if placed_anew:
                 self._reseeds_left -= 1
-                split_heaviest(family, component, weights, means, covariances, source)
+                split_heaviest(layout, component, weights, means, scatter, source)
             kept[component] = placed_anew
             self.collapses.append(
                 {
@@ -155,11 +157,14 @@ class Recovery:
                     "effective_rows": float(statistics.weight[component] / self._row_weight),
                 }
             )
-        return MixtureParameters.from_covariances(
-            statistics.covariance_type,
-            weights[kept] / weights[kept].sum(),
-            means[kept],
-            family.select(covariances, source[kept]),
+        if previous is not None:
+            previous = previous.of_components(source[kept])
+        weights = weights[kept] / weights[kept].sum()
+        covariances, factors = in_family(
+            statistics.covariance_type, layout.select(scatter, source[kept]), weights, previous
+        )
+        return MixtureParameters(
+            statistics.covariance_type, weights, means[kept], covariances, factors
         )
 
     def _dead(self, statistics: SufficientStatistics) -> Indices:
@@ -168,14 +173,20 @@ class Recovery:
         return np.flatnonzero(~alive) if alive.any() else np.empty(0, dtype=np.intp)
 
     def _collapsed(
-        self, family: CovarianceFamily, statistics: SufficientStatistics, covariances: Doubles
+        self,
+        statistics: SufficientStatistics,
+        scatter: Doubles,
+        previous: MixtureParameters | None,
     ) -> dict[int, list[int]]:
         """The components that collapse, each with the columns to blame."""
+        layout = layout_of(statistics.covariance_type)
         collapsed: dict[int, list[int]] = {int(k): [] for k in self._dead(statistics)}
         while len(collapsed) < statistics.n_components:
             rest = [k for k in range(statistics.n_components) if k not in collapsed]
+            known = None if previous is None else previous.of_components(rest)
+            own = layout.select(scatter, rest)
             try:
-                family.factorise(family.select(covariances, rest))
+                in_family(statistics.covariance_type, own, statistics.weight[rest], known)
             except CollapsedComponent as found:
                 if found.component is None:
                     raise

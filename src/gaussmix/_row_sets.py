@@ -17,7 +17,7 @@ from . import _passes, _streamed, _validation, sources
 from ._completing import complete
 from ._data import Context, Data, LocalData
 from ._draws import Noise
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._row_sum import RowSum
 from ._rows import CENTRE_ROWS, Rows
 from ._typing import AnyArray, Floats, Indices, Names

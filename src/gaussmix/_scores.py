@@ -8,14 +8,11 @@ ones hold for a mixture, and whether single precision does, is decided here.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
-from ._algebra import product, symmetric_product
-from ._layouts import Layout
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._rows import SINGLE_RANGE, Seen
 from ._typing import Doubles
 
@@ -88,29 +85,25 @@ def exact_scores(parameters: MixtureParameters) -> Scores:
     K, d = parameters.means.shape
     factors = parameters.precisions_cholesky
     constants = _constants(parameters)
-    if parameters.layout == "full":
-        return Scores("triangular", factors.ravel(), d * d, constants, K * d * (d + 3) // 2)
-    if parameters.layout == "tied":
-        return Scores("direct", factors.ravel(), 0, constants, d * (d + 2 * K))
-    if parameters.layout == "spherical":
-        factors = np.repeat(factors, d)
-    return Scores("direct", factors.ravel(), d, constants, 2 * K * d)
+    estep, stride, row_work = parameters.layout.reading(K, d)
+    factors = parameters.layout.per_column(factors, d)
+    return Scores(estep, factors.ravel(), stride, constants, row_work)
 
 
 def scores_for_sums(parameters: MixtureParameters, rows: Seen, single: bool) -> Scores:
     """The cheapest E-step that loses no digits of the rows."""
     means = parameters.means - rows.centre
     limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
-    expand = _EXPANSIONS.get(parameters.layout)
-    if expand is _expand_full and (single or not _products_pay(parameters, rows, means)):
-        expand = None
-    if expand is not None:
-        features, coefficients, distances = expand(means, parameters.precisions_cholesky)
+    layout, expansion = parameters.layout, None
+    if not layout.own_matrices or (not single and _products_pay(parameters, rows, means)):
+        expansion = layout.expanded(means, parameters.precisions_cholesky)
+    if expansion is not None:
+        coefficients, distances = expansion
         if distances.max() <= limit:
             constants = _constants(parameters) - 0.5 * LOG2E * distances
             K, width = coefficients.shape
             factors = (LOG2E * coefficients).ravel()
-            return Scores("linear", factors, width, constants, K * width, features, single)
+            return Scores("linear", factors, width, constants, K * width, layout.features, single)
     return exact_scores(parameters)._replace(single=single)
 
 
@@ -124,15 +117,10 @@ def suits_single(parameters: MixtureParameters, centre: Doubles) -> bool:
     means = np.abs(parameters.means - centre)
     variances = parameters.variances
     reach = means + 3.0 * np.sqrt(variances)
-    if parameters.layout == "full":
-        # Else the covariances that come of the step would have to be formed again in double.
-        if not digits_lost(variances, factors) <= SINGLE_DIGITS_LOST:
-            return False
-        squares = np.einsum("kj,kjr->kr", reach * reach, factors * factors)
-    elif parameters.layout == "tied":
-        squares = product(reach * reach, factors * factors)
-    else:
-        squares = reach * reach / variances
+    own_matrices = parameters.layout.own_matrices
+    if own_matrices and not digits_lost(variances, factors) <= SINGLE_DIGITS_LOST:
+        return False  # covariances of the step would have to be formed again in double
+    squares = parameters.layout.squared_reach(reach, factors, variances)
     return bool(
         squares.max() <= SINGLE_LIMIT**2
         and reach.max() < SINGLE_RANGE
@@ -154,39 +142,6 @@ def digits_lost(squares: Doubles, factors: Doubles) -> float:
     leave unexplained: (K, d) moments and the (K, d, d) factors of the precisions.
     """
     return float((squares * np.einsum("kpr,kpr->kp", factors, factors)).max())
-
-
-# The name of the features, their coefficients (K, width) in nats, and the squared Mahalanobis
-# distances of the means from the centre (K,).
-_Expansion: TypeAlias = tuple[str, Doubles, Doubles]
-
-
-def _expand_full(means: Doubles, factors: Doubles) -> _Expansion:
-    precisions = symmetric_product(factors)
-    linear = np.einsum("kpq,kq->kp", precisions, means)
-    distances = np.einsum("kp,kp->k", linear, means)
-    p, q = np.tril_indices(means.shape[1])
-    quadratic = precisions[:, p, q] * np.where(p == q, -0.5, -1.0)
-    return "with_products", np.concatenate([linear, quadratic], axis=1), distances
-
-
-def _expand_tied(means: Doubles, factor: Doubles) -> _Expansion:
-    whitened = product(means, factor)
-    return "plain", product(whitened, factor.T), np.einsum("kj,kj->k", whitened, whitened)
-
-
-def _expand_spherical(means: Doubles, factors: Doubles) -> _Expansion:
-    precisions = factors * factors
-    coefficients = np.column_stack([means * precisions[:, None], -0.5 * precisions])
-    return "with_norm", coefficients, precisions * np.einsum("kj,kj->k", means, means)
-
-
-# For diagonal covariances differences from the means cost no more.
-_EXPANSIONS: dict[Layout, Callable[[Doubles, Doubles], _Expansion]] = {
-    "full": _expand_full,
-    "tied": _expand_tied,
-    "spherical": _expand_spherical,
-}
 
 
 def nearest_scores(centres: Doubles, origin: Doubles) -> Scores:

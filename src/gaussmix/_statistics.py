@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._covariance import FAMILIES
-from ._layouts import LAYOUTS, CovarianceType, Layout, covariance_shape
+from ._layouts import LAYOUTS, CovarianceType, LayoutName
 from ._messages import shown
+from ._parameters.layouts import layout_of
 from ._typing import Doubles
 
 
@@ -142,7 +142,7 @@ class SufficientStatistics:
         return parts[0]
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> LayoutName:
         """How the second moments are laid out: "full", "tied", "diag" or "spherical"."""
         return LAYOUTS[self.covariance_type]
 
@@ -180,7 +180,7 @@ class SufficientStatistics:
         moved = self.copy()
         with _quiet():
             moved.first -= self.weight[:, None] * delta
-            moved.second = FAMILIES[self.covariance_type].shifted(
+            moved.second = layout_of(self.covariance_type).shifted(
                 self.second, self.first, self.weight, delta
             )
         moved.shift = shift
@@ -223,15 +223,15 @@ class SufficientStatistics:
         """
         if self.columns is not None:
             return self.columns
-        family = FAMILIES[self.covariance_type]
+        layout = layout_of(self.covariance_type)
         nk = np.maximum(self.weight, np.finfo(np.float64).tiny)
         share = nk / nk.sum()
         means = self.shift + self.first / nk[:, None]
-        covariances = family.maximize(self.first, self.second, nk, means)
+        covariances = layout.maximize(self.first, self.second, nk, means)
         return Columns(
             np.full(self.n_features, float(self.total_weight)),
             share @ means,
-            family.column_variances(share, means, covariances),
+            layout.column_variances(share, means, covariances),
         )
 
     def check(self, covariance_type: CovarianceType, n_components: int, n_features: int) -> None:
@@ -244,7 +244,7 @@ class SufficientStatistics:
         shapes = {
             "weight": (n_components,),
             "first": (n_components, n_features),
-            "second": covariance_shape(covariance_type, n_components, n_features),
+            "second": layout_of(covariance_type).shape(n_components, n_features),
             "shift": (n_components, n_features),
         }
         for name, shape in shapes.items():

@@ -32,7 +32,7 @@ from ._data import Context
 from ._draws import Noise
 from ._layouts import CovarianceType
 from ._messages import listed
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._passes import AnyWay
 from ._row_sum import RowSum
 from ._rows import CENTRE_ROWS, DOUBLE, SINGLE, Count, Rows, Scan, ordinary

@@ -15,7 +15,7 @@ from ._draws import Noise
 from ._estimators import sklearn_api
 from ._estimators.base import fitted_state
 from ._layouts import CovarianceType
-from ._parameters import MixtureParameters
+from ._parameters.mixture import MixtureParameters
 from ._rows import Rows, Scan
 from ._typing import (
     Acceleration,
@@ -374,17 +374,12 @@ def _bic(model: GaussianMixture, rows: _Standardised) -> float:
 
 def _scaled(parameters: MixtureParameters, mean: Doubles, scale: Doubles) -> MixtureParameters:
     """The mixture of ``mean + scale * z`` for rows z of a mixture."""
-    covariances, factors = parameters.own_covariances(), parameters.precisions_cholesky
-    if parameters.layout in ("full", "tied"):
-        covariances = covariances * np.outer(scale, scale)
-        factors = factors / scale[:, None]
-    else:
-        if parameters.layout == "spherical":
-            covariances, factors = covariances[:, None], factors[:, None]
-        covariances, factors = covariances * scale**2, factors / scale
+    name, covariances, factors = parameters.layout.rescaled(
+        parameters.own_covariances(), parameters.precisions_cholesky, scale
+    )
     return replace(
         parameters,
-        covariance_type="diag" if parameters.layout == "spherical" else parameters.covariance_type,
+        covariance_type=name,
         means=mean + scale * parameters.means,
         covariances=covariances,
         precisions_cholesky=factors,

@@ -7,7 +7,6 @@ from typing import Any, Self
 from numpy.typing import ArrayLike
 
 from . import _persistence, _validation
-from ._covariance import CollapsedComponent
 from ._estimators.base import given_state
 from ._estimators.conditionals import ConditionalMixture
 from ._estimators.explanations import ExplainedMixture
@@ -17,7 +16,8 @@ from ._estimators.online import OnlineMixture
 from ._estimators.sampling import SamplingMixture
 from ._estimators.sklearn_api import with_defaults
 from ._layouts import CovarianceType
-from ._parameters import MixtureParameters
+from ._parameters.layouts import CollapsedComponent
+from ._parameters.mixture import MixtureParameters
 from ._rows import DOUBLE
 from ._typing import Acceleration, InitParams, OnCollapse, RandomState, StrPath
 

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _validation
-from ._layouts import LAYOUTS
+from ._parameters.layouts import layout_of
 from .mixture import GaussianMixture
 
 try:
@@ -466,10 +466,10 @@ class _View:
         self.marginal = GaussianMixture.from_parameters(
             parameters.weights / parameters.weights.sum(),
             parameters.means[:, self.columns],
-            _marginal_covariances(
-                parameters.definite_covariances(), parameters.layout, self.columns
+            parameters.layout.of_columns(
+                parameters.definite_covariances(), np.array(self.columns)
             ),
-            covariance_type=parameters.covariance_type,
+            covariance_type=parameters.layout.name,
             n_threads=model.n_threads,
         )
         self._labels = [_validation.feature_label(column, names) for column in self.columns]
@@ -494,15 +494,6 @@ def _current_axes() -> Axes:
     if not plt.get_fignums():
         plt.figure(layout="constrained")
     return plt.gca()
-
-
-def _marginal_covariances(covariances: Floats, layout: str, columns: list[int]) -> Floats:
-    """The covariances of some of the features, in the layout of all."""
-    if layout == "spherical":
-        return covariances
-    if layout == "diag":
-        return covariances[:, columns]
-    return covariances[..., columns, :][..., columns]
 
 
 def _checked_rows(model: GaussianMixture, X: Any) -> tuple[Floats, Labels]:
@@ -668,16 +659,9 @@ def _draw_intervals(
 
 def _covariance(model: GaussianMixture, component: int) -> Floats:
     """The covariance matrix of one component, whatever the family."""
-    n_features = model.means_.shape[1]
-    covariances: Floats = model.covariances_
-    layout = LAYOUTS[model.covariance_type]
-    if layout == "tied":
-        return covariances
-    own: Floats = covariances[component]
-    if layout == "full":
-        return own
-    matrix: Floats = np.diag(np.broadcast_to(own, n_features))
-    return matrix
+    layout = layout_of(model.covariance_type)
+    covariances = model.covariances_.astype(np.float64, copy=False)
+    return layout.matrix(covariances, component, model.means_.shape[1])
 
 
 def _thresholds(

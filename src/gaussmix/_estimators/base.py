@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import _online, _passes, _persistence, _validation
 from .._build_config import VERSION
-from .._covariance import CollapsedComponent
-from .._parameters import MixtureParameters
+from .._parameters.layouts import CollapsedComponent
+from .._parameters.mixture import MixtureParameters
 from .._patterns import patterns
 from .._row_sets import RowSet, row_set
 from .._rows import DOUBLE, Rows

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from .. import _passes, _runtime, _validation
 from .._algebra import mixed, product, symmetric_product, transposed
 from .._conditioning import Conditional, marginal
-from .._parameters import MixtureParameters
+from .._parameters.mixture import MixtureParameters
 from .._rows import Rows
 from .._typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
 from .base import BaseMixture, given_state
@@ -345,6 +345,7 @@ class ConditionalMixture(BaseMixture):
         """A model of its own of some of the columns."""
         model = self._like(
             n_components=parameters.n_components,
+            covariance_type=parameters.covariance_type,
             weights_init=None,
             means_init=None,
             precisions_init=None,

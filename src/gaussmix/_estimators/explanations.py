@@ -11,7 +11,7 @@ import numpy as np
 from .. import _passes, _runtime, _validation
 from .._algebra import ordered_sum, product, product_about, transposed
 from .._conditioning import marginal
-from .._parameters import MixtureParameters
+from .._parameters.mixture import MixtureParameters
 from .._rows import Rows
 from .._scores import HALF_LOG_2PI
 from .._typing import Doubles, Floats, Generator, Indices, RandomState
@@ -394,7 +394,7 @@ def _density(scorer: _passes.Scorer, values: Doubles, n_threads: int | None) -> 
 
 def _factors(parameters: MixtureParameters) -> Doubles | None:
     """U of the components, (K, d, d) or (d, d), where their features depend on each other."""
-    if parameters.layout in ("full", "tied"):
+    if parameters.layout.matrices:
         return parameters.precisions_cholesky
     return None
 

@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _em, _fitting, _validation
-from .._covariance import CollapsedComponent
 from .._data import Context, Data
 from .._initialization import sample_rows
-from .._layouts import LAYOUTS
-from .._parameters import MixtureParameters, without_knowledge
+from .._parameters.layouts import CollapsedComponent, layout_of
+from .._parameters.mixture import MixtureParameters, without_knowledge
 from .._row_sets import RowSet, row_set
 from .._rows import Scan
 from .._statistics import SufficientStatistics
@@ -227,7 +226,7 @@ class FittingMixture(BaseMixture):
                     constant.tolist(), names, self.covariance_type, float(self.reg_covar)
                 )
             )
-        shared = LAYOUTS[self.covariance_type] == "spherical"
+        shared = layout_of(self.covariance_type).isotropic
         reg_covar = float(self.reg_covar)
         widened = scan.widened(reg_covar, shared=shared)
         if widened.size:

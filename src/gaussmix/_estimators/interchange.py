@@ -89,14 +89,16 @@ class InterchangeableMixture(ScoringMixture):
     def to_sklearn(self) -> SklearnMixture:
         """A fitted `sklearn.mixture.GaussianMixture` with the same parameters and results.
 
-        Needs scikit-learn. Arrays are copied; parameters that it does not have are left out, and
-        its `n_components` is the number of components that there are.
+        Needs scikit-learn. Arrays are copied; parameters that it does not have are left out, its
+        `n_components` is the number of components that there are, and its `covariance_type` one
+        that it knows, of the same shape.
         """
         from sklearn.mixture import GaussianMixture
 
         parameters = self._parameters()
         params = {n: value for n, value in self._settings().items() if _is_theirs(n)}
         params["n_components"] = parameters.n_components
+        params["covariance_type"] = parameters.layout.name
         theirs = GaussianMixture(**params)
         for name, array in self._arrays().items():
             setattr(theirs, name, array.copy())

@@ -23,7 +23,7 @@ from .. import _agreement, _passes, _runtime, _validation
 from .._agreement import COVARIANCES, FACTORS, PRECISIONS
 from .._data import Context
 from .._layouts import CovarianceType
-from .._parameters import MixtureParameters
+from .._parameters.mixture import MixtureParameters
 from .._typing import AnyArray, Doubles, FloatDType, Floats, Names
 
 # What can be made again from the attributes is kept for the next use up to this many bytes.

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import _fitting, _online, _runtime, _validation
-from .._covariance import FAMILIES, CollapsedComponent
 from .._data import Data
 from .._messages import shown
-from .._parameters import MixtureParameters, factorised
+from .._mstep.maximize import factorised
+from .._parameters.layouts import CollapsedComponent
+from .._parameters.mixture import MixtureParameters
 from .._statistics import SufficientStatistics
 from .._typing import Collapse
 from ..sources import RowsLike
@@ -81,7 +82,7 @@ class OnlineMixture(FittingMixture):
                 estimate = _online.chosen_estimate(
                     statistics, previous, update, settings.reg_covar, settings.variance_floor
                 )
-                parameters = finish(statistics, *estimate)
+                parameters = finish(statistics, *estimate, previous)
         except CollapsedComponent as collapsed:
             raise self._ill_defined(collapsed, names, self._dtype) from None
         collapses = [] if recovery is None else recovery.collapses
@@ -294,13 +295,13 @@ class OnlineMixture(FittingMixture):
             }
             for component in retired
         ]
-        family = FAMILIES[previous.covariance_type]
+        layout = previous.layout
         parameters = MixtureParameters(
             previous.covariance_type,
             previous.weights[kept] / left,
             previous.means[kept],
-            family.select(previous.own_covariances(), kept),
-            family.select(previous.precisions_cholesky, kept),
+            layout.select(previous.own_covariances(), kept),
+            layout.select(previous.precisions_cholesky, kept),
         )
         state = vars(self) | fitted_state(parameters, self._dtype)
         state["collapses_"] = [*getattr(self, "collapses_", ()), *collapses]

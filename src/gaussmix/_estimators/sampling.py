@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _draws, _validation
-from .._parameters import MixtureParameters
+from .._parameters.mixture import MixtureParameters
 from .._typing import Floats, Indices, RandomState
 from .base import BaseMixture
 

@@ -8,7 +8,7 @@ from typing import TypeVar, overload
 import numpy as np
 
 from .. import _validation
-from .._covariance import FAMILIES
+from .._mstep.families import FAMILIES
 from .._row_sets import row_set
 from .._typing import AnyArray, Floats, Indices
 from ..sources import RowsLike

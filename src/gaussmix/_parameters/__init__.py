@@ -1,0 +1,5 @@
+"""The parameters of a mixture.
+
+mixture      MixtureParameters: weights, means, covariances with their factors
+layouts      how covariances lie in memory, and all that follows from that
+"""
