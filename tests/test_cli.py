@@ -17,7 +17,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaussmix import _csv, _inputs, _jobs, cli
+from gaussmix import _csv, cli
+from gaussmix.cli import inputs, jobs, sample
+from gaussmix.cli.describe import describe
+from gaussmix.cli.process import reader_has_gone
 from gaussmix.mixture import GaussianMixture, load
 
 
@@ -241,7 +244,7 @@ def test_missing_values_are_fitted_and_scored(run, holes, data):
 
 @pytest.mark.parametrize("data", ["holes.csv", "holes.npy", "holes.parquet"])
 def test_impute_reads_and_writes_every_format(run, holes, monkeypatch, data):
-    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 60)
+    monkeypatch.setattr(inputs, "CHUNK_ROWS", 60)
     model = load("model.npz")  # it does not allow missing values, and need not
     model.feature_names_in_ = None
     values, std = model.impute(holes, return_std=True)
@@ -266,7 +269,7 @@ def test_impute_reads_and_writes_every_format(run, holes, monkeypatch, data):
 
 def test_draws_are_those_of_the_class(run, holes, monkeypatch):
     """However the rows are cut into blocks."""
-    monkeypatch.setattr(_jobs, "MEMORY", 16 * 16 * 3 * 25)  # blocks of 25 rows
+    monkeypatch.setattr(jobs, "MEMORY", 16 * 16 * 3 * 25)  # blocks of 25 rows
     model = load("model.npz")
     model.feature_names_in_ = None
     impute = ["impute", "model.npz", "holes.csv", "--draws", 3, "-q"]
@@ -320,7 +323,7 @@ def test_weights_must_not_be_missing(run, holes):
 @pytest.mark.parametrize("data", ["data.csv", "data.npy", "data32.npy", "data.parquet"])
 def test_score_reads_and_writes_every_format(run, monkeypatch, old_faithful, data):
     write_parquet("data.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
-    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 100)
+    monkeypatch.setattr(inputs, "CHUNK_ROWS", 100)
     model = load("model.npz")
     del model.feature_names_in_
     X = old_faithful.astype(np.float32) if data == "data32.npy" else old_faithful
@@ -403,7 +406,7 @@ def test_a_model_of_columns_with_the_same_name(run, old_faithful):
 
 @pytest.mark.parametrize("kind", ["csv", "npy"])
 def test_the_memory_score_needs_does_not_grow_with_the_file(run, monkeypatch, kind):
-    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 2000)
+    monkeypatch.setattr(inputs, "CHUNK_ROWS", 2000)
     monkeypatch.setattr(_csv, "BLOCK_BYTES", 1 << 15)
     rows = np.random.default_rng(0).normal([3, 70], [1, 10], size=(10_000, 2))
     peaks = []
@@ -446,7 +449,7 @@ def test_sample(run, monkeypatch):
     assert run("sample", "model.npz", "-n", 3, "--seed", 2, "--labels")[1] != out
     assert run("sample", "model.npz", "-n", 3)[1] != run("sample", "model.npz", "-n", 3)[1]
 
-    monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", 3000)
+    monkeypatch.setattr(sample, "MAX_BLOCK_ROWS", 3000)
     model = load("model.npz")
     run("sample", "model.npz", "-n", 20_000, "--seed", 1, "--labels", "-o", "s.npy")
     drawn = np.load("s.npy")
@@ -522,7 +525,7 @@ def test_info_lists_a_few_collapses_and_counts_the_rest():
     model.n_iter_ = 9
     collapse = {"component": 2, "action": "reseed", "columns": [], "effective_rows": 0.25}
     model.collapses_ = [{**collapse, "iteration": i} for i in range(1, 9)]
-    text = cli.describe(model)
+    text = describe(model)
     line = "component 2 collapsed in iteration 5 with 0.25 effective rows and was placed anew"
     assert line in text
     assert "iteration 6" not in text
@@ -531,7 +534,7 @@ def test_info_lists_a_few_collapses_and_counts_the_rest():
 
 def test_info_of_a_model_with_many_columns_fits_the_terminal(in_tmp):
     model = GaussianMixture.from_parameters([1.0], np.zeros((1, 300)), np.ones((1, 300)))
-    lines = cli.describe(model).splitlines()
+    lines = describe(model).splitlines()
     assert max(map(len, lines)) <= 80
     assert lines[-1].endswith("more columns: info --json")
     assert lines[1] == "parameters as given, without an iteration of EM"
@@ -631,7 +634,7 @@ def test_a_bad_value_is_one_line_and_leaves_the_output_as_it_was(run, in_tmp, co
 
 
 def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run, monkeypatch):
-    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(inputs, "CHUNK_ROWS", 10)
     values = np.load("data.npy")
     values[200, 1] = np.nan
     np.save("bad.npy", values)
@@ -811,10 +814,10 @@ def test_a_reader_that_goes_away(in_tmp):
 
 def test_what_windows_calls_a_pipe_without_a_reader(monkeypatch):
     nameless, named = (OSError(errno.EINVAL, "Invalid argument", name) for name in (None, "f"))
-    assert not cli._reader_has_gone(nameless)
+    assert not reader_has_gone(nameless)
     monkeypatch.setattr(sys, "platform", "win32")
-    assert cli._reader_has_gone(nameless)
-    assert not cli._reader_has_gone(named)
+    assert reader_has_gone(nameless)
+    assert not reader_has_gone(named)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals and pipes")

@@ -426,12 +426,12 @@ print(min(delays) < 0.5)
 
 
 def test_a_command_draws_as_the_method_does(model, tmp_path, monkeypatch, run_command):
-    from gaussmix import cli
+    from gaussmix.cli import sample
 
     model.save(tmp_path / "model.npz")
     expected = model.sample(1_000, random_state=7)[0]
     for rows in (50, 1_000_000):
-        monkeypatch.setattr(cli, "MAX_BLOCK_ROWS", rows)
+        monkeypatch.setattr(sample, "MAX_BLOCK_ROWS", rows)
         out = tmp_path / "drawn.npy"
         run_command("sample", tmp_path / "model.npz", "-n", 1000, "--seed", 7, "-o", out)
         np.testing.assert_array_equal(np.load(out), expected)

@@ -23,12 +23,13 @@ from test_persistence import archive, members_of
 from test_persistence import model as contents
 
 import gaussmix
-from gaussmix import GaussianMixture, ModelFileError, _jobs
+from gaussmix import GaussianMixture, ModelFileError
 from gaussmix import _persistence as persistence
 from gaussmix._files import TableError
-from gaussmix._inputs import Tables
 from gaussmix._messages import printable
 from gaussmix._tables import open_table
+from gaussmix.cli import outputs
+from gaussmix.cli.inputs import Tables
 from gaussmix.sources import NpySource, ParquetSource
 
 posix = pytest.mark.skipif(os.name != "posix", reason="pipes, links and limits of POSIX")
@@ -559,7 +560,7 @@ LINES = {
 
 @pytest.mark.parametrize("name", LINES)
 def test_lines_of_a_record_that_are_no_entries_are_passed_over(batch, name):
-    record = Path("out", _jobs.RECORD)
+    record = Path("out", outputs.RECORD)
     record.write_bytes(LINES[name] + b"\n" + record.read_bytes() + LINES[name])
     status, _, err = batch()
     assert status == 0
@@ -569,7 +570,7 @@ def test_lines_of_a_record_that_are_no_entries_are_passed_over(batch, name):
 
 @posix
 def test_a_record_that_is_a_link_is_not_followed(batch):
-    record = Path("out", _jobs.RECORD)
+    record = Path("out", outputs.RECORD)
     Path("precious").write_bytes(record.read_bytes())
     for target in ("precious", "absent"):
         record.unlink()
@@ -581,13 +582,13 @@ def test_a_record_that_is_a_link_is_not_followed(batch):
         )
     assert Path("precious").read_bytes().count(b"\n") == 2
     assert not Path("absent").exists()
-    assert os.listdir("out") == ["a.npy", _jobs.RECORD] or len(os.listdir("out")) == 2
+    assert os.listdir("out") == ["a.npy", outputs.RECORD] or len(os.listdir("out")) == 2
 
 
 @posix
 @pytest.mark.parametrize("make", [pipe, socket, os.mkdir])
 def test_a_record_that_is_no_regular_file(batch, make):
-    record = Path("out", _jobs.RECORD)
+    record = Path("out", outputs.RECORD)
     record.unlink()
     make(str(record))
     with ends_within(20):
@@ -598,8 +599,8 @@ def test_a_record_that_is_no_regular_file(batch, make):
 
 
 def test_a_record_that_is_huge(batch):
-    with open(Path("out", _jobs.RECORD), "r+b") as file:
-        file.truncate(_jobs.RECORD_LIMIT + 1)
+    with open(Path("out", outputs.RECORD), "r+b") as file:
+        file.truncate(outputs.RECORD_LIMIT + 1)
     status, _, err = batch()
     assert status == 2
     assert err.endswith("has more than 256 MiB; remove it, and all files are done again\n")

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from processes import environment
 
-from gaussmix import _inputs, _jobs, _writing, cli
+from gaussmix import _writing
+from gaussmix.cli import inputs, outputs, values
 from gaussmix.mixture import GaussianMixture, load
 
 NAMES = ["a", "b", "c"]
@@ -206,9 +207,9 @@ def test_what_a_directory_stands_for(run):
             "x"
         )
     expected = [str(Path("in", name)) for name in ("a.csv", "b.csv", "sub/c.CSV")]
-    assert _inputs.files_of(["in"]) == expected
+    assert inputs.files_of(["in"]) == expected
     Path("[odd].csv").write_text("1\n")
-    assert _inputs.files_of(["[odd].csv"]) == ["[odd].csv"]
+    assert inputs.files_of(["[odd].csv"]) == ["[odd].csv"]
     os.mkdir("empty")
     assert error_of(run("fit", "empty", "-k", 1, "-o", "m.npz")).startswith(
         "empty: the directory holds no file that ends in .csv, .npy, .parquet"
@@ -220,7 +221,7 @@ def test_what_a_directory_stands_for(run):
     [("256MB", 256_000_000), ("1.5 GiB", 3 << 29), ("2g", 2 * 10**9), ("1000k", 10**6)],
 )
 def test_sizes_of_memory(text, size):
-    assert cli._memory(text) == size
+    assert values.memory(text) == size
 
 
 def test_the_progress_of_a_streamed_fit(run, monkeypatch):
@@ -267,7 +268,7 @@ def parts(run):
 
 
 def test_every_file_has_an_output(run, parts, monkeypatch):
-    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 400)
+    monkeypatch.setattr(inputs, "CHUNK_ROWS", 400)
     model = load("model.npz")
     status, out, err = run("score", "model.npz", "in", "-o", "out/")
     assert (status, out) == (0, "")
@@ -305,7 +306,7 @@ def test_a_file_without_rows_has_an_output_without_rows(run):
 
 
 def test_blocks_of_parquet_are_gathered_to_row_groups(run, monkeypatch):
-    monkeypatch.setattr(_inputs, "CHUNK_ROWS", 100)
+    monkeypatch.setattr(inputs, "CHUNK_ROWS", 100)
     monkeypatch.setattr(_writing, "ROW_GROUP_ROWS", 1000)
     write("x.npy", rows_of(2500))
     assert run("score", "model.npz", "x.npy", "-o", "s.parquet", "--labels", "-q")[0] == 0
@@ -363,7 +364,7 @@ def test_what_has_changed_is_scored_again(run, parts):
 def test_a_record_that_a_crash_has_cut_off(run, parts):
     score = ["score", "model.npz", "in", "-o", "out/"]
     run(*score)
-    record = Path("out", _jobs.RECORD)
+    record = Path("out", outputs.RECORD)
     content = record.read_bytes()
     record.write_bytes(content[:-20] + b"\n[1]\nnull\n{}")
     before = states("out")
@@ -454,7 +455,7 @@ def test_an_error_in_one_file_leaves_those_that_are_done(run, parts):
     )
     before = states("out")
     assert set(before) == {"part0.csv", "part1.npy"}
-    assert sorted(os.listdir("out"))[0] == _jobs.RECORD
+    assert sorted(os.listdir("out"))[0] == outputs.RECORD
     assert len(os.listdir("out")) == 3
     write("in/part2.parquet", parts["part2.parquet"])
     assert "of 2 files in" in run(*score)[2]
@@ -479,9 +480,9 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
     assert message == "out/part2.parquet: cannot be written: No space left on device"
     assert set(states("out")) == {"part0.csv", "part1.npy"}
     # The record cannot grow.
-    part = _jobs.parts_of(["in/part1.npy"], "out", None, [])[0]
+    part = outputs.parts_of(["in/part1.npy"], "out", None, [])[0]
     with open("/dev/full", "wb", buffering=0) as full, open(os.devnull, "rb") as empty:
-        record = _jobs.Record("out", empty, "", True)
+        record = outputs.Record("out", empty, "", True)
         record._file = full
         with pytest.raises(OSError, match="No space left") as caught:
             record.add(part, 1)
@@ -493,11 +494,12 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
 # The command, which says when it calls a method for the nth time, and waits for a line of input.
 PAUSING = """
 import sys
-from gaussmix import _jobs, cli
+from importlib import import_module
+from gaussmix import cli
 
 place, number, *arguments = sys.argv[1:]
-owner, name = place.split(".")
-owner = getattr(_jobs, owner)
+module, owner, name = place.split(".")
+owner = getattr(import_module(f"gaussmix.cli.{module}"), owner)
 method = getattr(owner, name)
 calls = 0
 
@@ -513,8 +515,8 @@ setattr(owner, name, pausing)
 sys.exit(cli.main(arguments))
 """
 # Where the output of a file is begun, and where it has its name but no line in the record.
-AMID = "Scoring._scores"
-BEFORE_THE_LINE = "Record.add"
+AMID = "score.Scoring._scores"
+BEFORE_THE_LINE = "outputs.Record.add"
 
 
 @contextlib.contextmanager
@@ -617,7 +619,7 @@ def test_unfinished_files_of_a_process_at_work_stay(run, parts):
     Path("out", TEMPORARY).write_text("unfinished")
     Path("out", "my.tmp").write_text("mine")
     score = ["score", "model.npz", "in", "-o", "out/", "-q"]
-    with _jobs.working("out", "") as record:
+    with outputs.working("out", "") as record:
         assert record.alone
         Path("out", TEMPORARY).write_text("unfinished")
         assert run(*score) == (0, "", "")

@@ -24,8 +24,6 @@ SOURCE = Path(__file__).parents[1] / "src" / "gaussmix"
 ORDER = [
     "__main__",
     "cli",
-    "_jobs",
-    "_demo",
     "__init__",  # the public names
     "plotting",
     "imputation",
@@ -50,7 +48,6 @@ ORDER = [
     "_digits",
     "_scores",
     "_streamed",
-    "_inputs",
     "sources",
     "_partition",
     "_rows",
@@ -104,7 +101,28 @@ WITHIN = {
         "sklearn_api",
         "hooks",
     ],
+    "cli": [
+        "fit",
+        "score",
+        "impute",
+        "sample",
+        "info",
+        "show_config",
+        "demo",
+        "describe",
+        "jobs",
+        "arguments",
+        "outputs",
+        "wording",
+        "inputs",
+        "values",
+        "messages",
+        "process",
+    ],
 }
+
+#: What uses estimators as anybody could: by public attributes, and functions that take one.
+OUTSIDERS = ["cli"]
 
 MODULES = {path.stem for path in SOURCE.glob("*.py")}
 MODULES |= {path.parent.name for path in SOURCE.glob("*/__init__.py")} | {"_build_config"}
@@ -169,6 +187,49 @@ def test_no_class_says_what_others_have():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ClassDef):
                 assert not [inner for inner in node.body if isinstance(inner, ast.If)], path
+
+
+def private_attributes_in(path: Path) -> list[str]:
+    """Attributes with a leading underscore that a file takes from anything but self and cls."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Attribute(value=value, attr=name):
+                pass
+            case ast.Call(
+                func=ast.Name("getattr" | "setattr" | "hasattr" | "delattr"),
+                args=[value, ast.Constant(name), *_],
+            ):
+                pass
+            case _:
+                continue
+        owner, special = ast.unparse(value), name.startswith("__") and name.endswith("__")
+        if name.startswith("_") and not special and owner not in ("self", "cls", "super()"):
+            found.append(f"{owner}.{name}")
+    return found
+
+
+@pytest.mark.parametrize("package", OUTSIDERS)
+def test_no_private_attribute_is_used_from_outside(package):
+    paths = [*(SOURCE / package).glob("*.py")]
+    assert paths
+    for path in paths:
+        assert private_attributes_in(path) == [], path
+
+
+def test_private_attributes_are_found(tmp_path):
+    file = tmp_path / "example.py"
+    file.write_text(
+        "class Job(Base):\n"
+        "    def run(self, model):\n"
+        "        super()._run(self._rows, self.rows_, type(self).__name__)\n"
+        "        self.model._scorer().evaluate(model.means_, model._parameters())\n"
+        "        getattr(model, '_kept', None)\n"
+        "        model._seen = getattr(self, '_seen', hasattr(model, 'names_'))\n",
+        encoding="utf-8",
+    )
+    expected = ["model._kept", "model._parameters", "model._seen", "self.model._scorer"]
+    assert sorted(private_attributes_in(file)) == expected
 
 
 def test_the_kernel_package_imports_nothing_of_ours():

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _inputs, _persistence, _settings, cli
+from gaussmix import GaussianMixture, _persistence, _settings, cli
 from gaussmix._estimators import sklearn_api
 from gaussmix._estimators.imputing import ImputingMixture
 from gaussmix._estimators.online import OnlineMixture
 from gaussmix._estimators.sampling import SamplingMixture
 from gaussmix._estimators.scoring import ScoringMixture
 from gaussmix._settings import SETTINGS, Option, Setting, Settings
+from gaussmix.cli import wording
 
 
 def test_the_signature_is_the_table():
@@ -93,7 +94,7 @@ def test_a_new_parameter_is_on_the_command_line_and_in_its_messages(tmp_path, ca
     with pytest.raises(SystemExit):
         cli.main([*fit, "--sharpness", "2"])
     assert "must be a fraction below 1" in capsys.readouterr().err
-    assert _inputs._in_options("Lower sharpness=0.1.") == "Lower --sharpness 0.1."
+    assert wording.in_options("Lower sharpness=0.1.") == "Lower --sharpness 0.1."
 
 
 @pytest.mark.usefixtures("sharpness")

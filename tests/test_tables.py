@@ -14,9 +14,9 @@ from hypothesis.extra.numpy import arrays
 
 from gaussmix import _csv, _parquet, _writing
 from gaussmix._files import TableError
-from gaussmix._inputs import Tables
 from gaussmix._tables import open_table
 from gaussmix._writing import Field
+from gaussmix.cli.inputs import Tables
 
 FLOAT = np.dtype(np.float64)
 

@@ -4,9 +4,7 @@ This module only names things. The library, from the top down; a module imports 
 below it:
 
     __main__           python -m gaussmix
-    cli                the command line
-    _jobs              files scored or filled in, to one output or a directory, resumable
-    _demo              what `gaussmix demo` shows
+    cli                the command line, a file a command
     plotting           plots on matplotlib axes; imported by nothing here
     imputation         GaussianMixtureImputer, a scikit-learn transformer
     mixture            GaussianMixture: parameters, fit, predict, score, sample
@@ -30,7 +28,6 @@ below it:
     _digits            whether moments have the digits that an M-step needs
     _scores            how the kernels find scores: exact or expanded, double or single precision
     _streamed          rows that come in pieces and are read anew in every pass
-    _inputs            the files and columns that a command reads, as one source
     sources            where such rows come from: files, Arrow data, anything re-iterable
     _partition         how rows are cut into tiles, chunks and partial sums
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look

@@ -403,6 +403,12 @@ def _check_there(state: Mapping[str, Any], owner: str) -> None:
         raise _validation.not_fitted(owner, there, missing[0])
 
 
+def component_variances(model: BaseMixture) -> Doubles:
+    """Variance of every component in every column, (K, d)."""
+    parameters = model._parameters()
+    return np.broadcast_to(parameters.variances, parameters.means.shape)
+
+
 def given_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, Any]:
     """The fitted attributes of a model whose parameters no fit has found."""
     state = fitted_state(parameters, dtype)

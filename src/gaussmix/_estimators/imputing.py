@@ -138,3 +138,17 @@ class ImputingMixture(BaseMixture):
             self._parameters(), X, noise, self._current().context, return_std=return_std,
             first=first,
         )  # fmt: skip
+
+
+def noise_of_draws(
+    model: ImputingMixture, n_draws: int, random_state: RandomState, *more: int
+) -> Noise:
+    """The random numbers of `n_draws` imputations of rows, of which `more` makes other ones."""
+    return Noise.seeded(n_draws, model._seed(random_state), *more)
+
+
+def completed(
+    model: ImputingMixture, X: AnyArray, noise: Noise | None, *, return_std: bool = False
+) -> tuple[Floats, ...]:
+    """Checked rows in memory filled in, see `_row_sets.imputed`."""
+    return model._completed(X, noise, return_std=return_std)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from .. import _draws, _validation
 from .._parameters.mixture import MixtureParameters
-from .._typing import Floats, Indices, RandomState
+from .._typing import Floats, Generator, Indices, RandomState
 from .base import BaseMixture
 
 
@@ -72,3 +74,15 @@ class SamplingMixture(BaseMixture):
         """Arrays for rows drawn, (n_rows, d), and their components."""
         X = _validation.new_result((n_rows, parameters.n_features), self._dtype, verb="Draw")
         return X, _validation.new_result((n_rows,), np.intp, verb="Draw")
+
+
+def sample_blocks(
+    model: SamplingMixture, n_samples: int, block_rows: int, generator: Generator
+) -> Iterator[tuple[Floats, Indices]]:
+    """The rows that `sample` draws with this generator, and their components, block by block."""
+    parameters = model._parameters()
+    key = _draws.key_from(generator)
+    for first in range(0, n_samples, block_rows):
+        X, y = model._new_sample(parameters, min(block_rows, n_samples - first))
+        _draws.draw(parameters, key, first, X, y, model.n_threads)
+        yield X, y

@@ -10,6 +10,7 @@ import numpy as np
 from .. import _validation
 from .._mstep.families import FAMILIES
 from .._row_sets import row_set
+from .._rows import Rows
 from .._typing import AnyArray, Floats, Indices
 from ..sources import RowsLike
 from . import hooks
@@ -196,3 +197,18 @@ class ScoringMixture(BaseMixture):
         if completed:
             total += np.log(np.max(self.predict_proba(X), axis=1)).sum(dtype=np.float64)
         return float(total), len(log_density)
+
+
+def fill_scores(model: BaseMixture, X: AnyArray, **outputs: AnyArray) -> None:
+    """Fill several arrays with what a mixture says of rows, from one pass over them.
+
+    Parameters
+    ----------
+    model : BaseMixture
+    X : ndarray of shape (n, d)
+        Checked for values that must not be.
+    outputs : ndarray
+        By the names that `Scorer.evaluate` has for them.
+    """
+    rows = Rows(X, n_threads=model.n_threads, allow_nan=model.allow_nan)
+    model._scorer().evaluate(rows, **outputs, spare=False)

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gaussmix._files import TableError, replacing
-from gaussmix._messages import printable
-from gaussmix._typing import Doubles
-from gaussmix.mixture import GaussianMixture
+from .._files import TableError, replacing
+from .._messages import printable
+from .._typing import Doubles
+from ..mixture import GaussianMixture
+from .arguments import Commands
 
 DATA = "old_faithful.csv"
 MODEL = "model.npz"
@@ -47,6 +48,23 @@ PYTHON = """\
     log_density = model.score_samples(X)
     labels = model.predict(X)
 """
+
+
+def add_to(commands: Commands, command: Callable[[Sequence[str]], int]) -> None:
+    """Add the command to the parser; `command` runs those that it shows, see `run`."""
+    demo = commands.add(
+        "demo",
+        lambda args: run(args.directory, command),
+        "see the main job done on real data",
+        "Fit the eruptions of Old Faithful, choose the number of components, save the\n"
+        "model and score the file, and show the commands and the Python that do it.",
+    )
+    demo.add_argument(
+        "directory",
+        metavar="DIRECTORY",
+        nargs="?",
+        help="where to leave the data, the model and the scores (default: nowhere)",
+    )
 
 
 def run(directory: str | None, command: Callable[[Sequence[str]], int]) -> None:

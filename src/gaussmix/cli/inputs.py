@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import stat
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from . import _files, _table, _tables
-from ._files import TableError
-from ._messages import counted, shown
-from ._settings import SETTINGS
-from ._table import Table
-from ._typing import Doubles, FloatDType, Floats
-from .sources import Chunk, RowSource
+from .. import _files, _table, _tables
+from .._files import TableError
+from .._messages import counted, shown
+from .._table import Table
+from .._typing import Doubles, FloatDType, Floats
+from ..sources import Chunk, RowSource
 
 # What is read of a directory; a file that is named itself may be called anything.
 ENDINGS = (".csv", ".npy", ".parquet", ".pq", ".parq")
@@ -142,6 +139,10 @@ class Tables(RowSource):
         """Whether a second reading would parse text again."""
         return self.n_rows is None
 
+    def column_text(self, column: int) -> str:
+        """How messages name one of the chosen columns, of which this is the number from 0."""
+        return self.first.column_text(self._columns[column])
+
     def load(self) -> tuple[Floats, Doubles | None] | None:
         """All rows and their weights as arrays; None if that takes over half of the memory.
 
@@ -233,34 +234,6 @@ class Tables(RowSource):
             )
         return table.resolve_names([first.names[column] for column in wanted])
 
-    @contextlib.contextmanager
-    def naming_columns(self, say: Callable[[str], object]) -> Iterator[None]:
-        """Let the library's messages speak of the files' columns.
-
-        The library sees an array: it counts the columns from 0 and does not know their names. It
-        also advises in the parameters of the class, which are options here, and calls the rows X.
-        """
-
-        def translate(message: str) -> str:
-            def column(match: re.Match[str]) -> str:
-                return self.first.column_text(self._columns[int(match[1])])
-
-            message = _in_options(message)
-            message = message.replace("pass X as", "store the columns as")
-            message = re.sub(r"\bX\b", "the table", message)
-            return f"{self}: " + re.sub(r"\bcolumn (\d+)\b", column, message)
-
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always", UserWarning)
-            try:
-                yield
-            except TableError:
-                raise  # it names the file already
-            except ValueError as exc:
-                raise TableError(translate(str(exc))) from exc
-        for warning in caught:
-            say(f"warning: {translate(str(warning.message))}")
-
 
 def _require_weights(table: Table, column: int, weights: Floats, first_row: int) -> None:
     """Raise for a weight that is negative or missing."""
@@ -272,21 +245,3 @@ def _require_weights(table: Table, column: int, weights: Floats, first_row: int)
             f"{table.path}: {table.column_text(column)}: the weight of data row "
             f"{first_row + row + 1} is {what}"
         )
-
-
-def _in_options(message: str) -> str:
-    """A message of the library with options in place of the class's parameters."""
-    names = [name for name, setting in SETTINGS.items() if setting.option]
-    return re.sub(
-        rf"\b({'|'.join([*names, 'sample_weight'])})\b"
-        r"(?:=([\"']?)([\w+-]+(?:\.[\w+-]+)?)\2)?",
-        _as_option,
-        message,
-    )
-
-
-def _as_option(match: re.Match[str]) -> str:
-    """Write ``reg_covar`` as ``--reg-covar``, and ``name="value"`` as ``--name value``."""
-    name, _, value = match.groups()
-    option = "--weights" if name == "sample_weight" else f"--{name.replace('_', '-')}"
-    return option if value in (None, "True") else f"{option} {value}"

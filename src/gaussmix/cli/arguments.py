@@ -1,0 +1,150 @@
+"""The parser, and the arguments and the help that several commands have."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import NoReturn
+
+from .. import _csv
+from . import outputs, values
+from .messages import say
+
+DATA_FORMATS = """\
+DATA is one or several of
+  CSV        text, UTF-8 or UTF-16; header and delimiter are detected;
+             "-" reads it from standard input
+  .npy       a NumPy array of rows and columns
+  Parquet    with pip install 'gaussmix[parquet]'
+or a directory of such files, or a pattern in quotes, 'data/*.parquet'.
+Columns are chosen by name, or by number from 1: --columns waiting,3.
+Messages count rows and columns from 1; in a CSV file the row is the line
+number, header included.
+"""
+
+OUTPUT_FORMATS = """\
+The name of the output decides its format: .csv, .npy or .parquet; "-", the
+default, writes CSV to standard output. The file appears when it is complete:
+after an error or Ctrl-C an existing file is as it was.
+"""
+
+DIRECTORY_OUTPUT = """\
+Where -o is a directory, or ends with "/", each file has an output there of
+its own name. Run again after a crash, the same command goes on: a file is
+done if its output is as it was written and the model, the options and the
+size and time of the input are the same; else it is written again.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line, like all others."""
+
+    def error(self, message: str) -> NoReturn:
+        say(f"error: {message} (see {self.prog} --help)")
+        raise SystemExit(2)
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Help that names an option's value once, ``-o, --output FILE``, as from Python 3.13 on."""
+
+    def _format_action_invocation(self, action: argparse.Action) -> str:
+        if not action.option_strings or action.nargs == 0:
+            return super()._format_action_invocation(action)
+        value = self._format_args(action, self._get_default_metavar_for_optional(action))
+        return f"{', '.join(action.option_strings)} {value}"
+
+
+class Commands:
+    """The commands of a parser, each with one of its own."""
+
+    def __init__(self, parser: Parser) -> None:
+        self._parsers = parser.add_subparsers(
+            metavar="COMMAND", required=True, parser_class=Parser
+        )
+
+    def add(
+        self,
+        name: str,
+        run: Callable[[argparse.Namespace], None],
+        help: str,
+        description: str,
+        epilog: str = "",
+    ) -> Parser:
+        """The parser of a new command, which `run` does."""
+        added = self._parsers.add_parser(
+            name,
+            help=help,
+            description=description,
+            epilog=epilog,
+            formatter_class=HelpFormatter,
+            allow_abbrev=False,
+        )
+        added.set_defaults(run=run)
+        return added
+
+
+def add_model_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", metavar="MODEL", help="model file, as written by fit")
+
+
+def add_job_arguments(parser: argparse.ArgumentParser) -> None:
+    add_model_argument(parser)
+    parser.add_argument("data", metavar="DATA", nargs="+", help="files with the rows")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="OUT",
+        default="-",
+        help="file or directory/ to write (default: CSV to stdout)",
+    )
+    parser.add_argument(
+        "--format",
+        choices=list(outputs.ENDINGS),
+        help="of the files in an output directory (default: that of the input)",
+    )
+    add_table_arguments(parser, "in the model's order (default: by the model's names)")
+    add_threads_argument(parser)
+    parser.add_argument(
+        "-q", "--quiet", action="store_true", help="no progress bar and no rows per second"
+    )
+
+
+def add_table_arguments(parser: argparse.ArgumentParser, which: str) -> None:
+    parser.add_argument(
+        "--columns", metavar="A,B,...", type=values.column_list, help=f"columns to use, {which}"
+    )
+    parser.add_argument(
+        "--header",
+        choices=["auto", "yes", "no"],
+        default="auto",
+        help="whether a CSV file begins with column names (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--delimiter",
+        metavar="C",
+        default="auto",
+        help=f"between the fields of a CSV file: a character, {', '.join(_csv.DELIMITERS)} "
+        "(default: %(default)s)",
+    )
+
+
+def add_threads_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--threads",
+        metavar="N",
+        type=values.whole_number(1),
+        help="threads to use (default: the CPUs this process may use)",
+    )
+
+
+def add_seed_argument(
+    parser: argparse.ArgumentParser, default: int | None, shown: str = "a new one every time"
+) -> None:
+    shown = shown if default is None else str(default)
+    parser.add_argument(
+        "--seed",
+        metavar="N",
+        type=values.whole_number(0, 2**32 - 1),
+        default=default,
+        help=f"seed of the random numbers (default: {shown})",
+    )

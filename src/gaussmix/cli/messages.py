@@ -1,0 +1,60 @@
+"""What a command says on standard error: lines, and a progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+
+from .._messages import plain
+from .._table import Table
+
+# Characters of a message.
+MOST_CHARACTERS = 2000
+
+
+def say(message: str) -> None:
+    """Print one line on standard error, if anybody still reads it.
+
+    Names of files and columns may hold what a terminal would obey; it is escaped. What argparse
+    repeats of an argument may have any length; it is cut.
+    """
+    with contextlib.suppress(OSError):
+        line = plain(" ".join(message.split()), MOST_CHARACTERS)
+        print(f"gaussmix: {line}", file=sys.stderr)
+
+
+def fail(message: str) -> int:
+    say(f"error: {message}")
+    return 2
+
+
+def show_warning(message: Warning | str, *_where: object, **_how: object) -> None:
+    say(f"warning: {message}")
+
+
+@contextlib.contextmanager
+def progress_bar(quiet: bool, about: str | None = None) -> Iterator[Callable[[Table], object]]:
+    """A bar on a terminal where tqdm is installed; yields what to call after each block."""
+    if sys.stderr.isatty() and not quiet:
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            pass
+        else:
+            with contextlib.ExitStack() as stack:
+                bars: list[tqdm[object]] = []
+
+                def show(table: Table) -> None:
+                    if not bars:
+                        total = table.size or None
+                        bar = tqdm(
+                            desc=about, total=total, unit=table.unit, unit_scale=True,
+                            leave=False, file=sys.stderr,
+                        )  # fmt: skip
+                        bars.append(stack.enter_context(bar))
+                    bars[0].update(table.position - bars[0].n)
+
+                yield show
+            return
+    yield lambda table: None

@@ -1,0 +1,24 @@
+"""``gaussmix show-config``: how the library was built, and what it uses here."""
+
+from __future__ import annotations
+
+import argparse
+
+from .. import _runtime, _writing
+from .arguments import Commands
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command to the parser."""
+    commands.add(
+        "show-config",
+        _run,
+        "print how gaussmix was built and what it uses here",
+        "Print the version, compiler, instruction sets and threads.\n"
+        "Please add this to a bug report.",
+    )
+
+
+def _run(args: argparse.Namespace) -> None:
+    _writing.require_standard_output()
+    _runtime.show_config()
