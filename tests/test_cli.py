@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaussmix import _csv, cli
+from gaussmix import cli
+from gaussmix._files.tables import lines
 from gaussmix.cli import inputs, jobs, sample
 from gaussmix.cli.describe import describe
 from gaussmix.cli.process import reader_has_gone
@@ -407,7 +408,7 @@ def test_a_model_of_columns_with_the_same_name(run, old_faithful):
 @pytest.mark.parametrize("kind", ["csv", "npy"])
 def test_the_memory_score_needs_does_not_grow_with_the_file(run, monkeypatch, kind):
     monkeypatch.setattr(inputs, "CHUNK_ROWS", 2000)
-    monkeypatch.setattr(_csv, "BLOCK_BYTES", 1 << 15)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 1 << 15)
     rows = np.random.default_rng(0).normal([3, 70], [1, 10], size=(10_000, 2))
     peaks = []
     for copies in (1, 8):

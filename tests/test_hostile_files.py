@@ -24,10 +24,10 @@ from test_persistence import model as contents
 
 import gaussmix
 from gaussmix import GaussianMixture, ModelFileError
-from gaussmix import _persistence as persistence
-from gaussmix._files import TableError
+from gaussmix._files import model_file, npz
+from gaussmix._files.errors import TableError
+from gaussmix._files.tables.opening import open_table
 from gaussmix._messages import printable
-from gaussmix._tables import open_table
 from gaussmix.cli import outputs
 from gaussmix.cli.inputs import Tables
 from gaussmix.sources import NpySource, ParquetSource
@@ -346,7 +346,7 @@ def test_quotes_within_fields_are_text(in_tmp):
     Path("t.csv").write_text("n,what,note\n" + "".join(lines))
     for block in (1, 50, 4 << 20):
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("gaussmix._csv.BLOCK_BYTES", block)
+            patch.setattr("gaussmix._files.tables.lines.BLOCK_BYTES", block)
             with Tables(["t.csv"], header="auto", delimiter="auto", memory=1 << 30) as tables:
                 assert tables.first.names == ("n", "what", "note")
                 tables.choose([0])
@@ -507,11 +507,11 @@ def test_messages_list_a_few_of_many_columns(run):
 
 def with_metadata(path: str, change: Callable[[str], str]) -> None:
     """A model file with other metadata, in which all else is right."""
-    persistence.save(path, contents())
+    model_file.save(path, contents())
     members = dict(members_of(path))
     start = 10 + int.from_bytes(members["metadata"][8:10], "little")
     text = change(members["metadata"][start:].decode("ascii")).encode("ascii")
-    members["metadata"] = persistence._npy_header("|u1", (len(text),)) + text
+    members["metadata"] = npz.npy_header("|u1", (len(text),)) + text
     Path(path).write_bytes(archive(members.items()))
 
 

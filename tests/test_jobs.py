@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from processes import environment
 
-from gaussmix import _writing
+from gaussmix._files.tables import writers
 from gaussmix.cli import inputs, outputs, values
 from gaussmix.mixture import GaussianMixture, load
 
@@ -307,7 +307,7 @@ def test_a_file_without_rows_has_an_output_without_rows(run):
 
 def test_blocks_of_parquet_are_gathered_to_row_groups(run, monkeypatch):
     monkeypatch.setattr(inputs, "CHUNK_ROWS", 100)
-    monkeypatch.setattr(_writing, "ROW_GROUP_ROWS", 1000)
+    monkeypatch.setattr(writers, "ROW_GROUP_ROWS", 1000)
     write("x.npy", rows_of(2500))
     assert run("score", "model.npz", "x.npy", "-o", "s.parquet", "--labels", "-q")[0] == 0
     metadata = pytest.importorskip("pyarrow.parquet").ParquetFile("s.parquet").metadata
@@ -467,7 +467,7 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
     """The third file finds no room."""
     score = ["score", "model.npz", "in", "-o", "out/"]
     opened = []
-    real = _writing.replacing
+    real = writers.replacing
 
     def replacing(path):
         opened.append(path)
@@ -475,7 +475,7 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
             raise OSError(28, "No space left on device", path)
         return real(path)
 
-    monkeypatch.setattr(_writing, "replacing", replacing)
+    monkeypatch.setattr(writers, "replacing", replacing)
     message = error_of(run(*score))
     assert message == "out/part2.parquet: cannot be written: No space left on device"
     assert set(states("out")) == {"part0.csv", "part1.npy"}

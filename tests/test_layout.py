@@ -71,21 +71,15 @@ BESIDE = {
     "_messages": set(),
     "_settings": {"_layouts", "_typing"},
     "_progress": set(),
-    "_tables": {"_csv", "_files", "_npy", "_parquet", "_table", "_typing"},
-    "_csv": {"_files", "_messages", "_table", "_typing"},
-    "_npy": {"_files", "_messages", "_typing"},
-    "_parquet": {"_files", "_messages", "_table", "_typing"},
-    "_table": {"_files", "_messages", "_typing"},
-    "_writing": {"_files", "_messages", "_parquet", "_typing"},
-    "_files": {"_messages", "_typing"},
+    "_files": {"exceptions", "_layouts", "_messages", "_settings", "_typing"},
     "exceptions": {"_messages"},
-    "_persistence": {"exceptions", "_files", "_layouts", "_settings", "_typing"},
+    "_persistence": {"exceptions"},  # a name in pickles of earlier versions
     "_univariate": {"_algebra", "_typing"},
     "_validation": {"exceptions", "_layouts", "_messages", "_settings", "_typing"},
     "_typing": set(),
 }
 
-#: The modules of a sub-package, in the same order.
+#: The modules and packages of a sub-package, in the same order.
 WITHIN = {
     "_estimators": [
         "interchange",
@@ -118,6 +112,27 @@ WITHIN = {
         "values",
         "messages",
         "process",
+    ],
+    "_files": [
+        "model_file",
+        "model_metadata",
+        "model_checks",
+        "npz",
+        "model_members",
+        "tables",
+        "atomic",
+        "paths",
+        "errors",
+    ],
+    "_files.tables": [
+        "opening",
+        "writers",
+        "parquet",
+        "npy",
+        "csv",
+        "lines",
+        "formats",
+        "base",
     ],
 }
 
@@ -160,24 +175,42 @@ def test_imports_go_down_only(name):
 
 @pytest.mark.parametrize("name", BESIDE)
 def test_modules_beside_the_order_import_only_what_is_named_here(name):
-    assert own_imports_of(SOURCE / f"{name}.py") == BESIDE[name]
+    if (SOURCE / name).is_dir():
+        own = set()
+        for path in (SOURCE / name).rglob("*.py"):
+            package = ".".join(path.parent.relative_to(SOURCE.parent).parts)
+            own |= own_imports_of(path, package) - {name}
+    else:
+        own = own_imports_of(SOURCE / f"{name}.py")
+    assert own == BESIDE[name]
 
 
 @pytest.mark.parametrize(("package", "name"), [(p, n) for p in WITHIN for n in WITHIN[p]])
 def test_imports_within_a_package_go_down_too(package, name):
-    path = SOURCE / package / f"{name}.py"
-    below = {package, *ORDER[ORDER.index(package) + 1 :], *BESIDE}
-    assert own_imports_of(path, f"gaussmix.{package}") <= below
-    names = [full.split(".") for full in imports_of(path, f"gaussmix.{package}")]
-    siblings = {parts[2] for parts in names if parts[:2] == ["gaussmix", package] and parts[2:]}
-    assert siblings <= {*WITHIN[package][WITHIN[package].index(name) + 1 :]}
+    parts = [*package.split("."), name]
+    path = SOURCE.joinpath(*parts).with_suffix(".py")
+    if not path.exists():
+        assert f"{package}.{name}" in WITHIN  # a package: its modules have their turn
+        return
+    top = parts[0]
+    below = BESIDE[top] if top in BESIDE else {*ORDER[ORDER.index(top) + 1 :], *BESIDE}
+    assert own_imports_of(path, f"gaussmix.{package}") <= {top, *below}
+    names = [full.split(".")[1:] for full in imports_of(path, f"gaussmix.{package}")]
+    for depth in range(1, len(parts)):
+        around, place = parts[:depth], parts[depth]
+        siblings = {full[depth] for full in names if full[:depth] == around and full[depth:]}
+        within = WITHIN[".".join(around)]
+        itself = {place} if depth < len(parts) - 1 else set()
+        assert siblings <= {*within[within.index(place) + 1 :]} | itself
 
 
 @pytest.mark.parametrize("package", WITHIN)
 def test_a_package_names_its_modules(package):
     module = importlib.import_module(f"gaussmix.{package}")
     named = re.findall(r"^ {4}(\w+) {2,}\S", module.__doc__, flags=re.MULTILINE)
-    there = {path.stem for path in (SOURCE / package).glob("*.py")} - {"__init__"}
+    folder = SOURCE.joinpath(*package.split("."))
+    there = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    there |= {path.parent.name for path in folder.glob("*/__init__.py")}
     assert sorted(named) == sorted(there) == sorted(WITHIN[package])
 
 
@@ -241,9 +274,14 @@ def test_only_the_runtime_imports_compiled_modules():
     assert importing == {"_runtime"}
 
 
-@pytest.mark.parametrize("name", ["_validation", "_persistence", "_files", "_typing"])
-def test_checks_and_model_files_need_only_numpy(name):
-    roots = {full.split(".")[0] for full in imports_of(SOURCE / f"{name}.py", "gaussmix")}
+@pytest.mark.parametrize(
+    "path",
+    [SOURCE / "_validation.py", SOURCE / "_typing.py", *(SOURCE / "_files").glob("*.py")],
+    ids=lambda path: path.stem,
+)
+def test_checks_and_model_files_need_only_numpy(path):
+    package = ".".join(path.parent.relative_to(SOURCE.parent).parts)
+    roots = {full.split(".")[0] for full in imports_of(path, package)}
     foreign = roots - set(sys.stdlib_module_names) - {"__future__", "numpy", "gaussmix"}
     # Loaded already when a user has scikit-learn's classes to compare with; never a requirement.
     assert foreign <= {"sklearn"}

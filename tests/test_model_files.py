@@ -38,8 +38,9 @@ from test_persistence import (
 
 import gaussmix
 from gaussmix import ModelFileError
-from gaussmix import _persistence as persistence
-from gaussmix._persistence import load, save
+from gaussmix._files import model_file, npz
+from gaussmix._files.model_file import load, save
+from gaussmix._files.model_metadata import FORMAT_VERSION
 
 MODELS = Path(__file__).parent / "models"
 
@@ -71,7 +72,7 @@ def path(tmp_path):
 def test_there_are_files_of_every_format_version_and_they_are_as_they_were():
     found = {path.stem: hashlib.sha256(path.read_bytes()) for path in MODELS.glob("*.npz")}
     assert {name: digest.hexdigest() for name, digest in found.items()} == DIGESTS
-    versions = range(1, persistence.FORMAT_VERSION + 1)
+    versions = range(1, FORMAT_VERSION + 1)
     assert {*DIGESTS} == {f"format_{v}{kind}" for v in versions for kind in ("", "_bare")}
 
 
@@ -124,7 +125,7 @@ def test_a_model_of_any_format_version_can_be_saved_and_fitted_again(name, path)
     loaded = gaussmix.load(MODELS / f"{name}.npz")
     loaded.save(path)
     again = load(path)
-    assert again["format_version"] == persistence.FORMAT_VERSION
+    assert again["format_version"] == FORMAT_VERSION
     for key, value in load(MODELS / f"{name}.npz").items():
         if key not in ("format_version", "library_version", "parameters"):
             np.testing.assert_equal(again[key], value, err_msg=key)
@@ -357,7 +358,7 @@ def test_metadata_of_any_kind_takes_bounded_memory(path, name):
     save(path, model())
     members = dict(members_of(path))
     text = METADATA[name]
-    members["metadata"] = persistence._npy_header("|u1", (len(text),)) + text
+    members["metadata"] = npz.npy_header("|u1", (len(text),)) + text
     path.write_bytes(archive(members.items()))
     assert memory_of_loading(path, refused=True) < PER_BYTE * path.stat().st_size + BESIDE
     with pytest.raises(ModelFileError) as caught:
@@ -425,7 +426,7 @@ def test_one_wrong_number_in_many_is_found(path, monkeypatch, covariance_type, s
     contents = made(covariance_type, np.float64, 5, matrices)
     with pytest.raises(ModelFileError, match=f"{which} is not positive definite"):
         save(path, contents)
-    monkeypatch.setattr(persistence, "_check_definite", lambda *_: None)
+    monkeypatch.setattr(model_file, "check_definite", lambda *_: None)
     save(path, contents)
     with pytest.raises(ModelFileError, match=f"{which} is not positive definite"):
         gaussmix.load(path)
@@ -447,7 +448,7 @@ def with_members(data: bytes, **changes) -> bytes:
 
 def stored(array) -> bytes:
     """An array as a model file holds it."""
-    return persistence._npy_header(array.dtype.str, array.shape) + array.tobytes()
+    return npz.npy_header(array.dtype.str, array.shape) + array.tobytes()
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCES)
@@ -554,7 +555,7 @@ def changed_header(draw, content: bytes) -> bytes:
     size = st.sampled_from([0, 1, 2, 3, 4, 6, 8, 12, 2**31, 2**62, 2**64])
     shape = tuple(draw(st.lists(size, max_size=3)))
     dtype = draw(st.sampled_from(["<f8", "<f4", "|u1", "<i8", "|O", ">f8"]))
-    return persistence._npy_header(dtype, shape) + content[end:]
+    return npz.npy_header(dtype, shape) + content[end:]
 
 
 @st.composite
@@ -567,7 +568,7 @@ def changed_metadata(draw, content: bytes) -> bytes:
         chosen = draw(st.sampled_from(values))
         text = text[: chosen.start()] + draw(st.sampled_from(TOKENS)) + text[chosen.end() :]
     data = text.encode("latin-1")
-    return persistence._npy_header("|u1", (len(data),)) + data
+    return npz.npy_header("|u1", (len(data),)) + data
 
 
 @st.composite

@@ -15,8 +15,9 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import _persistence as persistence
-from gaussmix._persistence import ModelFileError, load, save
+from gaussmix import ModelFileError
+from gaussmix._files import model_file, model_metadata, npz
+from gaussmix._files.model_file import load, save
 
 PARAMETERS = {
     "n_components": 2,
@@ -102,7 +103,7 @@ def test_round_trip(path, covariance_type, dtype):
     saved = model(covariance_type, dtype)
     save(path, saved)
     loaded = load(path)
-    assert loaded.pop("format_version") == persistence.FORMAT_VERSION
+    assert loaded.pop("format_version") == model_metadata.FORMAT_VERSION
     assert set(loaded) == set(saved)
     for name in ("weights", "means", "covariances"):
         array = loaded.pop(name)
@@ -324,8 +325,8 @@ def test_an_invalid_model_is_neither_saved_nor_loaded(path, case, monkeypatch):
 
     # What another program, or an older version with a bug, might have written.
     with monkeypatch.context() as patch:
-        for check in ("_check_metadata", "_check_shapes", "_check_values", "_check_definite"):
-            patch.setattr(persistence, check, lambda *_: None)
+        for check in ("check_metadata", "check_shapes", "check_values", "check_definite"):
+            patch.setattr(model_file, check, lambda *_: None)
         save(path, model(**changes))
     with pytest.raises(ModelFileError, match=reason) as caught:
         gaussmix.load(path)
@@ -338,8 +339,8 @@ def test_an_invalid_parameter_is_neither_saved_nor_loaded(path, name, value, mon
     with pytest.raises(ModelFileError, match=reason):
         save(path, model(parameters={name: value}))
     with monkeypatch.context() as patch:
-        for check in ("_check_metadata", "_check_shapes"):
-            patch.setattr(persistence, check, lambda *_: None)
+        for check in ("check_metadata", "check_shapes"):
+            patch.setattr(model_file, check, lambda *_: None)
         save(path, {**model(parameters={name: value})} if name != "covariance_type" else model())
         if name == "covariance_type":
             rewrite_metadata(path, lambda text: text.replace('"full"', json.dumps(value)))
@@ -405,7 +406,7 @@ def rewrite_metadata(path, change):
     text = change(members["metadata"].tobytes().decode("ascii")).encode("ascii")
     members["metadata"] = np.frombuffer(text, np.uint8)
     with open(path, "wb") as file:
-        persistence._write_members(file, members)
+        npz.write_members(file, members)
 
 
 def is_refused(path):
@@ -533,10 +534,10 @@ def archive(members):
     """The bytes of an archive of (name, .npy bytes) members in the layout of a model file."""
     entries, data = [], b""
     for name, content in members:
-        entry = persistence._Entry(name, len(content), zlib.crc32(content))
-        data += persistence._local_header(entry) + content
+        entry = npz.Entry(name, len(content), zlib.crc32(content))
+        data += npz.local_header(entry) + content
         entries.append(entry)
-    return data + persistence._directory(entries)
+    return data + npz.directory(entries)
 
 
 def members_of(file):
@@ -575,7 +576,7 @@ def test_declared_shapes_and_dtypes_are_checked_before_memory_is_taken(path, dty
     save(path, model())
     members = dict(members_of(path))
     data = members["means"][-32:]
-    members["means"] = persistence._npy_header(dtype, shape) + data
+    members["means"] = npz.npy_header(dtype, shape) + data
     tracemalloc.start()
     try:
         reason = refused(path, archive(members.items()))
@@ -615,8 +616,8 @@ def test_an_overlong_array_header_is_not_read(path):
 def test_sizes_beyond_the_file(path):
     save(path, model())
     name, content = members_of(path)[0]
-    entry = persistence._Entry(name, 2**60, zlib.crc32(content))
-    reason = refused(path, persistence._local_header(entry) + content)
+    entry = npz.Entry(name, 2**60, zlib.crc32(content))
+    reason = refused(path, npz.local_header(entry) + content)
     assert f"{2**60} bytes" in reason
     assert "cut off" in reason
 
@@ -677,9 +678,9 @@ def test_a_failure_leaves_the_old_file_and_no_other(path, step, error, monkeypat
         raise error
 
     if step == "write":
-        monkeypatch.setattr(persistence, "_directory", fail)  # when most is written
+        monkeypatch.setattr(npz, "directory", fail)  # when most is written
     else:
-        monkeypatch.setattr(persistence.os, step, fail)
+        monkeypatch.setattr(os, step, fail)
     with pytest.raises(type(error)) as caught:
         save(path, model(n_iter=13))
     if isinstance(error, OSError):
@@ -701,12 +702,8 @@ def test_a_model_that_cannot_be_saved_leaves_the_old_file(path):
 def test_the_file_is_on_disk_before_it_is_renamed(path, monkeypatch):
     calls = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(
-        persistence.os, "fsync", lambda descriptor: (calls.append("fsync"), fsync(descriptor))
-    )
-    monkeypatch.setattr(
-        persistence.os, "replace", lambda *paths: (calls.append("replace"), replace(*paths))
-    )
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (calls.append("fsync"), fsync(descriptor)))
+    monkeypatch.setattr(os, "replace", lambda *paths: (calls.append("replace"), replace(*paths)))
     save(path, model())
     assert calls[:2] == ["fsync", "replace"]
 
@@ -743,7 +740,7 @@ def test_a_write_protected_file_is_not_replaced(path, monkeypatch):
     path.write_bytes(b"precious")
     path.chmod(0o444)
     # The superuser may write it all the same; answer for an ordinary user.
-    monkeypatch.setattr(persistence.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
     with pytest.raises(PermissionError) as caught:
         save(path, model())
     assert caught.value.filename == str(path)

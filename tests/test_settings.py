@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _persistence, _settings, cli
+from gaussmix import GaussianMixture, _settings, cli
 from gaussmix._estimators import sklearn_api
 from gaussmix._estimators.imputing import ImputingMixture
 from gaussmix._estimators.online import OnlineMixture
 from gaussmix._estimators.sampling import SamplingMixture
 from gaussmix._estimators.scoring import ScoringMixture
+from gaussmix._files import model_metadata
 from gaussmix._settings import SETTINGS, Option, Setting, Settings
 from gaussmix.cli import wording
 
@@ -40,11 +41,11 @@ def sharpness(monkeypatch):
     option = Option("fraction", "how sharp (default: %(default)s)")
     constraint = (lambda value: _settings.is_float(value) and value < 1), "a float below one"
     entry = Setting(
-        0.25, constraint, (int, float), since=_persistence.FORMAT_VERSION + 1,
+        0.25, constraint, (int, float), since=model_metadata.FORMAT_VERSION + 1,
         in_sklearn=False, option=option,
     )  # fmt: skip
     monkeypatch.setitem(SETTINGS, "sharpness", entry)
-    monkeypatch.setattr(_persistence, "FORMAT_VERSION", _persistence.FORMAT_VERSION + 1)
+    monkeypatch.setattr(model_metadata, "FORMAT_VERSION", model_metadata.FORMAT_VERSION + 1)
     before = GaussianMixture.__init__
 
     def init(self, n_components=1, *, sharpness=0.25, **others):

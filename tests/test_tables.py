@@ -12,10 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gaussmix import _csv, _parquet, _writing
-from gaussmix._files import TableError
-from gaussmix._tables import open_table
-from gaussmix._writing import Field
+from gaussmix._files.errors import TableError
+from gaussmix._files.tables import lines, writers
+from gaussmix._files.tables.csv import CsvTable
+from gaussmix._files.tables.opening import open_table
+from gaussmix._files.tables.parquet import import_pyarrow
+from gaussmix._files.tables.writers import Field
 from gaussmix.cli.inputs import Tables
 
 FLOAT = np.dtype(np.float64)
@@ -185,7 +187,7 @@ def test_missing_values_of_csv(in_tmp, text, rows):
 
 def test_missing_values_are_read_quickly(in_tmp, monkeypatch):
     """Blocks without quotes never go through the fields one by one."""
-    monkeypatch.setattr(_csv.CsvTable, "_parse_carefully", None)
+    monkeypatch.setattr(CsvTable, "_parse_carefully", None)
     text = "a,b,c\n" + "1,,NA\nnan, ,2\n" * 50
     rows = [[1, NAN, NAN], [NAN, NAN, 2]] * 50
     np.testing.assert_array_equal(read(write_text(text), allow_nan=True), rows)
@@ -262,7 +264,7 @@ def test_text_that_is_not_utf8(in_tmp):
 @pytest.mark.parametrize("block", [1, 7, 64])
 def test_blocks_do_not_change_what_is_read(in_tmp, monkeypatch, block):
     """Rows, quoted line breaks, empty lines and errors that fall on the ends of blocks."""
-    monkeypatch.setattr(_csv, "BLOCK_BYTES", block)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", block)
     rows = [f'{i},"note {i}, with\na line break and ""quotes""",{i * 0.5!r}' for i in range(50)]
     text = "a,note,b\r\n" + "\r\n".join(rows[:30]) + "\n\n\n" + "\n".join(rows[30:])
     expected = [[i * 0.5, i] for i in range(50)]
@@ -275,7 +277,7 @@ def test_blocks_do_not_change_what_is_read(in_tmp, monkeypatch, block):
 
 
 def test_a_quote_that_is_never_closed_does_not_fill_the_memory(in_tmp, monkeypatch):
-    monkeypatch.setattr(_csv, "BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(lines, "BLOCK_BYTES", 1 << 12)
     name = write_text('a,b\n1,2\n3,"4\n' + "5,6\n" * (1 << 19))
     assert refusal(name) == (
         "t.csv: row 3: a field has more than 131,072 characters; a quote may be missing"
@@ -294,10 +296,10 @@ def test_a_quote_that_is_never_closed_does_not_fill_the_memory(in_tmp, monkeypat
 def test_numbers_written_as_csv_read_back_equal(tmp_path, values, block):
     path = tmp_path / "t.csv"
     names = tuple(f"x{j}" for j in range(values.shape[1]))
-    with _writing.writing(str(path), [Field("x", FLOAT, names)]) as writer:
+    with writers.writing(str(path), [Field("x", FLOAT, names)]) as writer:
         writer.write(values)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_csv, "BLOCK_BYTES", block)
+        patch.setattr(lines, "BLOCK_BYTES", block)
         np.testing.assert_array_equal(read(path), values)
         # The careful reader, which takes text with quotes, gives the same bits as NumPy's.
         header, rows = path.read_text().split("\n", 1)
@@ -509,7 +511,7 @@ def test_parquet_without_pyarrow(in_tmp, monkeypatch):
     Path("t.parquet").write_bytes(b"PAR1" + bytes(100))
     message = "Parquet files need pyarrow; install it with: pip install 'gaussmix[parquet]'"
     assert refusal("t.parquet") == f"t.parquet: {message}"
-    with pytest.raises(TableError), _writing.writing("o.parquet", [Field("x", FLOAT)]):
+    with pytest.raises(TableError), writers.writing("o.parquet", [Field("x", FLOAT)]):
         pytest.fail("the output was opened")
     assert os.listdir() == ["t.parquet"]
 
@@ -518,7 +520,7 @@ def test_an_unsafe_pyarrow_is_refused(in_tmp, monkeypatch):
     pyarrow = pytest.importorskip("pyarrow")
     monkeypatch.setattr(pyarrow, "__version__", "14.0.0")
     with pytest.raises(TableError, match=r"need pyarrow 14\.0\.1 or newer, not 14\.0\.0"):
-        _parquet.import_pyarrow("t.parquet")
+        import_pyarrow("t.parquet")
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -527,7 +529,7 @@ def test_an_unsafe_pyarrow_is_refused(in_tmp, monkeypatch):
 @pytest.mark.parametrize("blocks", [[], [1], [3, 2], [9999, 1, 1]])
 def test_npy_of_unknown_length(in_tmp, blocks):
     parts = [np.random.default_rng(n).normal(size=(n, 2)) for n in blocks]
-    with _writing.writing("t.npy", [Field("x", FLOAT, ("a", "b"))]) as writer:
+    with writers.writing("t.npy", [Field("x", FLOAT, ("a", "b"))]) as writer:
         for part in parts:
             writer.write(part)
     result = np.load("t.npy", allow_pickle=False)
@@ -547,7 +549,7 @@ def test_several_fields_in_each_format(in_tmp):
     labels = np.array([0, 1, 1])
     probability = np.array([[0.1, 0.9], [1 / 3, 2 / 3], [1e-300, 1.0]])
     for ending in ("csv", "npy", "parquet"):
-        with _writing.writing(f"t.{ending}", fields) as writer:
+        with writers.writing(f"t.{ending}", fields) as writer:
             writer.write(density[:2], labels[:2], probability[:2])
             writer.write(density[2:], labels[2:], probability[2:])
 
@@ -579,7 +581,7 @@ def test_an_output_that_fails_leaves_everything_as_it_was(in_tmp, ending, error)
     Path(f"t.{ending}").write_text("old")
 
     def write_and_fail():
-        with _writing.writing(f"t.{ending}", [Field("x", FLOAT)]) as writer:
+        with writers.writing(f"t.{ending}", [Field("x", FLOAT)]) as writer:
             writer.write(np.ones(10))
             assert len(os.listdir()) == 2
             raise error
@@ -597,7 +599,7 @@ def test_a_replaced_file_keeps_its_permissions_and_a_new_one_follows_the_umask(i
     previous = os.umask(0o027)
     try:
         for name in ("old.csv", "new.csv"):
-            with _writing.writing(name, [Field("x", FLOAT)]) as writer:
+            with writers.writing(name, [Field("x", FLOAT)]) as writer:
                 writer.write(np.ones(1))
     finally:
         os.umask(previous)
@@ -605,7 +607,7 @@ def test_a_replaced_file_keeps_its_permissions_and_a_new_one_follows_the_umask(i
 
 
 def test_a_device_is_written_into_and_not_replaced(in_tmp):
-    with _writing.writing(os.devnull, [Field("x", FLOAT)]) as writer:
+    with writers.writing(os.devnull, [Field("x", FLOAT)]) as writer:
         writer.write(np.ones(1))
     assert not os.path.isfile(os.devnull)
 
@@ -629,14 +631,14 @@ def test_outputs_that_are_refused(in_tmp, request, path, message):
         symlink("in.csv", "link.csv")
         symlink("nowhere", "broken.csv")
     with pytest.raises(TableError) as caught:
-        _writing.check_output(path, inputs=["in.csv"])
+        writers.check_output(path, inputs=["in.csv"])
     assert str(caught.value) == message
 
 
 @pytest.mark.parametrize("path", ["scores", "scores.txt", "scores.npz"])
 def test_an_output_of_unknown_format(in_tmp, path):
     with pytest.raises(TableError, match=r"must end in \.csv, \.npy or \.parquet"):
-        _writing.output_format(path)
+        writers.output_format(path)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs POSIX file limits")
@@ -649,7 +651,7 @@ def test_a_full_disk(in_tmp):
     try:
         with (
             pytest.raises(TableError, match=r"^t\.npy: cannot be written: File too large$"),
-            _writing.writing("t.npy", [Field("x", FLOAT)]) as writer,
+            writers.writing("t.npy", [Field("x", FLOAT)]) as writer,
         ):
             writer.write(np.ones(1 << 16))
     finally:
@@ -694,6 +696,6 @@ def test_closed_standard_streams(in_tmp, monkeypatch):
     np.testing.assert_array_equal(read(write_text("1,2\n")), [[1, 2]])
     with (
         pytest.raises(TableError, match=r"^-: standard output is closed$"),
-        _writing.writing("-", [Field("x", FLOAT)]),
+        writers.writing("-", [Field("x", FLOAT)]),
     ):
         pytest.fail("the output was opened")

@@ -51,16 +51,10 @@ Beside that order, for any of the above to use:
     _messages          how values, names and lists appear in messages
     exceptions         the exceptions and warnings of the library
     _validation        checks of user input and the messages about it
-    _persistence       model files
+    _persistence       a name that pickles of earlier versions have
     _caching           properties that are computed once
     _progress          what a fit reports while it runs
-    _tables            files of numbers opened as tables: CSV, .npy and Parquet
-    _csv               tables in delimited text
-    _parquet           tables in Parquet files
-    _npy               arrays in .npy files, read a piece at a time
-    _table             a table in a file: its columns, by name or number
-    _writing           tables of numbers written to files
-    _files             files by their paths: regular ones opened, replaced as a whole
+    _files             model files; tables in CSV, .npy and Parquet files; files replaced whole
     _typing            names for the types in signatures
 
 One arrow carries everything: rows and parameters go into `_passes.accumulate`, which returns

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from . import _persistence, _validation
+from . import _validation
 from ._estimators.base import given_state
 from ._estimators.conditionals import ConditionalMixture
 from ._estimators.explanations import ExplainedMixture
@@ -15,6 +15,7 @@ from ._estimators.interchange import InterchangeableMixture
 from ._estimators.online import OnlineMixture
 from ._estimators.sampling import SamplingMixture
 from ._estimators.sklearn_api import with_defaults
+from ._files import model_file
 from ._layouts import CovarianceType
 from ._parameters.layouts import CollapsedComponent
 from ._parameters.mixture import MixtureParameters
@@ -310,7 +311,7 @@ def load(path: StrPath) -> GaussianMixture:
     OSError
         If the file cannot be read, or is no regular file; a pipe is not waited for.
     """
-    contents = _persistence.load(path)
+    contents = model_file.load(path)
     model = GaussianMixture(**contents["parameters"])
     model._restore(contents, path)
     return model

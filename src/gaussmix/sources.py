@@ -20,10 +20,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._files import TableError, files_of, open_regular, require_regular
+from ._files.errors import TableError
+from ._files.paths import open_regular, require_regular
+from ._files.tables.npy import MAGIC, NpyFile
+from ._files.tables.parquet import agreeing, known_rows, open_dataset, require_all_rows
 from ._messages import listed, said, shown
-from ._npy import MAGIC, NpyFile
-from ._parquet import import_pyarrow, require_all_rows
 from ._typing import AnyArray, StrPath
 from ._validation import says_memory_error
 
@@ -42,11 +43,6 @@ KEPT = MEMORY // 2
 
 # Rows that are decoded at a time: their columns are laid side by side while they are in cache.
 BATCH_ROWS = 1 << 16
-
-# Read at a time of each column of a Parquet file.
-BUFFER_BYTES = 1 << 18
-
-_PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
 
 
 class RowSource:
@@ -252,7 +248,7 @@ class ArrowSource(RowSource):
             self.n_rows = data.num_rows
         else:
             with self._readable():
-                self.n_rows = _parquet_rows(data)
+                self.n_rows = known_rows(data)
 
     def _check_columns(self, argument: str, names: Sequence[str], known: list[str]) -> None:
         for name in names:
@@ -318,12 +314,6 @@ class ArrowSource(RowSource):
         return "the Arrow data"
 
 
-def _parquet_rows(dataset: Any) -> int | None:
-    """How many rows a data set has, where its files tell without being read."""
-    is_parquet = type(getattr(dataset, "format", None)).__name__ == "ParquetFileFormat"
-    return int(dataset.count_rows()) if is_parquet else None
-
-
 class ParquetSource(ArrowSource):
     """Rows of Parquet files. Needs pyarrow, which the extra ``gaussmix[parquet]`` brings.
 
@@ -357,15 +347,13 @@ class ParquetSource(ArrowSource):
     ) -> None:
         several = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
         self.paths = [os.fspath(path) for path in several]
-        super().__init__(
-            _parquet_dataset(self.paths), columns=columns, weights=weights, memory=memory
-        )
+        super().__init__(open_dataset(self.paths), columns=columns, weights=weights, memory=memory)
         self._agreed: list[str] | None = None  # the columns that all files are known to have
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         # Not before: a model with named columns needs no others to agree.
         if self._agreed != columns:
-            self._data = _agreeing(self._data, columns, and_no_other=self._all_columns)
+            self._data = agreeing(self._data, columns, and_no_other=self._all_columns)
             self._agreed = columns
         for file in self._data.files:  # pyarrow would wait for a pipe that is there by now
             require_regular(file)
@@ -374,93 +362,6 @@ class ParquetSource(ArrowSource):
     def __str__(self) -> str:
         more = f" and {len(self.paths) - 1} more" if len(self.paths) > 1 else ""
         return f"{self.paths[0]}{more}"
-
-
-def _parquet_dataset(paths: Sequence[str]) -> Any:
-    """One data set of files, directories and patterns, in their order."""
-    files: list[str] = []
-    for path in paths:
-        files += files_of(path, _PARQUET_ENDINGS)
-        require_regular(files[-1])
-    if not files:
-        raise TableError("paths is empty; give at least one Parquet file")
-    arrow, _parquet = import_pyarrow(paths[0])
-    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, dataset
-    from pyarrow.fs import LocalFileSystem
-
-    # What pyarrow reads in advance stays in memory until the last row of a file.
-    options = ParquetFragmentScanOptions(
-        pre_buffer=False, use_buffered_stream=True, buffer_size=BUFFER_BYTES
-    )
-    parquet = ParquetFileFormat(default_fragment_scan_options=options)
-    try:
-        # Without a file system pyarrow takes some names for addresses of remote stores.
-        whole = [os.path.join(os.getcwd(), file) for file in files]
-        return dataset(whole, format=parquet, filesystem=LocalFileSystem())
-    except (arrow.ArrowException, OSError) as error:
-        what = said(error)
-        raise TableError(f"{files[0]}: not a readable Parquet file: {what}") from error
-
-
-def _agreeing(data: Any, columns: list[str], *, and_no_other: bool) -> Any:
-    """The data set with types that hold the numbers of all its files; they must have the columns.
-
-    Left to itself pyarrow fills a column that a file lacks with nulls, leaves out what the first
-    file does not have, and refuses fractions where the first file has whole numbers.
-    """
-    first, common = "", data.schema
-    seen: list[Any] = []
-    for fragment in data.get_fragments():
-        path, schema = fragment.path, _schema_of(fragment)
-        first = first or path
-        if any(schema.equals(other) for other in seen):
-            continue
-        seen.append(schema)
-        for name in columns:
-            if name not in schema.names:
-                raise TableError(
-                    f"{path}: no column named {shown(name)}, which {first} has; all files need "
-                    "the "
-                    "same columns"
-                )
-            common = _widened(common, schema, name, path)
-        extra = [name for name in schema.names if name not in columns]
-        if and_no_other and extra:
-            raise TableError(
-                f"{path}: column {shown(extra[0])} is not in {first}; choose those to read "
-                "with columns="
-            )
-    if common.equals(data.schema):
-        return data
-    from pyarrow.dataset import dataset
-
-    return dataset(data.files, schema=common, format=data.format, filesystem=data.filesystem)
-
-
-def _schema_of(fragment: Any) -> Any:
-    """The columns of one file of a data set."""
-    arrow, _parquet = import_pyarrow(fragment.path)
-    try:
-        return fragment.physical_schema
-    except (arrow.ArrowException, OSError) as error:
-        what = said(error)
-        raise TableError(f"{fragment.path}: not a readable Parquet file: {what}") from error
-
-
-def _widened(common: Any, schema: Any, name: str, path: str) -> Any:
-    """The common schema, with a type for this column that holds the numbers of either."""
-    arrow, _parquet = import_pyarrow(path)
-    before, here = common.field(name), schema.field(name)
-    try:
-        both = arrow.unify_schemas(
-            [arrow.schema([before]), arrow.schema([here])], promote_options="permissive"
-        )
-    except arrow.ArrowException as error:
-        raise TableError(
-            f"{path}: column {shown(name)} holds {said(here.type)}, but "
-            f"{said(before.type)} in the files before it"
-        ) from error
-    return common.set(common.get_field_index(name), both.field(0))
 
 
 def as_source(X: Any) -> RowSource | None:

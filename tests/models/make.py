@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from gaussmix import GaussianMixture
-from gaussmix._persistence import FORMAT_VERSION
+from gaussmix._files.model_metadata import FORMAT_VERSION
 
 HERE = Path(__file__).parent
 ROWS = [[2.0, 50.0], [3.5, 70.0], [4.5, 80.0], [5.0, 96.0], [0.0, 0.0], [1000.0, -1000.0]]

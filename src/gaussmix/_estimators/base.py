@@ -10,8 +10,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import _online, _passes, _persistence, _validation
+from .. import _online, _passes, _validation
 from .._build_config import VERSION
+from .._files import model_file
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
 from .._patterns import patterns
@@ -30,6 +31,7 @@ from .._typing import (
     RandomState,
     StrPath,
 )
+from ..exceptions import ModelFileError
 from ..sources import RowsLike
 from . import hooks, sklearn_api
 from .kept import NAMES, FittedArray, Kept, renewed
@@ -120,7 +122,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             raise
         except ValueError as error:
             reason = f"the model cannot be saved: {error}"
-            raise _persistence.ModelFileError(os.fsdecode(path), reason) from None
+            raise ModelFileError(os.fsdecode(path), reason) from None
         covariances: Floats = parameters.definite_covariances()
         if covariances is parameters.covariances:
             covariances = arrays["covariances_"]
@@ -138,7 +140,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             "running": None if running is None else running.arrays(),
             "feature_names": None if names is None else list(names),
         }
-        _persistence.save(path, contents)
+        model_file.save(path, contents)
 
     def _current(self) -> Kept:
         """The fitted arrays, which a user may have set or written into, checked and made one
@@ -368,7 +370,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             )
         except CollapsedComponent as collapsed:
             which = "" if collapsed.component is None else f"[{collapsed.component}]"
-            raise _persistence.ModelFileError(
+            raise ModelFileError(
                 os.fsdecode(path), f"covariances{which} is not positive definite"
             ) from None
         # The widest, where they differ: rounding covariances would change their factors.

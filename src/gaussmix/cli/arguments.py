@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import NoReturn
 
-from .. import _csv
+from .._files.tables.csv import DELIMITERS
 from . import outputs, values
 from .messages import say
 
@@ -123,7 +123,7 @@ def add_table_arguments(parser: argparse.ArgumentParser, which: str) -> None:
         "--delimiter",
         metavar="C",
         default="auto",
-        help=f"between the fields of a CSV file: a character, {', '.join(_csv.DELIMITERS)} "
+        help=f"between the fields of a CSV file: a character, {', '.join(DELIMITERS)} "
         "(default: %(default)s)",
     )
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .._files import TableError, replacing
+from .._files.atomic import replacing
+from .._files.errors import TableError
 from .._messages import printable
 from .._typing import Doubles
 from ..mixture import GaussianMixture

@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from .. import _streamed, _writing
-from .._files import TableError
+from .. import _streamed
+from .._files.errors import TableError
+from .._files.tables import writers
+from .._files.tables.base import Table
 from .._messages import printable
 from .._row_sum import RowSum
 from .._settings import SETTINGS, Option
-from .._table import Table
 from .._typing import AnyArray, Doubles, Floats
 from ..mixture import GaussianMixture
 from . import values
@@ -103,7 +104,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.output == "-":
         raise TableError("-: a model cannot be written to standard output; give a file name")
     files = files_of(args.data)
-    _writing.check_output(args.output, inputs=files)
+    writers.check_output(args.output, inputs=files)
     if not args.output.endswith(".npz"):
         raise TableError(f"{args.output}: the name of a model file must end in .npz")
     settings = {name: getattr(args, name) for name in _optional_settings()}

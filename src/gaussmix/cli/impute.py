@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._estimators.imputing import completed, noise_of_draws
-from .._files import TableError
+from .._files.errors import TableError
+from .._files.tables.base import Table
+from .._files.tables.writers import Field
 from .._messages import shown
-from .._table import Table
 from .._typing import AnyArray
-from .._writing import Field
 from . import jobs
 from .arguments import (
     DATA_FORMATS,

@@ -6,7 +6,7 @@ import argparse
 import json
 import math
 
-from .. import _writing
+from .._files.tables import writers
 from ..mixture import load
 from .arguments import Commands, add_model_argument
 from .describe import describe
@@ -20,7 +20,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    _writing.require_standard_output()
+    writers.require_standard_output()
     model = load(args.model)
     if not args.json:
         print(describe(model))

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from .. import _files, _table, _tables
-from .._files import TableError
+from .._files import paths as file_paths
+from .._files.errors import TableError
+from .._files.tables.base import Table, gathered
+from .._files.tables.opening import open_table
 from .._messages import counted, shown
-from .._table import Table
 from .._typing import Doubles, FloatDType, Floats
 from ..sources import Chunk, RowSource
 
@@ -37,7 +38,7 @@ def files_of(data: Sequence[str]) -> list[str]:
     """
     files: list[str] = []
     for path in data:
-        files += _files.files_of(path, ENDINGS)
+        files += file_paths.files_of(path, ENDINGS)
     for path in files:
         if len(files) > 1 and is_read_once(path):
             raise TableError(
@@ -61,7 +62,7 @@ class Tables(RowSource):
     paths : sequence of str
         As `files_of` gives them. A single one may be a pipe, which can be read once.
     header, delimiter : str
-        How to read CSV, see `_tables.open_table`.
+        How to read CSV, see `open_table`.
     memory : int
         As for `RowSource`.
     allow_nan : bool, default=False
@@ -154,7 +155,7 @@ class Tables(RowSource):
         limit = None if self._once else self.memory // 2 // (wanted * dtype.itemsize)
         if limit is not None and self.n_rows is not None and self.n_rows > limit:
             return None
-        rows = _table.gathered(self._blocks(), (self.n_rows, wanted), dtype, limit)
+        rows = gathered(self._blocks(), (self.n_rows, wanted), dtype, limit)
         if rows is None:
             return None
         if len(rows) == 0:
@@ -197,8 +198,8 @@ class Tables(RowSource):
     def _open(self, path: str) -> Table:
         """A file, which must have the columns, types and rows that it had when opened before."""
         if not self._once:
-            _files.require_regular(path)  # a pipe that is there by now would be waited for
-        table = _tables.open_table(path, header=self._header, delimiter=self._delimiter)
+            file_paths.require_regular(path)  # a pipe that is there by now would be waited for
+        table = open_table(path, header=self._header, delimiter=self._delimiter)
         kind = hash((type(table), table.names, table.n_columns, table.n_rows, table.types))
         if self._kinds.setdefault(path, kind) != kind:
             table.close()

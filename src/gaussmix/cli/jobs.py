@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _streamed, _writing
-from .._files import TableError
+from .. import _streamed
+from .._files.errors import TableError
+from .._files.tables import writers
+from .._files.tables.base import MOST_COLUMNS, Table
+from .._files.tables.writers import Field
 from .._messages import counted, listed, plain, printable
-from .._table import MOST_COLUMNS, Table
 from .._typing import AnyArray
-from .._writing import Field
 from ..mixture import GaussianMixture, load
 from . import outputs
 from .inputs import Tables, files_of
@@ -129,7 +130,7 @@ class Job:
             make = self.maker(fields, os.path.basename(path) if one_of_several else None)
             n_rows = 0
             with (
-                _writing.writing(output, fields) as writer,
+                writers.writing(output, fields) as writer,
                 contextlib.closing(_streamed.pieces(tables, type(self.model).__name__)) as pieces,
             ):
                 for piece in pieces:
@@ -184,7 +185,7 @@ def run_job(args: argparse.Namespace, kind: Callable[..., Job], **what: object) 
             f"{args.output}: the name of an output file decides its format; --format is for "
             "the files in an output directory"
         )
-    _writing.check_output(args.output, inputs=[*files, args.model])
+    writers.check_output(args.output, inputs=[*files, args.model])
     started = time.perf_counter()
     with progress_bar(args.quiet) as show_progress:
         n_rows = job.run(files[0], args.output, show_progress, one_of_several=False)

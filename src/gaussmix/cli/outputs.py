@@ -19,8 +19,10 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from .. import _files, _tables
-from .._files import TableError
+from .._files import paths as file_paths
+from .._files.atomic import remove_unfinished
+from .._files.errors import TableError
+from .._files.tables.formats import file_format
 from .inputs import is_read_once
 
 RECORD = ".gaussmix-score.jsonl"
@@ -76,7 +78,7 @@ def parts_of(
                 f"{path}: has no name for an output in a directory; give the name of an output "
                 "file"
             )
-        ending = ENDINGS[kind or _tables.file_format(path)]
+        ending = ENDINGS[kind or file_format(path)]
         output = os.path.join(directory, Path(path).stem + ending)
         earlier = parts.get(os.path.normcase(output))
         if earlier is not None:
@@ -222,10 +224,10 @@ def working(directory: str, digest: str) -> Iterator[Record]:
     TableError
         If it is larger than a record can be.
     """
-    with _files.open_to_append(os.path.join(directory, RECORD)) as file:
+    with file_paths.open_to_append(os.path.join(directory, RECORD)) as file:
         alone = _is_alone(file)
         if alone:
-            _files.remove_unfinished(directory)
+            remove_unfinished(directory)
         _share(file)
         yield Record(directory, file, digest, alone)
 

@@ -6,9 +6,10 @@ import argparse
 
 import numpy as np
 
-from .. import _validation, _writing
+from .. import _validation
 from .._estimators.sampling import sample_blocks
-from .._writing import Field
+from .._files.tables import writers
+from .._files.tables.writers import Field
 from ..mixture import load
 from . import values
 from .arguments import OUTPUT_FORMATS, Commands, add_model_argument, add_seed_argument
@@ -51,7 +52,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     model = load(args.model)
-    _writing.check_output(args.output, inputs=[args.model])
+    writers.check_output(args.output, inputs=[args.model])
     n_features = model.means_.shape[1]
     names = getattr(model, "feature_names_in_", None)
     if names is None:
@@ -61,6 +62,6 @@ def _run(args: argparse.Namespace) -> None:
         fields.append(Field("label", np.dtype(np.intp)))
     n_rows = max(1, min(BLOCK_BYTES // (8 * n_features), MAX_BLOCK_ROWS))
     generator = _validation.check_random_state(args.seed)
-    with _writing.writing(args.output, fields) as writer:
+    with writers.writing(args.output, fields) as writer:
         for rows, labels in sample_blocks(model, args.rows, n_rows, generator):
             writer.write(rows, *([labels] if args.labels else []))

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._estimators.scoring import fill_scores
-from .._table import Table
+from .._files.tables.base import Table
+from .._files.tables.writers import Field
 from .._typing import AnyArray
-from .._writing import Field
 from .arguments import (
     DATA_FORMATS,
     DIRECTORY_OUTPUT,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from .. import _runtime, _writing
+from .. import _runtime
+from .._files.tables import writers
 from .arguments import Commands
 
 
@@ -20,5 +21,5 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    _writing.require_standard_output()
+    writers.require_standard_output()
     _runtime.show_config()

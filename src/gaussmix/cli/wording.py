@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Iterator
 
-from .._files import TableError
+from .._files.errors import TableError
 from .._settings import SETTINGS
 from .inputs import Tables
 from .messages import say

@@ -1,18 +1,26 @@
-"""Tables in Parquet files, read with pyarrow a batch of rows at a time."""
+"""Parquet files, read with pyarrow a batch of rows at a time: one as a table, or many as one.
+
+A table is one file, whose faults are told with row and column. A data set is many files in their
+order, which pyarrow scans ahead of its reader.
+"""
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ._files import TableError, require_regular
-from ._messages import said, shown
-from ._table import MISSING_REMEDY, Table
-from ._typing import AnyArray, FloatDType, Floats
+from ..._messages import said, shown
+from ..._typing import AnyArray, FloatDType, Floats
+from ..errors import TableError
+from ..paths import files_of, require_regular
+from .base import MISSING_REMEDY, Table
 
+# What is read of a directory.
+_ENDINGS = (".parquet", ".pq", ".parq")
 # Read at a time of each column.
 BUFFER_BYTES = 1 << 18
 # Rows whose columns are laid side by side at a time.
@@ -158,3 +166,95 @@ def _side_by_side(columns: Sequence[AnyArray], dtype: FloatDType) -> Floats:
         for position, column in enumerate(columns):
             rows[start : start + step, position] = column[start : start + step]
     return rows
+
+
+def open_dataset(paths: Sequence[str]) -> Any:
+    """One data set of files, directories and patterns, in their order."""
+    files: list[str] = []
+    for path in paths:
+        files += files_of(path, _ENDINGS)
+        require_regular(files[-1])
+    if not files:
+        raise TableError("paths is empty; give at least one Parquet file")
+    arrow, _parquet = import_pyarrow(paths[0])
+    from pyarrow.dataset import ParquetFileFormat, ParquetFragmentScanOptions, dataset
+    from pyarrow.fs import LocalFileSystem
+
+    # What pyarrow reads in advance stays in memory until the last row of a file.
+    options = ParquetFragmentScanOptions(
+        pre_buffer=False, use_buffered_stream=True, buffer_size=BUFFER_BYTES
+    )
+    parquet = ParquetFileFormat(default_fragment_scan_options=options)
+    try:
+        # Without a file system pyarrow takes some names for addresses of remote stores.
+        whole = [os.path.join(os.getcwd(), file) for file in files]
+        return dataset(whole, format=parquet, filesystem=LocalFileSystem())
+    except (arrow.ArrowException, OSError) as error:
+        what = said(error)
+        raise TableError(f"{files[0]}: not a readable Parquet file: {what}") from error
+
+
+def known_rows(dataset: Any) -> int | None:
+    """How many rows a data set has, where its files tell without being read."""
+    is_parquet = type(getattr(dataset, "format", None)).__name__ == "ParquetFileFormat"
+    return int(dataset.count_rows()) if is_parquet else None
+
+
+def agreeing(data: Any, columns: list[str], *, and_no_other: bool) -> Any:
+    """The data set with types that hold the numbers of all its files; they must have the columns.
+
+    Left to itself pyarrow fills a column that a file lacks with nulls, leaves out what the first
+    file does not have, and refuses fractions where the first file has whole numbers.
+    """
+    first, common = "", data.schema
+    seen: list[Any] = []
+    for fragment in data.get_fragments():
+        path, schema = fragment.path, _schema_of(fragment)
+        first = first or path
+        if any(schema.equals(other) for other in seen):
+            continue
+        seen.append(schema)
+        for name in columns:
+            if name not in schema.names:
+                raise TableError(
+                    f"{path}: no column named {shown(name)}, which {first} has; all files need "
+                    "the same columns"
+                )
+            common = _widened(common, schema, name, path)
+        extra = [name for name in schema.names if name not in columns]
+        if and_no_other and extra:
+            raise TableError(
+                f"{path}: column {shown(extra[0])} is not in {first}; choose those to read "
+                "with columns="
+            )
+    if common.equals(data.schema):
+        return data
+    from pyarrow.dataset import dataset
+
+    return dataset(data.files, schema=common, format=data.format, filesystem=data.filesystem)
+
+
+def _schema_of(fragment: Any) -> Any:
+    """The columns of one file of a data set."""
+    arrow, _parquet = import_pyarrow(fragment.path)
+    try:
+        return fragment.physical_schema
+    except (arrow.ArrowException, OSError) as error:
+        what = said(error)
+        raise TableError(f"{fragment.path}: not a readable Parquet file: {what}") from error
+
+
+def _widened(common: Any, schema: Any, name: str, path: str) -> Any:
+    """The common schema, with a type for this column that holds the numbers of either."""
+    arrow, _parquet = import_pyarrow(path)
+    before, here = common.field(name), schema.field(name)
+    try:
+        both = arrow.unify_schemas(
+            [arrow.schema([before]), arrow.schema([here])], promote_options="permissive"
+        )
+    except arrow.ArrowException as error:
+        raise TableError(
+            f"{path}: column {shown(name)} holds {said(here.type)}, but "
+            f"{said(before.type)} in the files before it"
+        ) from error
+    return common.set(common.get_field_index(name), both.field(0))

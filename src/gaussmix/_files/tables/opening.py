@@ -9,24 +9,15 @@ import io
 import os
 import stat
 import sys
-from collections.abc import Iterator, Sequence
 from typing import cast
 
-import numpy as np
-
-from ._csv import CsvTable, compressed_error, kind_of
-from ._files import TableError, open_regular
-from ._npy import NpyFile
-from ._parquet import ParquetTable
-from ._table import Table
-from ._typing import FloatDType, Floats
-
-
-def file_format(path: str) -> str:
-    """Return "csv", "npy" or "parquet" by the first bytes of a file."""
-    with open_regular(path) as file:
-        kind = kind_of(file.read(4))
-    return {".npy": "npy", "Parquet": "parquet"}.get(kind or "", "csv")
+from ..errors import TableError
+from ..paths import open_regular
+from .base import Table
+from .csv import CsvTable
+from .formats import compressed_error, kind_of
+from .npy import NpyTable
+from .parquet import ParquetTable
 
 
 def open_table(path: str, *, header: str = "auto", delimiter: str = "auto") -> Table:
@@ -39,7 +30,7 @@ def open_table(path: str, *, header: str = "auto", delimiter: str = "auto") -> T
     header : {"auto", "yes", "no"}, default "auto"
         Whether the first row of a CSV file holds column names.
     delimiter : str, default "auto"
-        What separates the fields of a CSV file: a character, or a name from `_csv.DELIMITERS`.
+        What separates the fields of a CSV file: a character, or a name from `csv.DELIMITERS`.
 
     Raises
     ------
@@ -64,26 +55,3 @@ def open_table(path: str, *, header: str = "auto", delimiter: str = "auto") -> T
     if kind == "compressed":
         raise compressed_error(path)
     return NpyTable(path) if kind == ".npy" else ParquetTable(path)
-
-
-class NpyTable(Table):
-    """A NumPy array file. One dimension counts as one column."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self._file = NpyFile(path, flat=True)
-        self.n_rows = self.size = self._file.n_rows
-        self.n_columns = self._file.n_columns
-        self.types = str(self._file.header)
-
-    def dtype(self, columns: Sequence[int]) -> FloatDType:
-        return np.dtype(np.float32 if self._file.dtype.type is np.float32 else np.float64)
-
-    def blocks(
-        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
-    ) -> Iterator[Floats]:
-        self.position = 0
-        for block in self._file.pieces(max_rows, columns):
-            self._require_finite(block, self.position + 1, columns, allow_nan)
-            self.position += len(block)
-            yield block

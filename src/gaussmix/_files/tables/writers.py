@@ -17,10 +17,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from ._files import TableError, replacing
-from ._messages import printable
-from ._parquet import import_pyarrow
-from ._typing import AnyArray
+from ..._messages import printable
+from ..._typing import AnyArray
+from ..atomic import replacing
+from ..errors import TableError
+from .parquet import import_pyarrow
 
 # Rows of a row group that is written, and its size.
 ROW_GROUP_ROWS = 1 << 20

@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._files import TableError, open_regular
-from ._messages import said
-from ._typing import AnyArray, StrPath
+from ..._messages import said
+from ..._typing import AnyArray, FloatDType, Floats, StrPath
+from ..errors import TableError
+from ..paths import open_regular
+from .base import Table
 
 MAGIC = b"\x93NUMPY"
 
@@ -170,3 +172,26 @@ class NpyFile:
 
     def _unreadable(self, why: str) -> TableError:
         return TableError(f"{self.path}: not a readable .npy file: {why}")
+
+
+class NpyTable(Table):
+    """A NumPy array file. One dimension counts as one column."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self._file = NpyFile(path, flat=True)
+        self.n_rows = self.size = self._file.n_rows
+        self.n_columns = self._file.n_columns
+        self.types = str(self._file.header)
+
+    def dtype(self, columns: Sequence[int]) -> FloatDType:
+        return np.dtype(np.float32 if self._file.dtype.type is np.float32 else np.float64)
+
+    def blocks(
+        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
+    ) -> Iterator[Floats]:
+        self.position = 0
+        for block in self._file.pieces(max_rows, columns):
+            self._require_finite(block, self.position + 1, columns, allow_nan)
+            self.position += len(block)
+            yield block

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ._files import TableError
-from ._messages import listed, plain, shown
-from ._typing import FloatDType, Floats
+from ..._messages import listed, plain, shown
+from ..._typing import FloatDType, Floats
+from ..errors import TableError
 
 # What to do about a value that is infinite, and one that is missing.
 REMEDY = "leave the row out or fill it in, or choose other columns with --columns"
@@ -25,7 +25,7 @@ MOST_COLUMNS = 20
 
 
 class Table:
-    """A file of rows and columns. Use `_tables.open_table`.
+    """A file of rows and columns. Use `opening.open_table`.
 
     Attributes
     ----------

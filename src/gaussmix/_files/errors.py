@@ -1,0 +1,16 @@
+"""Why a file is refused."""
+
+from __future__ import annotations
+
+from .._messages import printable
+
+
+class TableError(ValueError):
+    """A file that cannot be read or written as asked. The message is one line that names it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(printable(message))
+
+
+class Refusal(Exception):
+    """A reason to refuse a file or a model; the public functions add the path."""
