@@ -89,6 +89,7 @@ WITHIN = {
         "conditionals",
         "sampling",
         "scoring",
+        "criteria",
         "fitting",
         "base",
         "kept",

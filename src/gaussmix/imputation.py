@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, Self
@@ -11,9 +10,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _validation
-from ._draws import Noise
-from ._estimators import sklearn_api
-from ._estimators.base import fitted_state
+from ._estimators import criteria, sklearn_api
+from ._estimators.base import assign, fitted_state, mixture_of
+from ._estimators.fitting import fit_called
+from ._estimators.imputing import completed, noise_of_draws
 from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
 from ._rows import Rows, Scan
@@ -284,8 +284,8 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
     def _filled(self, X: AnyArray) -> Floats:
         """Checked rows with all their missing values filled in."""
         mixture = self.mixture_
-        noise = Noise.seeded(1, mixture._seed(None)) if self.sample_posterior else None
-        (values,) = mixture._completed(X, noise)
+        noise = noise_of_draws(mixture, 1, None) if self.sample_posterior else None
+        (values,) = completed(mixture, X, noise)
         return values[0] if self.sample_posterior else values
 
     def _mixture(self, n_components: int, covariance_type: CovarianceType) -> GaussianMixture:
@@ -312,13 +312,14 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         """The mixture of standardised rows with the lowest BIC."""
         models = [self._mixture(n, self.covariance_type) for n in candidates]
         for model in models:
-            model._fit(rows.Z, rows.weight, column_names=names)
+            fit_called(model, rows.Z, rows.weight, names)
         return models[0] if len(models) == 1 else min(models, key=lambda model: _bic(model, rows))
 
     def _take(self, model: GaussianMixture, rows: _Standardised) -> None:
         """Keep the mixture of standardised rows as that of the rows as they came."""
-        parameters = _scaled(model._parameters(), rows.mean, rows.scale)
-        state = fitted_state(parameters, rows.Z.dtype) | model._course()
+        parameters = _scaled(mixture_of(model), rows.mean, rows.scale)
+        state = fitted_state(parameters, rows.Z.dtype)
+        state["converged_"], state["n_iter_"] = model.converged_, model.n_iter_
         # Densities are per unit of the observed columns.
         shift = float((rows.observed * np.log(rows.scale)).sum())
         state["lower_bound_"] = model.lower_bound_ - shift
@@ -327,7 +328,7 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         state["n_samples_seen_"] = model.n_samples_seen_
         self.n_components_, self.n_iter_ = model.n_components, model.n_iter_
         self.mixture_ = self._mixture(model.n_components, parameters.covariance_type)
-        self.mixture_._assign(state)
+        assign(self.mixture_, state)
 
 
 class _Standardised(NamedTuple):
@@ -369,7 +370,7 @@ def _bic(model: GaussianMixture, rows: _Standardised) -> float:
     """BIC on weighted rows; columns without values have no parameters."""
     statistics = model.accumulate(rows.Z, rows.weight)
     n_parameters = model.marginal(np.flatnonzero(rows.observed)).n_parameters()
-    return n_parameters * math.log(statistics.total_weight) - 2 * statistics.log_likelihood
+    return criteria.bic(statistics.log_likelihood, n_parameters, statistics.total_weight)
 
 
 def _scaled(parameters: MixtureParameters, mean: Doubles, scale: Doubles) -> MixtureParameters:

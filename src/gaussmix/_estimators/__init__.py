@@ -4,6 +4,7 @@
     kept             what the fitted arrays were at the last use, and what was made of them
     fitting          fit, and the sums of one pass
     scoring          densities, responsibilities, labels and criteria of rows
+    criteria         AIC and BIC, and the number of parameters that they count
     sampling         rows drawn
     online           steps: update, partial_fit, split, merge, retire, revive
     conditionals     some columns: marginals, conditionals, distributions, quantiles

@@ -390,6 +390,16 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         self._assign(with_running(state, running))
 
 
+def mixture_of(model: BaseMixture) -> MixtureParameters:
+    """The mixture in the public attributes of a model; `NotFittedError` where there is none."""
+    return model._parameters()
+
+
+def assign(model: BaseMixture, state: dict[str, Any]) -> None:
+    """Replace all fitted attributes of a model, such as `fitted_state` makes."""
+    model._assign(state)
+
+
 def _is_fitted(name: str) -> bool:
     """Whether an attribute is of the fitted ones, to which a subclass may have added some."""
     return name in FITTED or (name.endswith("_") and not name.startswith("_"))

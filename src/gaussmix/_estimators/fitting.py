@@ -15,7 +15,7 @@ from .._parameters.mixture import MixtureParameters, without_knowledge
 from .._row_sets import RowSet, row_set
 from .._rows import Scan
 from .._statistics import SufficientStatistics
-from .._typing import Collapse, Indices, Names
+from .._typing import AnyArray, Collapse, Doubles, Indices, Names
 from ..sources import RowsLike
 from . import hooks
 from .base import BaseMixture, fitted_state
@@ -62,7 +62,7 @@ class FittingMixture(BaseMixture):
         # scikit-learn's fit is a call of fit_predict. One that a subclass has of its own may in
         # turn call fit, which then comes here a second time.
         if "_fitting" in vars(self) or not hooks.overrides(self, "fit_predict"):
-            self._fit(X, sample_weight)
+            self._assign(self._found(X, sample_weight)[0])
             return self
         self._fitting = True
         try:
@@ -89,15 +89,6 @@ class FittingMixture(BaseMixture):
         state, labels = self._found_labels(X, sample_weight)
         self._assign(state)
         return labels
-
-    def _fit(
-        self,
-        X: RowsLike,
-        sample_weight: ArrayLike | None,
-        *,
-        column_names: Names | None = None,
-    ) -> None:
-        self._assign(self._found(X, sample_weight, column_names=column_names)[0])
 
     @_validation.says_memory_error
     def _found_labels(
@@ -276,3 +267,10 @@ class FittingMixture(BaseMixture):
             if settings.allow_nan and settings.variance_floor > 0:
                 statistics.columns = data.scan().columns(data.total_weight)
             return statistics
+
+
+def fit_called(
+    model: FittingMixture, X: AnyArray, sample_weight: Doubles | None, names: Names | None
+) -> None:
+    """Fit a model to an array, whose columns messages call by names that X has not."""
+    model._assign(model._found(X, sample_weight, column_names=names)[0])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar, overload
 
 import numpy as np
 
 from .. import _validation
-from .._mstep.families import FAMILIES
 from .._row_sets import row_set
 from .._rows import Rows
 from .._typing import AnyArray, Floats, Indices
 from ..sources import RowsLike
-from . import hooks
+from . import criteria, hooks
 from .base import BaseMixture
 
 Output = TypeVar("Output", bound=Floats)
@@ -136,7 +134,7 @@ class ScoringMixture(BaseMixture):
 
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the rows.
         """
-        return -2 * self._judged(X)[0] + 2 * self._n_parameters()
+        return criteria.aic(self._judged(X)[0], self._n_parameters())
 
     def bic(self, X: RowsLike) -> float:
         """Bayesian information criterion, ``-2 log L + p log n``: lower is better.
@@ -144,7 +142,7 @@ class ScoringMixture(BaseMixture):
         ``p`` is `n_parameters` and ``log L`` the log-likelihood of the n rows.
         """
         total, n = self._judged(X)
-        return -2 * total + self._n_parameters() * math.log(n)
+        return criteria.bic(total, self._n_parameters(), n)
 
     def icl(self, X: RowsLike) -> float:
         """Integrated completed likelihood criterion: lower is better.
@@ -154,15 +152,11 @@ class ScoringMixture(BaseMixture):
         (Biernacki, Celeux & Govaert 2000). mclust reports the negative of this number.
         """
         total, n = self._judged(X, completed=True)
-        return -2 * total + self._n_parameters() * math.log(n)
+        return criteria.bic(total, self._n_parameters(), n)
 
     def n_parameters(self) -> int:
         """Number of free parameters: weights, means and covariances."""
-        parameters = self._parameters()
-        n_components, n_features = parameters.n_components, parameters.n_features
-        family = FAMILIES[parameters.covariance_type]
-        covariances = family.n_parameters(n_components, n_features)
-        return covariances + n_components * n_features + n_components - 1
+        return criteria.n_parameters(self._parameters())
 
     def _n_parameters(self) -> int:
         # scikit-learn's name: what a subclass says here counts in the criteria.

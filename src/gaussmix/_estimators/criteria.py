@@ -1,0 +1,26 @@
+"""Information criteria: a log-likelihood set off against the number of parameters it took."""
+
+from __future__ import annotations
+
+import math
+
+from .._mstep.families import FAMILIES
+from .._parameters.mixture import MixtureParameters
+
+
+def n_parameters(parameters: MixtureParameters) -> int:
+    """Number of free parameters: weights, means and covariances."""
+    n_components, n_features = parameters.n_components, parameters.n_features
+    family = FAMILIES[parameters.covariance_type]
+    covariances = family.n_parameters(n_components, n_features)
+    return covariances + n_components * n_features + n_components - 1
+
+
+def aic(log_likelihood: float, n_parameters: int) -> float:
+    """Akaike's information criterion: lower is better."""
+    return -2 * log_likelihood + 2 * n_parameters
+
+
+def bic(log_likelihood: float, n_parameters: int, n_rows: float) -> float:
+    """The Bayesian information criterion, of rows or of their total weight: lower is better."""
+    return -2 * log_likelihood + n_parameters * math.log(n_rows)
