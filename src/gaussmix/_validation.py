@@ -70,22 +70,15 @@ __all__ = [
     "NotFittedError",
     "_rebuild",
     "as_rows",
-    "check_axes",
     "check_columns",
     "check_contributions",
-    "check_criteria",
     "check_enough_rows",
     "check_feature_names",
-    "check_features",
     "check_given",
     "check_given_rows",
     "check_initial",
     "check_labels",
-    "check_lower_bounds",
     "check_mixture",
-    "check_model",
-    "check_models",
-    "check_numbers_between",
     "check_one_feature",
     "check_out",
     "check_parameters",
@@ -100,17 +93,13 @@ __all__ = [
     "computing_dtype",
     "constant_columns_warning",
     "convergence_warning",
-    "feature_label",
     "feature_names",
     "ill_defined",
     "nonfinite_error",
     "not_fitted",
     "parameters_of",
-    "rows_missing",
     "widened_columns_warning",
 ]
-
-CRITERIA = ("bic", "icl", "aic")
 
 # Orders that Shapley values are averaged over, all of which are kept.
 _MOST_PERMUTATIONS = 1_000_000
@@ -1170,7 +1159,7 @@ def check_sample_weight(
     """
     if sample_weight is None:
         return None
-    weights = _as_float64(sample_weight, "sample_weight")
+    weights = as_float64(sample_weight, "sample_weight")
     if weights.ndim == 0:
         weights = np.full(n_samples, weights)
     if weights.ndim != 1:
@@ -1369,14 +1358,14 @@ def check_mixture(
     ValueError
         Naming the argument, and the shape or the value that is wrong.
     """
-    means = _as_float64(means, "means")
+    means = as_float64(means, "means")
     if means.ndim != 2 or 0 in means.shape:
         raise ValueError(
             "The parameter 'means' should have the shape of (n_components, n_features), but got "
             f"{means.shape}"
         )
     if covariance_type is None:
-        covariance_type = _covariance_type_of(_as_float64(covariances, "covariances"), means.shape)
+        covariance_type = _covariance_type_of(as_float64(covariances, "covariances"), means.shape)
     else:
         check_parameters({"covariance_type": covariance_type})
     weights = _array_of_shape(weights, "weights", means.shape[:1])
@@ -1396,7 +1385,7 @@ def set_array(values: Any, name: str) -> Floats:
     plain = isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray)
     if plain and values.dtype in (np.float32, np.float64):
         return np.array(values, order="C")
-    return np.array(_as_float64(values, name), order="C")
+    return np.array(as_float64(values, name), order="C")
 
 
 def check_set_array(array: Floats, name: str) -> Doubles:
@@ -1451,7 +1440,7 @@ def _covariance_type_of(covariances: Doubles, shape_of_means: tuple[int, int]) -
 
 def _array_of_shape(values: Any, name: str, shape: tuple[int, ...]) -> Doubles:
     """A finite float64 copy of `values`, in C order."""
-    array = _as_float64(values, name)
+    array = as_float64(values, name)
     if array.shape != shape:
         raise ValueError(
             f"The parameter '{name}' should have the shape of {shape}, but got {array.shape}"
@@ -1635,7 +1624,7 @@ def _result_too_large(
     )
 
 
-def _as_float64(values: Any, name: str) -> Doubles:
+def as_float64(values: Any, name: str) -> Doubles:
     """A numeric argument other than X as a float64 array, a view where it is one."""
     if isinstance(values, np.ma.MaskedArray):
         values = _unmasked(values, name)
@@ -1736,7 +1725,7 @@ def check_columns(
 
 
 def _column_index(column: Any, n_features: int, names: Sequence[str] | None, argument: str) -> int:
-    """`_feature_index`, where an index may count from the end."""
+    """`feature_index`, where an index may count from the end."""
     if isinstance(column, numbers.Integral) and not is_bool(column):
         index = int(column)
         if not -n_features <= index < n_features:
@@ -1746,7 +1735,45 @@ def _column_index(column: Any, n_features: int, names: Sequence[str] | None, arg
                 f"indices from {-n_features} to {n_features - 1}."
             )
         return index % n_features
-    return _feature_index(column, n_features, names, argument)
+    return feature_index(column, n_features, names, argument)
+
+
+def feature_index(
+    feature: Any, n_features: int, names: Sequence[str] | None, argument: str = "features"
+) -> int:
+    """The index of a feature that is given by index or by name."""
+    if isinstance(feature, str):
+        if names is None:
+            raise ValueError(
+                f"{argument} names {shown(feature)}, but the model was fitted without feature "
+                "names. "
+                f"Pass indices from 0 to {n_features - 1}, or fit to a table with named columns."
+            )
+        if feature not in names:
+            raise ValueError(
+                f"{argument} names {shown(feature)}, which the model was not fitted with. Its "
+                f"features are {listed(names, _shown_name)}."
+            )
+        places = [index for index, name in enumerate(names) if name == feature]
+        if len(places) > 1:
+            raise ValueError(
+                f"{argument} names {shown(feature)}, as columns {listed(places)} of the "
+                "model are called. Pass the index of one of them."
+            )
+        return places[0]
+    if not isinstance(feature, numbers.Integral) or is_bool(feature):
+        raise TypeError(
+            f"{argument} must be column indices from 0 to {n_features - 1} or column names. Got "
+            f"{shown(feature)}."
+        )
+    index = int(feature)
+    if not 0 <= index < n_features:
+        raise ValueError(
+            f"{argument} contains {shown(index)}, but the model has {n_features} features. Pass "
+            "indices"
+            f" from 0 to {n_features - 1}."
+        )
+    return index
 
 
 def check_given(given: Indices, n_features: int, remedy: str) -> None:
@@ -1813,7 +1840,7 @@ def check_values(values: Any, argument: str, *, allow_nan: bool) -> Doubles:
     """Numbers of one feature, in any shape, as float64; infinities are allowed."""
     if allow_nan and isinstance(values, np.ma.MaskedArray):
         values = _masked_as_nan(values)
-    array = _as_float64(values, argument)
+    array = as_float64(values, argument)
     missing = np.isnan(array)
     if not allow_nan and missing.any():
         first = _first_index(missing)
@@ -1824,7 +1851,7 @@ def check_values(values: Any, argument: str, *, allow_nan: bool) -> Doubles:
 
 def check_probabilities(values: Any, argument: str) -> Doubles:
     """Probabilities in any shape, as float64."""
-    array = _as_float64(values, argument)
+    array = as_float64(values, argument)
     outside = ~((array >= 0) & (array <= 1))
     if outside.any():
         raise ValueError(
@@ -1858,168 +1885,3 @@ def check_contributions(kind: Any, n_permutations: Any) -> None:
             f"n_permutations must be an int from 1 to {_MOST_PERMUTATIONS}. Got "
             f"{shown(n_permutations)}. The error shrinks with the root of the number."
         )
-
-
-# -------------------------------------------------------------------------------------------------
-# What is plotted
-# -------------------------------------------------------------------------------------------------
-
-
-def check_model(model: Any, kind: type, name: str = "model") -> None:
-    """Refuse what is not a model of the class `kind`."""
-    if isinstance(model, kind):
-        return
-    remedy = f"Pass a fitted {kind.__name__}."
-    if type(model).__module__.startswith("sklearn.mixture"):
-        remedy = f"Pass gaussmix.{kind.__name__}.from_sklearn({name})."
-    elif isinstance(model, type):
-        remedy = f"Pass an instance, {model.__name__}(...).fit(X)."
-    raise TypeError(
-        f"{name} must be a gaussmix.{kind.__name__}. Got {shown(model)}, of type "
-        f"{type(model).__name__}. {remedy}"
-    )
-
-
-def check_models(models: Any, kind: type) -> list[Any]:
-    """One model or several of the class `kind`, as a list."""
-    if isinstance(models, kind):
-        return [models]
-    if isinstance(models, (str, bytes)) or not isinstance(models, Iterable):
-        check_model(models, kind, "models")
-    listed = list_of(models, "models")
-    if not listed:
-        raise ValueError("models is empty. Pass at least one fitted model.")
-    for i, model in enumerate(listed):
-        check_model(model, kind, f"models[{i}]")
-    return listed
-
-
-def rows_missing() -> TypeError:
-    """The exception for an X that is None where rows are needed; the caller raises it."""
-    return TypeError("X must be the rows to plot, an array-like of shape (n, d). Got None.")
-
-
-def check_axes(ax: Any, kind: type) -> None:
-    """Refuse what is neither None nor matplotlib axes, the class `kind`."""
-    if ax is None or isinstance(ax, kind):
-        return
-    remedy = "Pass axes as from matplotlib.pyplot.subplots(), or None for the current ones."
-    if isinstance(ax, np.ndarray):
-        remedy = "Pass one of its entries, such as ax.flat[0]."
-    elif hasattr(ax, "add_subplot"):
-        remedy = "Pass axes of it, such as figure.add_subplot()."
-    raise TypeError(
-        f"ax must be a matplotlib Axes or None. Got an object of type {type(ax).__name__}. "
-        f"{remedy}"
-    )
-
-
-def check_features(features: Any, n_features: int, names: Sequence[str] | None) -> list[int]:
-    """The indices of one or two features, given by index or name; None for the first two.
-
-    Raises
-    ------
-    ValueError, TypeError
-        For more than two features or none, one that the model does not have, and one twice.
-    """
-    if features is None:
-        return list(range(min(n_features, 2)))
-    if isinstance(features, (str, numbers.Integral)):
-        features = [features]
-    if not isinstance(features, (Sequence, np.ndarray)):
-        raise TypeError(
-            f"features must be one or two column indices or names. Got {shown(features)}."
-        )
-    columns = [_feature_index(feature, n_features, names) for feature in features]
-    if len(columns) not in (1, 2):
-        raise ValueError(
-            f"features must be one or two columns, to plot in the plane. Got {len(columns)}: "
-            f"{shown(features)}."
-        )
-    if len(set(columns)) < len(columns):
-        raise ValueError(
-            f"features must be two different columns. Got {shown(features)}, which is "
-            f"{column_label(columns[0], names)} twice."
-        )
-    return columns
-
-
-def _feature_index(
-    feature: Any, n_features: int, names: Sequence[str] | None, argument: str = "features"
-) -> int:
-    """The index of a feature that is given by index or by name."""
-    if isinstance(feature, str):
-        if names is None:
-            raise ValueError(
-                f"{argument} names {shown(feature)}, but the model was fitted without feature "
-                "names. "
-                f"Pass indices from 0 to {n_features - 1}, or fit to a table with named columns."
-            )
-        if feature not in names:
-            raise ValueError(
-                f"{argument} names {shown(feature)}, which the model was not fitted with. Its "
-                f"features are {listed(names, _shown_name)}."
-            )
-        places = [index for index, name in enumerate(names) if name == feature]
-        if len(places) > 1:
-            raise ValueError(
-                f"{argument} names {shown(feature)}, as columns {listed(places)} of the "
-                "model are called. Pass the index of one of them."
-            )
-        return places[0]
-    if not isinstance(feature, numbers.Integral) or is_bool(feature):
-        raise TypeError(
-            f"{argument} must be column indices from 0 to {n_features - 1} or column names. Got "
-            f"{shown(feature)}."
-        )
-    index = int(feature)
-    if not 0 <= index < n_features:
-        raise ValueError(
-            f"{argument} contains {shown(index)}, but the model has {n_features} features. Pass "
-            "indices"
-            f" from 0 to {n_features - 1}."
-        )
-    return index
-
-
-def feature_label(column: int, names: Sequence[str] | None) -> str:
-    """The name of a feature for the axis of a plot."""
-    return f"column {column}" if names is None else str(names[column])
-
-
-def check_numbers_between(values: Any, name: str, lower: float, upper: float) -> list[float]:
-    """A number or several, all strictly between two bounds, in ascending order without repeats."""
-    array = np.atleast_1d(_as_float64(values, name))
-    remedy = f"Pass one number or several, each above {lower:g} and below {upper:g}."
-    if array.size == 0:
-        raise ValueError(f"{name} is empty. {remedy}")
-    outside = ~((array > lower) & (array < upper))
-    if np.any(outside):
-        raise ValueError(f"{name} contains {array[outside][0]:g}. {remedy}")
-    return [float(value) for value in np.unique(array)]
-
-
-def check_criteria(criteria: Any) -> list[str]:
-    """The names of one information criterion or several, without repeats."""
-    listed = [criteria] if isinstance(criteria, str) else criteria
-    remedy = f"Pass one or several of {', '.join(repr(name) for name in CRITERIA)}."
-    if not isinstance(listed, Iterable):
-        raise TypeError(f"criteria must be names of criteria. Got {shown(criteria)}. {remedy}")
-    listed = list_of(listed, "criteria")
-    if not listed:
-        raise ValueError(f"criteria is empty. {remedy}")
-    for name in listed:
-        if name not in CRITERIA:
-            raise ValueError(f"criteria contains {shown(name)}. {remedy}")
-    return list(dict.fromkeys(listed))
-
-
-def check_lower_bounds(model: Any, name: str) -> np.ndarray:
-    """The lower bounds of a model's iterations, of which there must be one at least."""
-    bounds = np.array(getattr(model, "lower_bounds_", ()), dtype=np.float64)
-    if not bounds.size:
-        raise ValueError(
-            f"{name} has no iterations to plot: its lower_bounds_ is empty, as after max_iter=0 "
-            "or from_parameters. Pass a model that fit or update has iterated."
-        )
-    return bounds

@@ -369,7 +369,10 @@ def _scale(scan: Scan) -> Doubles:
 def _bic(model: GaussianMixture, rows: _Standardised) -> float:
     """BIC on weighted rows; columns without values have no parameters."""
     statistics = model.accumulate(rows.Z, rows.weight)
-    n_parameters = model.marginal(np.flatnonzero(rows.observed)).n_parameters()
+    n_observed = np.count_nonzero(rows.observed)
+    n_parameters = criteria.n_parameters(
+        model.covariance_type, statistics.n_components, n_observed
+    )
     return criteria.bic(statistics.log_likelihood, n_parameters, statistics.total_weight)
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 
+from .._layouts import CovarianceType
 from .._mstep.families import FAMILIES
-from .._parameters.mixture import MixtureParameters
 
 
-def n_parameters(parameters: MixtureParameters) -> int:
+def n_parameters(covariance_type: CovarianceType, n_components: int, n_features: int) -> int:
     """Number of free parameters: weights, means and covariances."""
-    n_components, n_features = parameters.n_components, parameters.n_features
-    family = FAMILIES[parameters.covariance_type]
-    covariances = family.n_parameters(n_components, n_features)
+    covariances = FAMILIES[covariance_type].n_parameters(n_components, n_features)
     return covariances + n_components * n_features + n_components - 1
 
 

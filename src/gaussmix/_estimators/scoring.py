@@ -156,7 +156,10 @@ class ScoringMixture(BaseMixture):
 
     def n_parameters(self) -> int:
         """Number of free parameters: weights, means and covariances."""
-        return criteria.n_parameters(self._parameters())
+        parameters = self._parameters()
+        return criteria.n_parameters(
+            parameters.covariance_type, parameters.n_components, parameters.n_features
+        )
 
     def _n_parameters(self) -> int:
         # scikit-learn's name: what a subclass says here counts in the criteria.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import math
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -12,6 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from .. import _streamed
+from .._estimators import criteria
 from .._files.errors import TableError
 from .._files.tables import writers
 from .._files.tables.base import Table
@@ -194,8 +194,8 @@ def _quality(
     n_parameters = model.n_parameters()
     return {
         "log-likelihood": log_likelihood,
-        "BIC": n_parameters * math.log(n_rows) - 2 * log_likelihood,
-        "AIC": 2 * n_parameters - 2 * log_likelihood,
+        "BIC": criteria.bic(log_likelihood, n_parameters, n_rows),
+        "AIC": criteria.aic(log_likelihood, n_parameters),
     }
 
 

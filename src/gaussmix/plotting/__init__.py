@@ -1,0 +1,44 @@
+"""Plots of fitted mixtures on matplotlib axes. Needs the ``plot`` extra.
+
+Every function draws on the axes it is given, by default the current ones, and returns them; none
+shows or saves a figure. Text and other neutral ink has the colour of the axes' own labels;
+components take the colours of the style's cycle in turn. Where there are more components than
+colours, further rounds of the cycle are blended with the ink, so that no two are equal.
+
+Of more than 20,000 rows a random 20,000 are shown, the same ones each time, and points are drawn
+as pixels also in vector formats, so that a picture of a million rows is as quick and as small as
+one of a few thousand.
+"""
+
+# The modules; in a comment, as the text above is a page of the documentation:
+#
+#    single     plots of one model: components, density, responsibilities
+#    several    plots of one model or several: criteria, and the course of fits
+#    regions    highest-density regions, and the density in them
+#    view       what a plot shows: features of a model, rows, and the axes they go to
+#    style      colours, and ticks
+#    checks     what is given to be plotted, and the messages about it
+
+try:
+    import matplotlib.pyplot  # noqa: F401
+except ImportError as error:
+    raise ImportError(
+        "gaussmix.plotting needs matplotlib; install it with: pip install 'gaussmix[plot]'"
+    ) from error
+
+from .several import plot_convergence, plot_criteria
+from .single import plot_covariances, plot_density, plot_responsibilities
+
+__all__ = [
+    "plot_convergence",
+    "plot_covariances",
+    "plot_criteria",
+    "plot_density",
+    "plot_responsibilities",
+]
+
+# Where users have them from.
+for _plot in (
+    plot_convergence, plot_covariances, plot_criteria, plot_density, plot_responsibilities
+):  # fmt: skip
+    _plot.__module__ = __name__
