@@ -369,7 +369,7 @@ def _scale(scan: Scan) -> Doubles:
 def _bic(model: GaussianMixture, rows: _Standardised) -> float:
     """BIC on weighted rows; columns without values have no parameters."""
     statistics = model.accumulate(rows.Z, rows.weight)
-    n_observed = np.count_nonzero(rows.observed)
+    n_observed = int(np.count_nonzero(rows.observed))
     n_parameters = criteria.n_parameters(
         model.covariance_type, statistics.n_components, n_observed
     )
