@@ -1,43 +1,39 @@
-"""Names for the types in signatures.
-
-An array is named by what it holds; docstrings tell its shape, which NumPy's types cannot.
-"""
+"""Where `_common.typing` was: names for imports that are yet to be pointed there."""
 
 from __future__ import annotations
 
-import os
-from typing import Any, Literal, TypeAlias, TypedDict
+from ._common.typing import (
+    Acceleration,
+    AnyArray,
+    Bools,
+    Collapse,
+    Doubles,
+    FloatDType,
+    Floats,
+    Generator,
+    Indices,
+    InitParams,
+    Key,
+    Names,
+    OnCollapse,
+    RandomState,
+    StrPath,
+)
 
-import numpy as np
-from numpy.typing import NDArray
-
-AnyArray: TypeAlias = NDArray[Any]
-Bools: TypeAlias = NDArray[np.bool_]
-Doubles: TypeAlias = NDArray[np.float64]
-#: In the precision of the rows.
-Floats: TypeAlias = NDArray[np.float32 | np.float64]
-Indices: TypeAlias = NDArray[np.intp]
-#: Four words that decide random numbers.
-Key: TypeAlias = NDArray[np.uint64]
-#: Strings as Python objects.
-Names: TypeAlias = NDArray[np.object_]
-FloatDType: TypeAlias = np.dtype[np.float32 | np.float64]
-
-InitParams: TypeAlias = Literal["kmeans", "k-means++", "random", "random_from_data"]
-Acceleration: TypeAlias = Literal["squarem"]
-OnCollapse: TypeAlias = Literal["raise", "reseed", "drop"]
-
-Generator: TypeAlias = np.random.RandomState | np.random.Generator
-RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator | None
-
-StrPath: TypeAlias = str | os.PathLike[str]
-
-
-class Collapse(TypedDict):
-    """A component that collapsed in a fit, as in `GaussianMixture.collapses_`."""
-
-    iteration: int
-    component: int
-    action: Literal["reseed", "drop"]
-    columns: list[int]
-    effective_rows: float
+__all__ = [
+    "Acceleration",
+    "AnyArray",
+    "Bools",
+    "Collapse",
+    "Doubles",
+    "FloatDType",
+    "Floats",
+    "Generator",
+    "Indices",
+    "InitParams",
+    "Key",
+    "Names",
+    "OnCollapse",
+    "RandomState",
+    "StrPath",
+]
