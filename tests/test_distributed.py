@@ -284,10 +284,22 @@ def test_parameters_are_in_the_graph_once():
 def test_the_scheduler_knows_the_size_of_statistics():
     from dask.sizeof import sizeof
 
-    import gaussmix.distributed  # noqa: F401
+    import gaussmix._dask_tasks  # noqa: F401
 
     model = GaussianMixture.from_parameters([1.0], np.zeros((1, 9)), np.eye(9)[None])
     assert sizeof(model.accumulate(np.ones((2, 9)))) == 8 * (1 + 9 + 81 + 9)
+
+
+def test_graphs_pickled_by_earlier_versions_find_their_tasks():
+    from gaussmix import _dask_collections, _dask_tasks
+
+    def found(name):
+        return pickle.loads(f"cgaussmix.distributed\n{name}\n.".encode())
+
+    assert found("_scored") is _dask_tasks.scored
+    assert found("_imputed") is _dask_tasks.imputed
+    assert found("_Common") is _dask_tasks.Common
+    assert found("_values_of_frame") is _dask_collections.values_of_frame
 
 
 def test_fit_predict_is_lazy(rows):
@@ -540,12 +552,12 @@ def test_interrupt_leaves_no_task_behind(client, rows, monkeypatch):
 
 def threads_of_task(n_threads, n_tasks, group):
     """What a task may use, once all of its group have begun and before any ends."""
-    from gaussmix.distributed import _threads
+    from gaussmix._dask_tasks import task_threads
 
     groups = vars(distributed.get_worker())
     together = groups.setdefault(group, threading.Barrier(n_tasks))
     together.wait(60)
-    with _threads(n_threads) as threads:
+    with task_threads(n_threads) as threads:
         together.wait(60)
         return threads
 
@@ -569,13 +581,13 @@ def test_threads_of_tasks_follow_the_worker(client):
 
 
 def test_threads_of_local_tasks_share_those_of_the_process(monkeypatch):
-    from gaussmix.distributed import _threads
+    from gaussmix._dask_tasks import task_threads
 
     monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
     monkeypatch.setattr("gaussmix._runtime.thread_count", lambda: 8)
-    with _threads(None) as first, _threads(None) as second, _threads(3) as asked:
+    with task_threads(None) as first, task_threads(None) as second, task_threads(3) as asked:
         assert (first, second, asked) == (8, 4, 3)
-    with _threads(None) as again:
+    with task_threads(None) as again:
         assert again == 8
 
 

@@ -18,7 +18,7 @@ from conftest import parameters_of as parameters
 from numpy.lib.stride_tricks import as_strided
 from reference import COVARIANCE_TYPES, Mixture
 
-from gaussmix import _incomplete, _passes, _rows, _runtime
+from gaussmix import _first_pass, _incomplete, _passes, _rows, _runtime
 from gaussmix._parameters.mixture import MixtureParameters
 
 DTYPES = (np.float64, np.float32)
@@ -487,6 +487,33 @@ def test_scan_mean_and_variance(instruction_set: str) -> None:
     variance = (w @ (centred - mean) ** 2) / w.sum()
     np.testing.assert_allclose(scan.mean - 1e8, mean, rtol=0, atol=1e-7)
     np.testing.assert_allclose(scan.variance, variance, rtol=1e-7)
+
+
+@pytest.mark.parametrize("allow_nan", [False, True])
+def test_first_passes_of_parts_merge(allow_nan: bool) -> None:
+    rng = np.random.default_rng(3)
+    X = 1e8 + rng.standard_normal((9000, 3))
+    w = rng.uniform(0, 2, 9000) * (rng.random(9000) > 0.3)
+    w[2000:2500] = 0.0  # a part without weight
+    if allow_nan:
+        X[rng.random(X.shape) < 0.2] = np.nan
+        X[:2000, 1] = np.nan  # a column without values in one part
+        X[5:9] = np.nan
+    cuts = [slice(0, 2000), slice(2000, 2500), slice(2500, 2500), slice(2500, 9000)]
+    whole = _rows.Rows(X, w, allow_nan=allow_nan).scan()
+    parts = [_rows.Rows(X[cut], w[cut], allow_nan=allow_nan).scan() for cut in cuts]
+    merged = _first_pass.FirstPass.merge(parts, 3)
+    assert merged.counted == whole.counted._replace(total_weight=merged.counted.total_weight)
+    assert merged.counted.total_weight == pytest.approx(whole.counted.total_weight, rel=1e-13)
+    assert (merged.bad, merged.n_empty) == (None, whole.n_empty)
+    np.testing.assert_allclose(merged.mean - 1e8, whole.mean - 1e8, rtol=0, atol=1e-7)
+    np.testing.assert_allclose(merged.variance, whole.variance, rtol=1e-7)
+    assert (merged.observed is None) == (whole.observed is None) == (not allow_nan)
+    if whole.observed is not None:
+        np.testing.assert_allclose(merged.observed, whole.observed, rtol=1e-12)
+    X[2503, 1] = np.inf
+    parts[3] = _rows.Rows(X[2500:], w[2500:], allow_nan=allow_nan).scan()
+    assert _first_pass.FirstPass.merge(parts, 3).bad == (2503, 1)
 
 
 def test_take(instruction_set: str) -> None:

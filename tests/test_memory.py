@@ -25,7 +25,8 @@ from processes import environment
 
 import gaussmix
 from gaussmix import GaussianMixture, _passes, _rows, _runtime
-from gaussmix._rows import SCAN_ROWS, Rows
+from gaussmix._first_pass import SCAN_ROWS
+from gaussmix._rows import Rows
 
 # --- allocations that fail -----------------------------------------------------------------------
 

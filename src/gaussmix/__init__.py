@@ -12,7 +12,10 @@ below it:
     _estimators        what the public estimators share: fitted state, fits, scores and the rest
     _online            running statistics of data that keeps coming, and steps from them
     _row_sets          rows that a user gives: asked once whether array, source or dask
-    distributed        dask collections: one task a partition, statistics merge as a tree
+    distributed        names that dask graphs of earlier versions have
+    _dask_rows         dask collections: one task a partition, statistics merge as a tree
+    _dask_tasks        what workers do with a partition
+    _dask_collections  what a dask collection is, its partitions, and what computes with them
     _completing        rows with missing values completed: means, deviations, draws
     _draws             random numbers that belong to a place: rows of a mixture, noise
     _fitting           a fit: EM from one or several starts, over rows wherever they are
@@ -31,6 +34,7 @@ below it:
     sources            where such rows come from: files, Arrow data, anything re-iterable
     _partition         how rows are cut into tiles, chunks and partial sums
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look
+    _first_pass        what a first look finds: how many rows, and where their columns lie
     _patterns          rows grouped by which of their values are missing
     _thinning          a sample of rows that one pass takes without knowing how many come
     _conditioning      marginals and conditionals of a mixture, from its parameters

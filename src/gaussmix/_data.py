@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from . import _passes, _validation
+from ._first_pass import FirstPass
 from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
-from ._rows import Rows, Scan
-from ._statistics import Columns, SufficientStatistics
+from ._rows import Rows
+from ._statistics import SufficientStatistics
 from ._streamed import StreamedRows
 from ._typing import AnyArray, Doubles, FloatDType, Generator, Indices, Names
 
@@ -96,7 +97,7 @@ class Data(Protocol):
     @property
     def n_samples_seen(self) -> float: ...
 
-    def scan(self) -> Scan:
+    def scan(self) -> FirstPass:
         """Where the columns lie, and the first value that must not be."""
         ...
 
@@ -131,11 +132,6 @@ class Data(Protocol):
     ) -> SufficientStatistics:
         """Statistics under uniform random responsibilities."""
         ...
-
-
-def observed_columns(data: Data, scan: Scan) -> Columns | None:
-    """What statistics of all rows need beside their sums for `variance_floor`, if anything."""
-    return None if scan.observed is None else scan.columns(data.total_weight)
 
 
 class LocalData:

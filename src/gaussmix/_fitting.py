@@ -9,13 +9,13 @@ import numpy as np
 
 from . import _em, _progress, _runtime, _validation
 from ._acceleration import Squarem
-from ._data import Data, observed_columns
+from ._data import Data
+from ._first_pass import FirstPass
 from ._initialization import DistinctStarts, initial_parameters
 from ._mstep.families import FAMILIES
 from ._mstep.maximize import constrained, factorised, maximize
 from ._parameters.mixture import MixtureParameters
 from ._recovery import Recovery
-from ._rows import Scan
 from ._settings import Settings
 from ._statistics import SufficientStatistics
 from ._typing import Doubles
@@ -43,7 +43,7 @@ def recovery(settings: Settings, row_weight: float) -> Recovery | None:
 
 def best_run(
     data: Data,
-    scan: Scan,
+    scan: FirstPass,
     settings: Settings,
     *,
     max_iter: int,
@@ -56,7 +56,7 @@ def best_run(
     Parameters
     ----------
     data : Data
-    scan : Scan
+    scan : FirstPass
         Of the data.
     settings : Settings
     max_iter : int
@@ -88,7 +88,7 @@ def best_run(
             finish=factorised if recovery is None else recovery.mended,
         )
 
-    columns = observed_columns(data, scan)
+    columns = scan.observed_columns
 
     def e_step(parameters: MixtureParameters) -> SufficientStatistics:
         statistics = data.accumulate(parameters, settings.reg_covar)
@@ -135,7 +135,7 @@ def best_run(
             report.close()
 
 
-def _accelerator(settings: Settings, scan: Scan) -> Squarem | None:
+def _accelerator(settings: Settings, scan: FirstPass) -> Squarem | None:
     """What shortens one run, if anything."""
     if settings.acceleration is None:
         return None

@@ -13,12 +13,13 @@ from typing import TypeAlias
 import numpy as np
 
 from . import _passes
-from ._data import Data, observed_columns
+from ._data import Data
+from ._first_pass import FirstPass
 from ._layouts import CovarianceType
 from ._mstep.maximize import estimate, factorised
 from ._parameters.layouts import layout_of
 from ._parameters.mixture import MixtureParameters
-from ._rows import Rows, Scan
+from ._rows import Rows
 from ._statistics import SufficientStatistics
 from ._typing import Doubles, Generator, Indices, InitParams
 from ._validation import convergence_warning, warn
@@ -61,7 +62,7 @@ def initial_parameters(
     reg_covar: float,
     variance_floor: float = 0.0,
     random_state: Generator,
-    scan: Scan,
+    scan: FirstPass,
     weights: Doubles | None = None,
     means: Doubles | None = None,
     precisions: Doubles | None = None,
@@ -81,7 +82,7 @@ def initial_parameters(
     variance_floor : float, default=0.0
         Least variance as a fraction of the columns' variances; given precisions stay as they are.
     random_state : RandomState or Generator
-    scan : Scan
+    scan : FirstPass
         Column means and variances of the rows.
     weights, means, precisions : ndarray, optional
         Given parameters. Each replaces the one found; with all three nothing is searched. As in
@@ -111,7 +112,7 @@ def initial_parameters(
         # is taken here directly; it does not depend on reg_covar being small, nor on the scatter
         # of the data about the origin, from which scikit-learn starts when the family is "tied".
         statistics = data.accumulate_nearest(centres, covariance_type)
-    statistics.columns = observed_columns(data, scan)
+    statistics.columns = scan.observed_columns
     found_weights, found_means, scatter = estimate(
         statistics, reg_covar, variance_floor=variance_floor
     )
@@ -130,11 +131,11 @@ class DistinctStarts:
 
     Parameters
     ----------
-    scan : Scan
+    scan : FirstPass
         Of the rows; the columns' variances are the units in which means are compared.
     """
 
-    def __init__(self, scan: Scan) -> None:
+    def __init__(self, scan: FirstPass) -> None:
         self._unit = np.sqrt(np.where(scan.variance > 0, scan.variance, 1.0))
         self._seen: list[Doubles] = []
 
@@ -164,7 +165,7 @@ def _with_precisions(
     return MixtureParameters(covariance_type, weights, means, covariances, factors)
 
 
-def _kmeans(data: Data, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
+def _kmeans(data: Data, n_components: int, random_state: Generator, scan: FirstPass) -> Doubles:
     """Centres by k-means++ and Lloyd's algorithm, shape (K, d)."""
     sample = _subsample(data, n_components, random_state)
     centres, n_distinct = plus_plus(sample, n_components, random_state)
@@ -182,13 +183,15 @@ def _kmeans(data: Data, n_components: int, random_state: Generator, scan: Scan) 
     return _lloyd(sample, centres, passes, LLOYD_TOLERANCE * scan.variance.mean())
 
 
-def _seeds(data: Data, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
+def _seeds(data: Data, n_components: int, random_state: Generator, scan: FirstPass) -> Doubles:
     """Centres by k-means++ alone, shape (K, d)."""
     sample = _subsample(data, n_components, random_state)
     return plus_plus(sample, n_components, random_state)[0]
 
 
-def _random_rows(data: Data, n_components: int, random_state: Generator, scan: Scan) -> Doubles:
+def _random_rows(
+    data: Data, n_components: int, random_state: Generator, scan: FirstPass
+) -> Doubles:
     """Distinct rows as centres, shape (K, d); a row of weight 2 is twice as likely."""
     n = data.n_samples
     if data.weighted:
@@ -207,7 +210,7 @@ def _random_rows(data: Data, n_components: int, random_state: Generator, scan: S
     return _filled(data.take(chosen).X.astype(np.float64), scan.mean)
 
 
-_SEARCHES: dict[InitParams, Callable[[Data, int, Generator, Scan], Doubles]] = {
+_SEARCHES: dict[InitParams, Callable[[Data, int, Generator, FirstPass], Doubles]] = {
     "kmeans": _kmeans,
     "k-means++": _seeds,
     "random_from_data": _random_rows,

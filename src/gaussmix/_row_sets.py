@@ -78,9 +78,9 @@ def row_set(X: RowsLike, context: Context) -> RowSet:
     """The rows that a user gave as X."""
     if type(X) is not np.ndarray:
         if _validation.is_dask(X):
-            from . import distributed
+            from ._dask_rows import DaskRows
 
-            return distributed.DaskRows(X, context)
+            return DaskRows(X, context)
         source = sources.as_source(X)
         if source is not None:
             return SourceRows(source, context)

@@ -9,19 +9,13 @@ import numpy as np
 
 from . import _runtime, _validation
 from ._caching import cached_property
+from ._first_pass import SCAN_ROWS, ColumnSums, Count, FirstPass
 from ._patterns import Kept
-from ._statistics import Columns, SufficientStatistics
 from ._thinning import thinned
-from ._typing import AnyArray, Bools, Doubles, FloatDType, Floats, Indices
+from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices
 
 SINGLE: FloatDType = np.dtype(np.float32)
 DOUBLE: FloatDType = np.dtype(np.float64)
-
-# Rows in one piece of a pass that only looks at them.
-SCAN_ROWS = 4096
-
-# Partial sums of a pass that only looks at them.
-SCAN_PARTIALS = 64
 
 # Below this much work per thread starting it costs more than it brings.
 THREAD_WORK = 200_000  # multiply-adds
@@ -33,82 +27,6 @@ BLOCK_BYTES_IN_PLACE = 128 * 1024 * 1024
 
 # At most so many rows tell the column medians about which all sums are formed.
 CENTRE_ROWS = 2048
-
-# A number added to a variance is no small one from this part of the variance on: deviations are
-# then a twentieth too large.
-NO_SMALL_PART = 0.1
-
-# What single precision is for: values and weights from the inverse of this to this.
-SINGLE_RANGE = 1e12
-
-
-# A mean of the same rows, from other sums, is as near as this: in deviations of the column, and in
-# the mean's own size.
-_MEAN_DIGITS = 1e-3
-_SIZE_DIGITS = 1e-6
-
-
-class Scan(NamedTuple):
-    """What a first pass finds: the first value that must not be, and where the columns lie.
-
-    A column of which nothing is observed has mean 0 and variance 1.
-    """
-
-    bad: tuple[int, int] | None
-    mean: Doubles
-    variance: Doubles
-    observed: Doubles | None = None  # (d,) weight of the values that are not missing, if any are
-    n_empty: int = 0  # rows of positive weight of which all values are missing
-
-    def disagrees(self, statistics: SufficientStatistics) -> bool:
-        """Whether statistics can hardly be those of these rows, as their mean is another.
-
-        False where values are missing, which statistics hold as completed.
-        """
-        if self.observed is not None:
-            return False
-        with np.errstate(all="ignore"):
-            tolerance = _MEAN_DIGITS * np.sqrt(self.variance) + _SIZE_DIGITS * np.abs(self.mean)
-            agree = np.abs(mean_of(statistics) - self.mean) <= tolerance
-        return not agree.all()
-
-    @property
-    def constant(self) -> Bools:
-        """Which columns have equal values: deviations no more than the rounding of their mean."""
-        rounding = 4 * np.finfo(np.float64).eps * np.abs(self.mean)
-        equal: Bools = np.sqrt(self.variance) <= rounding
-        return equal
-
-    def widened(self, added: float, *, shared: bool) -> Indices:
-        """Columns whose variance a number added to it changes by no small part.
-
-        Not those of equal values or without any. With `shared`, where the number is added to the
-        one variance of all columns, that is all columns or none.
-        """
-        variance = self.variance
-        if added <= NO_SMALL_PART * variance.min():
-            return np.empty(0, dtype=np.intp)
-        told = ~self.constant
-        if self.observed is not None:
-            told &= self.observed > 0
-        if shared and told.any():
-            variance = np.full_like(variance, variance[told].mean())
-        return np.flatnonzero(told & (added > NO_SMALL_PART * variance))
-
-    def columns(self, total_weight: float) -> Columns:
-        """The same for `SufficientStatistics`, of rows of this weight."""
-        observed = self.observed
-        if observed is None:
-            observed = np.full(len(self.mean), total_weight)
-        return Columns(observed, *(np.where(observed > 0, a, 0.0) for a in self[1:3]))
-
-
-def mean_of(statistics: SufficientStatistics) -> Doubles:
-    """Column means (d,) of the rows of statistics."""
-    with np.errstate(all="ignore"):
-        first = statistics.first + statistics.weight[:, None] * statistics.shift
-        mean: Doubles = first.sum(axis=0) / statistics.weight.sum()
-    return mean
 
 
 class Seen(Protocol):
@@ -125,27 +43,13 @@ class Seen(Protocol):
 
     @property
     def ordinary(self) -> bool:
-        """Whether single precision can hold their squares, see `ordinary`."""
+        """Whether single precision can hold their squares, see `FirstPass.fits_single`."""
         ...
 
     @property
     def incomplete(self) -> bool:
         """Whether values are missing."""
         ...
-
-
-def ordinary(
-    scan: Scan, centre: Doubles, weight_range: tuple[float, float], total_weight: float
-) -> bool:
-    """Whether squares of the rows about the centre, and the weights, are far from the ends of what
-    single precision can hold.
-    """
-    least, most = weight_range
-    if not 1 / SINGLE_RANGE < least <= most < SINGLE_RANGE:
-        return False
-    moved = scan.mean - centre
-    squares = scan.variance + moved * moved
-    return bool((squares * total_weight / least < SINGLE_RANGE**2).all())
 
 
 class Block(NamedTuple):
@@ -164,39 +68,6 @@ class Block(NamedTuple):
         """Of these the rows from `start` to `stop`."""
         weight = None if self.weight is None else self.weight[start:stop]
         return Block(self.first + start, self.X[start:stop], weight)
-
-
-class Count(NamedTuple):
-    """How many rows a first pass has seen, and what they weigh."""
-
-    n_rows: int = 0
-    n_used: int = 0  # those of positive weight
-    total_weight: float = 0.0
-    weight_range: tuple[float, float] = (1.0, 1.0)  # of positive weights; ones without any
-    dtype: FloatDType = SINGLE  # float32 where all rows are
-
-    @classmethod
-    def of(cls, rows: Rows) -> Count:
-        """Of some rows alone."""
-        return cls(rows.n_samples, rows.n_used, rows.total_weight, rows.weight_range, rows.dtype)
-
-    def joined(self, other: Count) -> Count:
-        """Of these rows and the next."""
-        ranges = [count.weight_range for count in (self, other) if count.n_used]
-        least = min((one[0] for one in ranges), default=1.0)
-        most = max((one[1] for one in ranges), default=1.0)
-        return Count(
-            self.n_rows + other.n_rows,
-            self.n_used + other.n_used,
-            self.total_weight + other.total_weight,
-            (least, most),
-            SINGLE if self.dtype == other.dtype == SINGLE else DOUBLE,
-        )
-
-    @property
-    def largest_weight(self) -> float:
-        """Zero where no row has any."""
-        return self.weight_range[1] if self.n_used else 0.0
 
 
 class Rows:
@@ -239,7 +110,7 @@ class Rows:
         self.dtype = SINGLE if dtype.kind == "f" and dtype.itemsize == 4 else DOUBLE
         self._n_threads = n_threads
         flags = X.flags
-        self._scan: Scan | None = None
+        self._scan: FirstPass | None = None
         # Second moment of all rows about the centre, (d, d): the same in every iteration, kept
         # here by the pass that first needs it.
         self.scatter: Doubles | None = None
@@ -265,7 +136,7 @@ class Rows:
             return int(self.n_samples)
         return int(np.count_nonzero(self.sample_weight))
 
-    @property
+    @cached_property
     def total_weight(self) -> float:
         """Sum of the sample weights."""
         if self.sample_weight is None:
@@ -301,8 +172,8 @@ class Rows:
 
     @cached_property
     def ordinary(self) -> bool:
-        """Whether single precision can hold their squares, see `ordinary`."""
-        return ordinary(self.scan(), self.centre, self.weight_range, self.total_weight)
+        """Whether single precision can hold their squares, see `FirstPass.fits_single`."""
+        return self.scan().fits_single(self.centre)
 
     @cached_property
     def weight_range(self) -> tuple[float, float]:
@@ -311,6 +182,11 @@ class Rows:
             return 1.0, 1.0
         positive = self.sample_weight[self.sample_weight > 0]
         return (float(positive.min()), float(positive.max())) if positive.size else (1.0, 1.0)
+
+    @property
+    def counted(self) -> Count:
+        """How many these are, and what they weigh."""
+        return Count(self.n_samples, self.n_used, self.total_weight, self.weight_range, self.dtype)
 
     def take(self, indices: Indices) -> Rows:
         """A copy of some rows, with their weights."""
@@ -369,61 +245,44 @@ class Rows:
         """Row and column of the first infinity, and of the first NaN unless that is allowed."""
         return self.first_nonfinite(allow_nan=self.allow_nan)
 
-    def scan(self) -> Scan:
+    def scan(self) -> FirstPass:
         """Weighted column means and variances, and the first value that must not be."""
         if self._scan is not None:
             return self._scan
-        sums = self._column_sums(self.n_features, self.centre)
+        sums = self._column_sums()
         # Rows of weight zero are not in the sums, yet must be finite.
         complete = not self.weighted and np.isfinite(sums).all()
         bad = None if complete or self._looked_at(sums) else self.first_bad()
         if bad is None and not complete and self.incomplete:
             self._scan = self._scan_observed()
         else:
-            with np.errstate(all="ignore"):
-                mean, variance = _about(self.centre, sums[0], *np.split(sums[1:], 2))
-            self._scan = Scan(bad, mean, variance)
+            self._scan = FirstPass.of_complete(self.counted, bad, self.centre, sums)
         return self._scan
 
     def _looked_at(self, sums: Doubles) -> bool:
         """Whether it is known, whatever the sums, that all values may be there."""
         return False
 
-    def _scan_observed(self) -> Scan:
+    def _column_sums(self) -> Doubles:
+        """`ColumnSums` about the centre."""
+        sums = ColumnSums(self.n_samples, self.centre)
+        for block in self.blocks(SCAN_ROWS):
+            sums.add(block.X, block.weight, block.first, self.threads(4 * block.X.size))
+        return sums.total()
+
+    def _scan_observed(self) -> FirstPass:
         """`scan` of the values that are not missing."""
+        sums = ColumnSums(self.n_samples, beside_indicators(self.centre))
         n_empty = 0
         for block in self.small_blocks(SCAN_ROWS):
             empty = np.isnan(block.X).all(axis=1)
             if block.weight is not None:
                 empty &= block.weight > 0
             n_empty += int(np.count_nonzero(empty))
-        sums = self._column_sums(2 * self.n_features, beside_indicators(self.centre))
-        first, observed, second, _ = np.split(sums[1:], 4)
-        with np.errstate(all="ignore"):
-            mean, variance = _about(self.centre, observed, first, second)
-        empty = observed == 0
-        mean[empty], variance[empty] = 0.0, 1.0
-        return Scan(None, mean, variance, observed, n_empty)
-
-    def _column_sums(self, n_columns: int, shift: Doubles) -> Doubles:
-        """Weight, and first and second moments of columns about the shift, (1 + 2 columns,).
-
-        For twice as many columns as there are, those of `with_indicators`.
-        """
-        n_partials = min(SCAN_PARTIALS, -(-self.n_samples // SCAN_ROWS))
-        # A row of its own cache lines for each partial sum.
-        partials = np.zeros((n_partials, -(-(1 + 2 * n_columns) // 16) * 16))
-        indicated = n_columns > self.n_features
-        blocks = self.small_blocks if indicated else self.blocks
-        for block in blocks(SCAN_ROWS):
-            X = with_indicators(block.X, self.centre) if indicated else block.X
-            _runtime.kernels().column_moments(
-                X, block.weight, shift, SCAN_ROWS,
-                block.first // SCAN_ROWS, partials, self.threads(4 * X.size),
-            )  # fmt: skip
+            X = with_indicators(block.X, self.centre)
+            sums.add(X, block.weight, block.first, self.threads(4 * X.size))
             del X  # before the next is made
-        sums: Doubles = np.add.reduce(partials, axis=0)[: 1 + 2 * n_columns]
-        return sums
+        return FirstPass.of_observed(self.counted, self.centre, sums.total(), n_empty)
 
     def threads(self, work: int) -> int:
         """Threads for so many multiply-adds."""
@@ -456,14 +315,6 @@ def with_indicators(X: Floats, centre: Doubles) -> Floats:
 def beside_indicators(centre: Doubles) -> Doubles:
     """The centre of rows as `with_indicators` gives them, (2 d,): indicators are about zero."""
     return np.concatenate([centre, np.zeros_like(centre)])
-
-
-def _about(
-    shift: Doubles, weight: Doubles, first: Doubles, second: Doubles
-) -> tuple[Doubles, Doubles]:
-    """Means and variances of columns from moments about the shift."""
-    move = first / weight
-    return shift + move, np.maximum(second / weight - move * move, 0.0)
 
 
 def _medians(X: Doubles) -> Doubles:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._first_pass import SINGLE_RANGE
 from ._parameters.mixture import MixtureParameters
-from ._rows import SINGLE_RANGE, Seen
+from ._rows import Seen
 from ._typing import Doubles
 
 LOG2E = 1.0 / math.log(2.0)

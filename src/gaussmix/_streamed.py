@@ -16,8 +16,9 @@ from typing import Generic, NamedTuple, TypeVar
 import numpy as np
 
 from . import _validation
+from ._first_pass import SCAN_ROWS, Count, FirstPass, mean_of
 from ._messages import plain
-from ._rows import CENTRE_ROWS, SCAN_ROWS, SINGLE, Block, Count, Rows, Scan, mean_of
+from ._rows import CENTRE_ROWS, SINGLE, Block, Rows
 from ._statistics import SufficientStatistics
 from ._thinning import Reservoir
 from ._typing import AnyArray, Doubles, FloatDType, Indices, Names
@@ -177,10 +178,9 @@ class StreamedRows(Rows):
     def moderate(self) -> StreamedRows:
         super().moderate()
         if self.weighted and self.sample_weight is None:
-            least, most = self._survey.counted.weight_range
+            _least, most = self._survey.counted.weight_range
             self.weight_exponent = exponent = _validation.moderate_exponent(most)
-            least = max(math.ldexp(least, exponent), math.ulp(0.0))
-            self.weight_range = least, math.ldexp(most, exponent)
+            self.weight_range = self._survey.counted.scaled(exponent).weight_range
         return self
 
     @property
@@ -206,7 +206,7 @@ class StreamedRows(Rows):
     def _looked_at(self, sums: Doubles) -> bool:
         return self.incomplete or bool(np.isfinite(sums).all())
 
-    def scan(self) -> Scan:
+    def scan(self) -> FirstPass:
         if self._scan is None:
             scan = super().scan()
             self._check_range(scan.mean, scan.variance)
@@ -492,7 +492,7 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
             )
         incomplete = incomplete or rows.incomplete
         sample.add(X, weight)
-        count = count.joined(Count.of(rows))
+        count = count.joined(rows.counted)
         room -= X.nbytes + (0 if weight is None else weight.nbytes)
         if room < 0:
             # Only rows that are read again need be known again.

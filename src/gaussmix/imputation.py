@@ -14,9 +14,10 @@ from ._estimators import criteria, sklearn_api
 from ._estimators.base import assign, fitted_state, mixture_of
 from ._estimators.fitting import fit_called
 from ._estimators.imputing import completed, noise_of_draws
+from ._first_pass import FirstPass
 from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
-from ._rows import Rows, Scan
+from ._rows import Rows
 from ._typing import (
     Acceleration,
     AnyArray,
@@ -342,7 +343,7 @@ class _Standardised(NamedTuple):
     observed: Doubles  # (d,) share of the values that are
 
 
-def _standardised(rows: Rows, scan: Scan) -> _Standardised:
+def _standardised(rows: Rows, scan: FirstPass) -> _Standardised:
     """Rows that have been looked at, standardised."""
     X, weight = rows.X, rows.sample_weight
     observed = np.full(X.shape[1], rows.total_weight)
@@ -358,7 +359,7 @@ def _standardised(rows: Rows, scan: Scan) -> _Standardised:
     return _Standardised(Z, weight, scan.mean, scale, scan.constant, observed / total)
 
 
-def _scale(scan: Scan) -> Doubles:
+def _scale(scan: FirstPass) -> Doubles:
     """What to divide the columns by: their standard deviations, constant ones by their size."""
     scale = np.where(scan.constant, np.abs(scan.mean), np.sqrt(scan.variance))
     # What overflows is left to the fit, which says so.

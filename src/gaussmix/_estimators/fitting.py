@@ -9,11 +9,11 @@ from numpy.typing import ArrayLike
 
 from .. import _em, _fitting, _validation
 from .._data import Context, Data
+from .._first_pass import FirstPass
 from .._initialization import sample_rows
 from .._parameters.layouts import CollapsedComponent, layout_of
 from .._parameters.mixture import MixtureParameters, without_knowledge
 from .._row_sets import RowSet, row_set
-from .._rows import Scan
 from .._statistics import SufficientStatistics
 from .._typing import AnyArray, Collapse, Doubles, Indices, Names
 from ..sources import RowsLike
@@ -189,7 +189,7 @@ class FittingMixture(BaseMixture):
     def _warn(
         self,
         result: _em.EMResult[MixtureParameters],
-        scan: Scan,
+        scan: FirstPass,
         names: Names | None,
         n_samples: int,
         unfinished: bool,
@@ -265,7 +265,7 @@ class FittingMixture(BaseMixture):
         with np.errstate(all="ignore"):
             statistics = data.accumulate(parameters, settings.reg_covar)
             if settings.allow_nan and settings.variance_floor > 0:
-                statistics.columns = data.scan().columns(data.total_weight)
+                statistics.columns = data.scan().columns()
             return statistics
 
 
