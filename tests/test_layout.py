@@ -50,6 +50,7 @@ ORDER = [
     "_digits",
     "_scores",
     "_streamed",
+    "_read_ahead",
     "sources",
     "_partition",
     "_rows",

@@ -31,6 +31,7 @@ below it:
     _digits            whether moments have the digits that an M-step needs
     _scores            how the kernels find scores: exact or expanded, double or single precision
     _streamed          rows that come in pieces and are read anew in every pass
+    _read_ahead        what a thread of its own reads while others compute
     sources            where such rows come from: files, Arrow data, anything re-iterable
     _partition         how rows are cut into tiles, chunks and partial sums
     _rows              the rows of a data matrix: blocks, weights, a centre, a first look

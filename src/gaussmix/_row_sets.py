@@ -244,7 +244,7 @@ class SourceRows(_LocalRows):
             if bad is not None and isinstance(rows, _streamed.StreamedRows):
                 raise rows.changed_at(*bad)
             return out
-        parts = _streamed.Joined(self._source)
+        parts = ResultBuilder(self._source)
         for first, X in self.pieces():
             rows = self._context.rows(X)
             part = np.empty(*scorer.form(field, rows))
@@ -260,7 +260,7 @@ class SourceRows(_LocalRows):
         seed: int | None,
         return_std: bool,
     ) -> tuple[Floats, ...]:
-        joined = [_streamed.Joined(self._source) for _ in range(1 + return_std)]
+        joined = [ResultBuilder(self._source) for _ in range(1 + return_std)]
         for results in self._imputed(parameters, n_draws, seed, return_std):
             for whole, part in zip(joined, results, strict=True):
                 whole.append(part.swapaxes(0, -2))  # rows come first while parts are joined
@@ -325,3 +325,51 @@ def imputed(
     bad = complete(parameters, rows, values, deviations, own_noise)
     context.require_finite(X, bad, first)
     return (values,) if deviations is None else (values, deviations)
+
+
+class ResultBuilder:
+    """An array put together part by part, in place where the source knows its length.
+
+    Parameters
+    ----------
+    source : RowSource
+        Whose rows the parts belong to.
+
+    Raises
+    ------
+    ValueError
+        If the source gave another number of rows than it said.
+    """
+
+    def __init__(self, source: RowSource) -> None:
+        self._source = source
+        self._n_rows = source.n_rows
+        self._parts: list[AnyArray] = []
+        self._used = 0
+
+    def append(self, part: AnyArray) -> None:
+        """Take the next rows."""
+        if self._n_rows is None:
+            self._parts.append(part)
+            return
+        if not self._parts:
+            self._parts = [np.empty((self._n_rows, *part.shape[1:]), part.dtype)]
+        whole = self._parts[0]
+        if whole.dtype != part.dtype:  # double precision from here on
+            whole = self._parts[0] = whole.astype(np.result_type(whole, part))
+        if self._used + len(part) > self._n_rows:
+            raise self._miscounted("more")
+        whole[self._used : self._used + len(part)] = part
+        self._used += len(part)
+
+    def array(self) -> AnyArray:
+        """All rows."""
+        if self._n_rows is not None and self._used < self._n_rows:
+            raise self._miscounted(f"{self._used:,}")
+        return self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
+
+    def _miscounted(self, found: str) -> ValueError:
+        return ValueError(
+            f"{_streamed.called(self._source)} says that it has n_rows = {self._n_rows:,} rows, "
+            f"and gave {found}. Set n_rows to None where the number is not known."
+        )

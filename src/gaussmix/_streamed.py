@@ -8,27 +8,20 @@ the sums of a fit have the same bits, however the rows were cut.
 from __future__ import annotations
 
 import math
-import queue
-import threading
-from collections.abc import Callable, Generator, Iterator
-from typing import Generic, NamedTuple, TypeVar
+from collections.abc import Generator, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
 from . import _validation
 from ._first_pass import SCAN_ROWS, Count, FirstPass, mean_of
 from ._messages import plain
+from ._read_ahead import filled_ahead, read_ahead
 from ._rows import CENTRE_ROWS, SINGLE, Block, Rows
 from ._statistics import SufficientStatistics
 from ._thinning import Reservoir
-from ._typing import AnyArray, Doubles, FloatDType, Indices, Names
+from ._typing import AnyArray, Doubles, Indices, Names
 from .sources import RowSource
-
-# Blocks that are filled, waiting or computed with at a time.
-BLOCKS = 3
-
-# Chunks that are read before they are asked for, where no block is filled with them.
-PIECES_AHEAD = 2
 
 # The part of the memory allowed that one block takes. Two parts more are left for what a source
 # needs to decode its chunks.
@@ -56,7 +49,7 @@ class Piece(NamedTuple):
     names: Names | None
 
 
-class _Survey(NamedTuple):
+class _FirstReading(NamedTuple):
     """What the first pass learns."""
 
     counted: Count
@@ -98,55 +91,54 @@ def read(
     allow_nan : bool, default=False
         Whether NaN is a missing value.
     """
-    survey = _survey(source, estimator_name, max(sample_rows, CENTRE_ROWS), allow_nan)
-    if survey.counted.n_rows == 0 and not piece:
+    found = _first_reading(source, estimator_name, max(sample_rows, CENTRE_ROWS), allow_nan)
+    if found.counted.n_rows == 0 and not piece:
         raise no_rows(source)
     weights = None
     if sample_weight is not None:
-        if survey.weighted:
+        if found.weighted:
             raise ValueError(
-                f"sample_weight was given, but {_called(source)} has weights of its own. Leave "
-                "one of "
-                "them out."
+                f"sample_weight was given, but {called(source)} has weights of its own. Leave "
+                "one of them out."
             )
         weights = _validation.check_sample_weight(
-            sample_weight, survey.counted.n_rows, allow_zero=piece
+            sample_weight, found.counted.n_rows, allow_zero=piece
         )
-    elif survey.weighted:
-        count = survey.counted
+    elif found.weighted:
+        count = found.counted
         _validation.check_total_weight(count.total_weight, count.largest_weight, allow_zero=piece)
     rows: Rows
-    if survey.kept is None:
-        rows = StreamedRows(source, survey, weights, n_threads, estimator_name)
+    if found.kept is None:
+        rows = StreamedRows(source, found, weights, n_threads, estimator_name)
     else:
-        X = _joined([piece.X for piece in survey.kept], survey)
-        if survey.weighted:
-            given = [piece.weight for piece in survey.kept if piece.weight is not None]
+        X = _joined([piece.X for piece in found.kept], found)
+        if found.weighted:
+            given = [piece.weight for piece in found.kept if piece.weight is not None]
             weights = np.concatenate(given)
         rows = Rows(X, weights, n_threads=n_threads, allow_nan=allow_nan)
-    return rows if piece else rows.moderate(), survey.names
+    return rows if piece else rows.moderate(), found.names
 
 
-def _called(source: RowSource) -> str:
+def called(source: RowSource) -> str:
     """What messages call a source: a user's class may say anything, and a path be long."""
     return plain(str(source), _MOST_OF_NAME)
 
 
 def no_rows(source: RowSource) -> ValueError:
     """The exception for a source that gives no row."""
-    return ValueError(f"{_called(source)} has no rows. At least one is needed.")
+    return ValueError(f"{called(source)} has no rows. At least one is needed.")
 
 
-def _joined(pieces: list[AnyArray], survey: _Survey) -> AnyArray:
+def _joined(pieces: list[AnyArray], found: _FirstReading) -> AnyArray:
     """One array of all pieces; a single one as it is, whatever its layout."""
     if len(pieces) == 1:
         return pieces[0]
     if not pieces:
-        return np.empty((0, survey.n_features))
+        return np.empty((0, found.n_features))
     dtype = np.result_type(*pieces)
     # NumPy makes float32 of float32 and small integers; small integers ask for float64.
-    if _validation.computing_dtype(dtype) != survey.counted.dtype:
-        dtype = survey.counted.dtype
+    if _validation.computing_dtype(dtype) != found.counted.dtype:
+        dtype = found.counted.dtype
     return np.concatenate(pieces, dtype=dtype)
 
 
@@ -158,40 +150,40 @@ class StreamedRows(Rows):
     def __init__(
         self,
         source: RowSource,
-        survey: _Survey,
+        found: _FirstReading,
         sample_weight: Doubles | None,
         n_threads: int | None,
         estimator_name: str,
     ) -> None:
-        nothing = np.empty((0, survey.n_features), survey.counted.dtype)
-        super().__init__(nothing, sample_weight, n_threads=n_threads, allow_nan=survey.allow_nan)
-        self.n_samples = survey.counted.n_rows
-        self.incomplete = survey.incomplete
-        self.weighted = survey.weighted or sample_weight is not None
+        nothing = np.empty((0, found.n_features), found.counted.dtype)
+        super().__init__(nothing, sample_weight, n_threads=n_threads, allow_nan=found.allow_nan)
+        self.n_samples = found.counted.n_rows
+        self.incomplete = found.incomplete
+        self.weighted = found.weighted or sample_weight is not None
         self.in_place = False
         if sample_weight is None:
-            self.weight_range = survey.counted.weight_range
+            self.weight_range = found.counted.weight_range
         self._source = source
-        self._survey = survey
+        self._found = found
         self._estimator_name = estimator_name
 
     def moderate(self) -> StreamedRows:
         super().moderate()
         if self.weighted and self.sample_weight is None:
-            _least, most = self._survey.counted.weight_range
+            _least, most = self._found.counted.weight_range
             self.weight_exponent = exponent = _validation.moderate_exponent(most)
-            self.weight_range = self._survey.counted.scaled(exponent).weight_range
+            self.weight_range = self._found.counted.scaled(exponent).weight_range
         return self
 
     @property
     def n_used(self) -> int:
-        return self._survey.counted.n_used if self.sample_weight is None else super().n_used
+        return self._found.counted.n_used if self.sample_weight is None else super().n_used
 
     @property
     def total_weight(self) -> float:
         if self.sample_weight is not None:
             return super().total_weight
-        return math.ldexp(self._survey.counted.total_weight, self.weight_exponent)
+        return math.ldexp(self._found.counted.total_weight, self.weight_exponent)
 
     def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
         """None, or an error: the first reading found every value in order."""
@@ -214,7 +206,7 @@ class StreamedRows(Rows):
 
     def _check_range(self, mean: Doubles, variance: Doubles | float = 0.0) -> None:
         """Refuse column means and variances that rows in the first reading's range cannot have."""
-        least, most = self._survey.ends
+        least, most = self._found.ends
         with np.errstate(all="ignore"):
             width = most - least
             slack = _ROUNDING * (width + np.abs(least) + np.abs(most))
@@ -251,41 +243,40 @@ class StreamedRows(Rows):
 
     def changed_at(self, row: int, column: int, now: str = "NaN or infinite") -> ValueError:
         """The exception for a value that is not finite and was so when it was read first."""
-        label = _validation.column_label(column, self._survey.names)
+        label = _validation.column_label(column, self._found.names)
         return self._changed(f"row {row}, {label}, is {now} now and was a number in range before")
 
     def _moved(self, column: int, before: str) -> ValueError:
-        label = _validation.column_label(column, self._survey.names)
+        label = _validation.column_label(column, self._found.names)
         return self._changed(f"{label} had values {before}, and has others now")
 
     def _changed(self, what: str) -> ValueError:
         return ValueError(
-            f"The rows of {_called(self._source)} changed between two readings: {what}. Every "
-            "reading must "
-            "give the same rows in the same order."
+            f"The rows of {called(self._source)} changed between two readings: {what}. Every "
+            "reading must give the same rows in the same order."
         )
 
     def _read_again(self) -> Iterator[Piece]:
         """The chunks of another reading, like those of the first, of so many rows."""
-        survey = self._survey
-        weight = np.empty(0) if survey.weighted else None
-        first = Piece(np.empty((0, self.n_features)), weight, survey.names)
+        found = self._found
+        weight = np.empty(0) if found.weighted else None
+        first = Piece(np.empty((0, self.n_features)), weight, found.names)
         done = 0
         for piece in _checked(self._source, self._estimator_name, first):
             X = piece.X
             done += len(X)
             if done > self.n_samples:
                 break
-            if survey.counted.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
+            if found.counted.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
                 raise self._changed(f"row {done - len(X)} is {X.dtype} now and was float32 before")
-            if survey.incomplete:
+            if found.incomplete:
                 # Sums of incomplete rows do not tell; and beside them this costs little.
                 values = np.asarray(X, dtype=np.float64)
-                least, most = survey.ends
+                least, most = found.ends
                 wrong = (values < least) | (values > most)
                 if wrong.any():
                     row, column = divmod(int(wrong.argmax()), self.n_features)
-                    label = _validation.column_label(column, survey.names)
+                    label = _validation.column_label(column, found.names)
                     raise self._changed(
                         f"row {done - len(X) + row}, {label}, is {X[row, column]} now, and all "
                         f"values were from {least[column]:g} to {most[column]:g}"
@@ -295,9 +286,8 @@ class StreamedRows(Rows):
             more = "more" if done > self.n_samples else f"{done:,}"
             spent = "" if done else " An iterator is read once: make a new one for every reading."
             raise ValueError(
-                f"{_called(self._source)} gave {self.n_samples:,} rows when it was read first and "
-                f"{more} "
-                f"now. Every reading must give the same rows in the same order.{spent}"
+                f"{called(self._source)} gave {self.n_samples:,} rows when it was read first and "
+                f"{more} now. Every reading must give the same rows in the same order.{spent}"
             )
 
     def in_memory(self) -> Rows:
@@ -314,7 +304,7 @@ class StreamedRows(Rows):
             X[order[start:stop]] = block.X[within]
             if weights is not None and block.weight is not None:
                 weights[order[start:stop]] = block.weight[within]
-        least, most = self._survey.ends
+        least, most = self._found.ends
         wrong = ~((least <= X) & (most >= X))
         if self.incomplete:
             wrong &= ~np.isnan(X)
@@ -325,7 +315,7 @@ class StreamedRows(Rows):
 
     def thinned(self, most: int) -> Rows:
         # A weight of zero in the array of weights was not known to the first pass.
-        sample = self._survey.sample
+        sample = self._found.sample
         if most > sample.most or self.sample_weight is not None:
             sample = Reservoir(most)
             for block in self.blocks(SCAN_ROWS):
@@ -340,22 +330,13 @@ class StreamedRows(Rows):
         chunk_bytes = chunk_rows * (self.n_features * self.dtype.itemsize + 8 * self.weighted)
         size = max(1, int(BLOCK_SHARE * self._source.memory) // chunk_bytes) * chunk_rows
         size = min(size, -(-self.n_samples // chunk_rows) * chunk_rows)
-        spare: queue.SimpleQueue[_Buffer | None] = queue.SimpleQueue()
-        for _ in range(BLOCKS):
-            spare.put(_Buffer(size, self.n_features, self.dtype, self.weighted))
-        first = 0
-        with _ReadAhead(self._filled(spare), wake=lambda: spare.put(None)) as buffers:
-            for buffer in buffers:
-                block = buffer.rows(first)
-                yield block
-                first += len(block.X)
-                spare.put(buffer)
-                if self.on_rows is not None:
-                    self.on_rows(first, self.n_samples)
+        for block in filled_ahead(self._weighed(), size, like=self):
+            yield block
+            if self.on_rows is not None:
+                self.on_rows(block.rows.stop, self.n_samples)
 
-    def _filled(self, spare: queue.SimpleQueue[_Buffer | None]) -> Iterator[_Buffer]:
-        """Fill buffers with the rows of one pass, each but the last to its end."""
-        buffer = None
+    def _weighed(self) -> Iterator[tuple[AnyArray, Doubles | None]]:
+        """The chunks of another reading, with the weights that the kernels read."""
         done = 0
         for X, weight, _names in self._read_again():
             if self.sample_weight is not None:
@@ -363,46 +344,7 @@ class StreamedRows(Rows):
             elif weight is not None and self.weight_exponent:
                 weight = np.ldexp(weight, self.weight_exponent)
             done += len(X)
-            start = 0
-            while start < len(X):
-                if buffer is None:
-                    buffer = spare.get()
-                    if buffer is None:
-                        return  # nobody reads on
-                    buffer.used = 0
-                start += buffer.add(X[start:], None if weight is None else weight[start:])
-                if buffer.is_full:
-                    yield buffer
-                    buffer = None
-        if buffer is not None:
-            yield buffer
-
-
-class _Buffer:
-    """A block that is filled piece by piece."""
-
-    def __init__(self, size: int, n_features: int, dtype: FloatDType, weighted: bool) -> None:
-        self._X = np.empty((size, n_features), dtype)
-        self._weight = np.empty(size) if weighted else None
-        self.used = 0
-
-    @property
-    def is_full(self) -> bool:
-        return self.used == len(self._X)
-
-    def add(self, X: AnyArray, weight: Doubles | None) -> int:
-        """Copy as many of the rows as there is room for; how many these are."""
-        n = min(len(X), len(self._X) - self.used)
-        with np.errstate(over="ignore"):  # a long double beyond float64 becomes infinity
-            self._X[self.used : self.used + n] = X[:n]
-        if self._weight is not None:
-            self._weight[self.used : self.used + n] = weight[:n] if weight is not None else 1.0
-        self.used += n
-        return n
-
-    def rows(self, first: int) -> Block:
-        weight = None if self._weight is None else self._weight[: self.used]
-        return Block(first, self._X[: self.used], weight)
+            yield X, weight
 
 
 # --- Reading -------------------------------------------------------------------------------------
@@ -410,29 +352,28 @@ class _Buffer:
 
 def _checked(
     source: RowSource, estimator_name: str, first: Piece | None = None
-) -> Iterator[Piece]:
+) -> Generator[Piece]:
     """The chunks of one reading, each checked against the first, by default that of this one."""
     for number, chunk in enumerate(source.chunks()):
         X, weight = chunk, None
         if isinstance(chunk, tuple):
             if len(chunk) != 2:
                 raise ValueError(
-                    f"Chunk {number} of {_called(source)} is a tuple of {len(chunk)}. A chunk is "
-                    "an array "
-                    "or a table, or a tuple of that and the weights of its rows."
+                    f"Chunk {number} of {called(source)} is a tuple of {len(chunk)}. A chunk is "
+                    "an array or a table, or a tuple of that and the weights of its rows."
                 )
             X, weight = chunk
         try:
             X, names = _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)
             weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
         except (TypeError, ValueError) as error:
-            raise _validation.of_piece(error, f"Chunk {number} of {_called(source)}") from error
+            raise _validation.of_piece(error, f"Chunk {number} of {called(source)}") from error
         piece = Piece(X, weight, names)
         if first is None:
             first = piece
         elif difference := _difference(piece, first):
             raise ValueError(
-                f"Chunk {number} of {_called(source)} has {difference[0]}, but chunk 0 of the "
+                f"Chunk {number} of {called(source)} has {difference[0]}, but chunk 0 of the "
                 f"first reading has {difference[1]}. All chunks must be alike."
             )
         yield piece
@@ -441,27 +382,7 @@ def _checked(
 def pieces(source: RowSource, estimator_name: str) -> Generator[Piece]:
     """The chunks of one reading, checked, read ahead where the source allows."""
     checked = _checked(source, estimator_name)
-    if not source.fresh_chunks:
-        yield from checked
-        return
-    room = threading.Semaphore(PIECES_AHEAD)
-    stopped = threading.Event()
-
-    def bounded() -> Iterator[Piece]:
-        while room.acquire() and not stopped.is_set():
-            piece = next(checked, None)
-            if piece is None:
-                return
-            yield piece
-
-    def stop() -> None:
-        stopped.set()
-        room.release()
-
-    with _ReadAhead(bounded(), wake=stop) as read:
-        for piece in read:
-            yield piece
-            room.release()
+    return read_ahead(checked) if source.fresh_chunks else checked
 
 
 def _difference(piece: Piece, first: Piece) -> tuple[str, str] | None:
@@ -474,7 +395,9 @@ def _difference(piece: Piece, first: Piece) -> tuple[str, str] | None:
     return _validation.difference_of_names(piece.names, first.names)
 
 
-def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan: bool) -> _Survey:
+def _first_reading(
+    source: RowSource, estimator_name: str, sample_rows: int, allow_nan: bool
+) -> _FirstReading:
     """Count, check and sample the rows; keep them while they are few."""
     sample = Reservoir(sample_rows)
     kept: list[Piece] | None = []
@@ -505,7 +428,7 @@ def _survey(source: RowSource, estimator_name: str, sample_rows: int, allow_nan:
             )
     if piece is None:
         raise no_rows(source)
-    return _Survey(
+    return _FirstReading(
         count, piece.X.shape[1], piece.names, piece.weight is not None, sample, kept, allow_nan,
         incomplete, ends,
     )  # fmt: skip
@@ -528,101 +451,3 @@ def _widened(ends: Doubles, X: AnyArray) -> Doubles:
             rest = np.concatenate([wide.reshape(abreast, -1), rest])
         wider.append(smaller(end, smaller.reduce(rest, axis=0).astype(np.float64)))
     return np.array(wider)
-
-
-Item = TypeVar("Item")
-
-
-class _ReadAhead(Generic[Item]):
-    """Runs an iterator in a thread of its own, so that reading overlaps computing.
-
-    Parameters
-    ----------
-    items : iterator
-        It must bound by itself how far it runs ahead.
-    wake : callable
-        Called when nobody reads on, to end a wait of the iterator.
-    """
-
-    def __init__(self, items: Iterator[Item], wake: Callable[[], None]) -> None:
-        self._items = items
-        self._wake = wake
-        self._read: queue.SimpleQueue[tuple[Item | None, BaseException | None]]
-        self._read = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="gaussmix reader", daemon=True)
-
-    def _run(self) -> None:
-        try:
-            for item in self._items:
-                self._read.put((item, None))
-        except BaseException as error:
-            self._read.put((None, error))
-        else:
-            self._read.put((None, None))
-
-    def __enter__(self) -> Iterator[Item]:
-        self._thread.start()
-        return self._received()
-
-    def __exit__(self, *exc_info: object) -> None:
-        self._wake()
-        # A reader that hangs in a read ends after it, by itself.
-        self._thread.join(timeout=0.2)
-
-    def _received(self) -> Iterator[Item]:
-        while True:
-            item, error = self._read.get()
-            if error is not None:
-                raise error
-            if item is None:
-                return
-            yield item
-
-
-class Joined:
-    """An array put together part by part, in place where the source knows its length.
-
-    Parameters
-    ----------
-    source : RowSource
-        Whose rows the parts belong to.
-
-    Raises
-    ------
-    ValueError
-        If the source gave another number of rows than it said.
-    """
-
-    def __init__(self, source: RowSource) -> None:
-        self._source = source
-        self._n_rows = source.n_rows
-        self._parts: list[AnyArray] = []
-        self._used = 0
-
-    def append(self, part: AnyArray) -> None:
-        """Take the next rows."""
-        if self._n_rows is None:
-            self._parts.append(part)
-            return
-        if not self._parts:
-            self._parts = [np.empty((self._n_rows, *part.shape[1:]), part.dtype)]
-        whole = self._parts[0]
-        if whole.dtype != part.dtype:  # double precision from here on
-            whole = self._parts[0] = whole.astype(np.result_type(whole, part))
-        if self._used + len(part) > self._n_rows:
-            raise self._miscounted("more")
-        whole[self._used : self._used + len(part)] = part
-        self._used += len(part)
-
-    def array(self) -> AnyArray:
-        """All rows."""
-        if self._n_rows is not None and self._used < self._n_rows:
-            raise self._miscounted(f"{self._used:,}")
-        return self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
-
-    def _miscounted(self, found: str) -> ValueError:
-        return ValueError(
-            f"{_called(self._source)} says that it has n_rows = {self._n_rows:,} rows, and gave "
-            f"{found}. "
-            "Set n_rows to None where the number is not known."
-        )
