@@ -19,7 +19,7 @@ import time
 
 import numpy as np
 
-from gaussmix import _passes, _rows
+from gaussmix import _accumulate, _rows
 from gaussmix._initialization import initial_parameters
 
 SHAPES = ((2, 3), (10, 8), (32, 16))  # features, components
@@ -41,8 +41,8 @@ def pass_of(n: int, d: int, K: int, n_threads: int):
     asked = []
     threads = rows.threads
     rows.threads = lambda work: asked.append(work) or min(n_threads, threads(1 << 60))
-    _passes.accumulate(start, rows)
-    return lambda: _passes.accumulate(start, rows), asked[-1]
+    _accumulate.accumulate(start, rows)
+    return lambda: _accumulate.accumulate(start, rows), asked[-1]
 
 
 def medians(calls) -> list[float]:

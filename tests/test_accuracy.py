@@ -15,7 +15,7 @@ import reference
 from mpmath import mp, mpf
 from reference import COVARIANCE_TYPES, Mixture
 
-from gaussmix import GaussianMixture, _passes
+from gaussmix import GaussianMixture, _accumulate, _rows, _scorer
 from gaussmix._parameters.mixture import MixtureParameters
 
 EPS = np.finfo(np.float64).eps
@@ -176,14 +176,14 @@ def test_e_step(instruction_set: str, kind: str, covariance_type: str) -> None:
     error = score_error(mixture, X, scores)
     log_density, shares = np.empty(20), np.empty((20, 3))
     given = parameters(mixture)
-    rows = _passes.Rows(X)
-    _passes.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+    rows = _rows.Rows(X)
+    _scorer.evaluate(given, rows, log_density=log_density, responsibilities=shares)
     for i in range(20):
         assert abs(float(mpf(log_density[i]) - exact_values[i])) <= error[i]
         for k in range(3):
             share = mp.exp(scores[i][k] - exact_values[i])
             assert abs(float(mpf(shares[i, k]) - share)) <= 2 * error[i] * float(share) + 1e-25
-    total = _passes.accumulate(given, rows).log_likelihood
+    total = _accumulate.accumulate(given, rows).log_likelihood
     assert abs(float(mpf(total) - mp.fsum(exact_values))) <= error.sum()
 
 
@@ -297,7 +297,7 @@ def test_moments_that_overflow_about_the_centre_only(covariance_type: str, missi
     means = np.array([[0.0] * 3, [far] * 3])
     mixture = Mixture(covariance_type, np.array([0.75, 0.25]), means, covariances)
     with np.errstate(all="ignore"):
-        found = _passes.accumulate(parameters(mixture), _passes.Rows(X, allow_nan=True))
+        found = _accumulate.accumulate(parameters(mixture), _rows.Rows(X, allow_nan=True))
     assert np.isfinite(found.second).all()
     assert np.isfinite(found.log_likelihood)
 
@@ -319,13 +319,13 @@ def test_logarithm_of_equal_scores(
     instruction_set: str, covariance_type: str, n_features: int, dtype: type, relative: float
 ) -> None:
     """At zero, K components of weight one have the density K, and each an equal share."""
-    rows = _passes.Rows(np.zeros((1, n_features), dtype))
+    rows = _rows.Rows(np.zeros((1, n_features), dtype))
     for K in (*range(1, 34), 63, 64, 65, 127, 128, 129, 255, 256):
         given = point_mixture(np.ones(K), n_features, covariance_type)
         # What rounding of 2 pi leaves of the density of one component.
         rest = float(given.log_determinants[0] - n_features * 0.5 * np.log(2 * np.pi))
         log_density, shares = np.empty(1, dtype), np.empty((1, K), dtype)
-        _passes.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+        _scorer.evaluate(given, rows, log_density=log_density, responsibilities=shares)
         exact = float(mp.log(K)) + rest
         assert abs(float(log_density[0]) - exact) <= relative * exact + n_features * 2 * EPS
         np.testing.assert_allclose(shares, 1 / K, rtol=relative)
@@ -339,12 +339,12 @@ def test_logarithm_and_power_of_unequal_scores(
 ) -> None:
     """Two components at zero whose weights are far from powers of two."""
     rng = np.random.default_rng(n_features)
-    rows = _passes.Rows(np.zeros((1, n_features), dtype))
+    rows = _rows.Rows(np.zeros((1, n_features), dtype))
     for _ in range(400):
         weights = np.exp2(rng.uniform(-30.0, 30.0, 2))
         log_density, shares = np.empty(1, dtype), np.empty((1, 2), dtype)
         given = point_mixture(weights, n_features, "diag")
-        _passes.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+        _scorer.evaluate(given, rows, log_density=log_density, responsibilities=shares)
         total = mp.fsum(mpf(weight) for weight in weights.tolist())
         # Logarithms of the weights, and of the density at zero, have a rounding each.
         size = 1.0 + max(abs(np.log(weights)))

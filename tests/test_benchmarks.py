@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaussmix import GaussianMixture, _passes, _rows, _runtime, _scores
+from gaussmix import GaussianMixture, _rows, _runtime, _scores, _sums
+from gaussmix._parameters.layouts import layout_of
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "benchmarks"
@@ -184,11 +185,11 @@ def test_the_cost_model_counts_what_the_library_does(benchmarks, family, d):
     rows = _rows.Rows(np.random.default_rng(0).normal(size=(4000, d)))
     scores = _scores.scores_for_sums(model._parameters(), rows, single=False)
     if scores.estep == "triangular":
-        sums = _passes._moment_work("outer", 5, d, d)
+        sums = _sums._moment_work("outer", 5, d, d)
     else:
         kernels = _runtime.kernels()
-        width = kernels.width(kernels.FEATURE_SETS[_passes._FEATURES[family]], d)
-        sums = _passes._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
+        width = kernels.width(kernels.FEATURE_SETS[layout_of(family).features], d)
+        sums = _sums._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
     assert mixture.multiply_adds() == (scores.row_work, sums)
 
     statistics = model.accumulate(rows.X)

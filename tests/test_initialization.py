@@ -10,12 +10,12 @@ import pytest
 import reference
 from reference import COVARIANCE_TYPES
 
-from gaussmix import ConvergenceWarning, _initialization
+from gaussmix import ConvergenceWarning, _accumulate, _initialization, _kmeans_passes
 from gaussmix._data import LocalData
 from gaussmix._initialization import DistinctStarts, initial_parameters, plus_plus
 from gaussmix._mstep.maximize import maximize
 from gaussmix._parameters.mixture import MixtureParameters
-from gaussmix._passes import Rows
+from gaussmix._rows import Rows
 
 INIT_PARAMS = ["kmeans", "k-means++", "random", "random_from_data"]
 
@@ -80,9 +80,9 @@ def test_seeds_are_rows_and_claim_the_rows_nearest_to_them(init_params, covarian
         seeds.append(centres)
         return accumulate_nearest(rows, centres, covariance_type)
 
-    accumulate_nearest = _initialization._passes.accumulate_nearest
+    accumulate_nearest = _accumulate.accumulate_nearest
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_initialization._passes, "accumulate_nearest", spy)
+        patch.setattr(_accumulate, "accumulate_nearest", spy)
         parameters = start(X, 4, covariance_type, init_params=init_params)
     (centres,) = seeds
     assert all((centre == X).all(axis=1).any() for centre in centres)
@@ -101,7 +101,7 @@ def test_the_same_clusters_in_another_order_are_the_same_start(covariance_type):
 
     def from_labels(label):
         shares = np.eye(3)[label]
-        sums = _initialization._passes.accumulate_responsibilities(
+        sums = _accumulate.accumulate_responsibilities(
             Rows(X), lambda a, b: shares[a:b], 3, covariance_type
         )
         return maximize(sums, 0.0)
@@ -214,8 +214,8 @@ def test_large_data_is_searched_on_a_subsample(monkeypatch, init_params, weighte
         return call
 
     for name in ("lloyd", "squared_distances"):
-        function = getattr(_initialization._passes, name)
-        monkeypatch.setattr(_initialization._passes, name, recorded(function))
+        function = getattr(_kmeans_passes, name)
+        monkeypatch.setattr(_kmeans_passes, name, recorded(function))
     parameters = start(X, 3, sample_weight=sample_weight, init_params=init_params)
     assert set(sizes) == {160}
     if weighted:
@@ -338,8 +338,9 @@ def test_nothing_is_searched_when_all_is_given(monkeypatch):
     def forbidden(*args):
         raise AssertionError("a search was made")
 
-    for name in ("accumulate_nearest", "squared_distances", "lloyd"):
-        monkeypatch.setattr(_initialization._passes, name, forbidden)
+    monkeypatch.setattr(_accumulate, "accumulate_nearest", forbidden)
+    for name in ("squared_distances", "lloyd"):
+        monkeypatch.setattr(_kmeans_passes, name, forbidden)
     X, _ = clusters()
     parameters = start(
         X, 1, "diag", weights=np.ones(1), means=np.zeros((1, 2)), precisions=np.ones((1, 2))

@@ -43,7 +43,10 @@ ORDER = [
     "_recovery",
     "_initialization",
     "_data",
-    "_passes",
+    "_scorer",
+    "_accumulate",
+    "_kmeans_passes",
+    "_sums",
     "_row_sum",
     "_incomplete",
     "_available",
@@ -314,7 +317,7 @@ def test_the_import_reader_understands_every_form(tmp_path):
     file = tmp_path / "example.py"
     file.write_text(
         "import gaussmix._em\n"
-        "from gaussmix import _passes\n"
+        "from gaussmix import _sums\n"
         "from gaussmix._runtime import run\n"
         "def later():\n"
         "    from . import _statistics\n"
@@ -322,7 +325,7 @@ def test_the_import_reader_understands_every_form(tmp_path):
         "    from numpy import gaussmix\n",
         encoding="utf-8",
     )
-    assert own_imports_of(file) == {"_em", "_passes", "_runtime", "_statistics", "_draws"}
+    assert own_imports_of(file) == {"_em", "_sums", "_runtime", "_statistics", "_draws"}
     for line in ("import gaussmix", "from gaussmix import load", "from . import __version__"):
         file.write_text(line, encoding="utf-8")
         assert own_imports_of(file) == {"__init__"}

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from gaussmix import _passes, _runtime
+from gaussmix import _kmeans_passes, _rows, _runtime
 
 FEATURES = range(1, 41)
 ROWS = range(1, 61)
@@ -71,7 +71,7 @@ def test_every_width_in_other_layouts(instruction_set: str, dtype: type) -> None
             "bottom up": values[::-1].astype(dtype)[::-1],
         }.items():
             np.testing.assert_array_equal(
-                _passes.squared_distances(_passes.Rows(X), points),
+                _kmeans_passes.squared_distances(_rows.Rows(X), points),
                 expected,
                 err_msg=f"{name}, d={d}",
             )
@@ -81,7 +81,7 @@ def test_every_width_in_other_layouts(instruction_set: str, dtype: type) -> None
 GUARDED = """
 import ctypes, importlib, mmap, sys
 import numpy as np
-from gaussmix import _passes, _runtime
+from gaussmix import _accumulate, _kmeans_passes, _rows, _runtime, _scorer
 from gaussmix._parameters.mixture import MixtureParameters
 
 names, beyond = sys.argv[1].split(","), int(sys.argv[2])
@@ -112,22 +112,22 @@ def read(kernels, single, X):
     if single:
         return
     kernels.first_nonfinite(X, 16, 1)
-    rows = _passes.Rows(X)
+    rows = _rows.Rows(X)
     rows.scan()
     for family, covariances in ("full", np.tile(np.eye(d), (2, 1, 1))), ("diag", points):
         mixture = MixtureParameters.from_covariances(family, np.ones(2), points, covariances)
-        _passes.accumulate(mixture, rows)
-        _passes.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
+        _accumulate.accumulate(mixture, rows)
+        _scorer.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
     if d > 1:
         X[::-3, 1::2] = np.nan  # the last row too
-        rows = _passes.Rows(X, allow_nan=True)
-        _passes.accumulate(mixture, rows)
-        _passes.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
+        rows = _rows.Rows(X, allow_nan=True)
+        _accumulate.accumulate(mixture, rows)
+        _scorer.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
 
 if beyond:
     X = placed(8, 3, np.float64, True)
     X = np.lib.stride_tricks.as_strided(X, (9, 3))
-    _passes.squared_distances(_passes.Rows(X), np.ones((1, 3)))
+    _kmeans_passes.squared_distances(_rows.Rows(X), np.ones((1, 3)))
 for name in names:
     name = "gaussmix._kernels._em_" + name
     double, single = importlib.import_module(name), importlib.import_module(name + "_single")

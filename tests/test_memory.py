@@ -24,7 +24,7 @@ from failing_allocations import CASES
 from processes import environment
 
 import gaussmix
-from gaussmix import GaussianMixture, _passes, _rows, _runtime
+from gaussmix import GaussianMixture, _kmeans_passes, _rows, _runtime
 from gaussmix._first_pass import SCAN_ROWS
 from gaussmix._rows import Rows
 
@@ -320,8 +320,8 @@ def test_results_lie_more_than_2_31_apart(tmp_path):
     # A file without contents, so that only what is written takes room.
     far = np.memmap(tmp_path / "far", dtype=np.float64, mode="w+", shape=(2, 2**31 + 500))
     assert far.strides[0] > 2**31 * 8
-    distances = _passes.squared_distances(Rows(X, n_threads=2), points, far[:, -500:])
-    np.testing.assert_array_equal(distances, _passes.squared_distances(Rows(X), points))
+    distances = _kmeans_passes.squared_distances(Rows(X, n_threads=2), points, far[:, -500:])
+    np.testing.assert_array_equal(distances, _kmeans_passes.squared_distances(Rows(X), points))
 
 
 # More than a process can address: less than that some systems promise, and do not have.

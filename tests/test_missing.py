@@ -23,7 +23,7 @@ from reference import Mixture
 from scipy import integrate, optimize, stats
 
 import gaussmix
-from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError, _passes
+from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError, _accumulate
 from gaussmix._incomplete import IncompleteWay
 from gaussmix._patterns import patterns
 from gaussmix._rows import Rows
@@ -594,12 +594,12 @@ def test_cheap_ways_are_taken_where_they_hold(covariance_type):
     mixture = reference.random_mixture(rng, covariance_type, 2, 3)
     X = holed(rng, reference.draw(rng, mixture, 3_000), 0.2)
     near = Rows(X, allow_nan=True)
-    ways = list(_passes.ways(parameters_of(mixture), near, 0.0))
+    ways = list(_accumulate.ways(parameters_of(mixture), near, 0.0))
     assert [way.expanded for way in ways] == [True, False]
     assert ways[0].holds(ways[0].follow(near), 0.0)
     # A component 1e4 deviations away from the others.
     away = dataclasses.replace(mixture, means=mixture.means + np.array([[0.0], [1e4]]))
-    ways = list(_passes.ways(parameters_of(away), near, 0.0))
+    ways = list(_accumulate.ways(parameters_of(away), near, 0.0))
     assert [way.expanded for way in ways] == [False]
 
 
@@ -620,8 +620,8 @@ def test_a_component_that_shrinks_keeps_its_digits(covariance_type):
         covariances.get(covariance_type, np.ones(2)),
     )
     rows = Rows(X, allow_nan=True)
-    assert next(iter(_passes.ways(parameters_of(mixture), rows, 0.0))).expanded
-    found = _passes.accumulate(parameters_of(mixture), rows)
+    assert next(iter(_accumulate.ways(parameters_of(mixture), rows, 0.0))).expanded
+    found = _accumulate.accumulate(parameters_of(mixture), rows)
     exact = IncompleteWay(parameters_of(mixture), rows.centre, expanded=False).follow(rows)
     assert_same_statistics(found, exact)
 

@@ -15,7 +15,7 @@ from conftest import parameters_of as parameters
 from reference import Mixture
 from test_kernels import assert_statistics, problem, same_statistics
 
-from gaussmix import GaussianMixture, _passes, _scores
+from gaussmix import GaussianMixture, _accumulate, _rows, _scores
 from gaussmix._parameters import maximize
 
 # (rows, features, components): enough rows for products, never a multiple of a strip or tile;
@@ -37,7 +37,7 @@ SIZES = (
 )
 
 
-def expanded(statistics, rows: _passes.Rows) -> bool:
+def expanded(statistics, rows: _rows.Rows) -> bool:
     """Whether the moments were formed from products about the centre."""
     return bool((statistics.shift == rows.centre).all())
 
@@ -46,7 +46,7 @@ def expanded(statistics, rows: _passes.Rows) -> bool:
 def mstep(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Sums kept lane by lane, and sums as outer products of rows."""
     if request.param == "features":
-        monkeypatch.setattr(_passes, "LANES_BYTES", 0)
+        monkeypatch.setattr(_accumulate, "LANES_BYTES", 0)
     return request.param
 
 
@@ -71,8 +71,8 @@ def test_sums_of_products(instruction_set: str, mstep: str, dtype: type) -> None
         case.precision = float(np.finfo(np.float64).eps)
         one = None
         for n_threads in (1, 2, 3):
-            rows = _passes.Rows(case.X, w if weighted else None, n_threads=n_threads)
-            statistics = _passes.accumulate(parameters(case.mixture), rows)
+            rows = _rows.Rows(case.X, w if weighted else None, n_threads=n_threads)
+            statistics = _accumulate.accumulate(parameters(case.mixture), rows)
             if one is None:
                 assert expanded(statistics, rows), (n, d, K)
                 assert_statistics(
@@ -90,8 +90,8 @@ def test_products_are_for_few_features_and_many_rows(instruction_set: str) -> No
     n, d = _scores.PRODUCTS_ROWS, _scores.PRODUCTS_FEATURES
     for n_rows, n_features, expected in ((n, d, True), (n - 1, d, False), (n, d + 1, False)):
         case = problem("full", n_rows, n_features, 2, np.float64)
-        rows = _passes.Rows(case.X)
-        assert expanded(_passes.accumulate(parameters(case.mixture), rows), rows) == expected
+        rows = _rows.Rows(case.X)
+        assert expanded(_accumulate.accumulate(parameters(case.mixture), rows), rows) == expected
 
 
 # -------------------------------------------------------------------------------------------------
@@ -192,8 +192,8 @@ def test_no_digits_are_lost(instruction_set: str, mstep: str, build) -> None:
     """
     rng = np.random.default_rng([5, (LOSING + KEEPING).index(build)])
     mixture, X = build(rng)
-    rows = _passes.Rows(X)
-    statistics = _passes.accumulate(parameters(mixture), rows)
+    rows = _rows.Rows(X)
+    statistics = _accumulate.accumulate(parameters(mixture), rows)
     assert expanded(statistics, rows) == (build in KEEPING)
     log_density, exact = in_extended_precision(mixture, X)
     deviation = np.sqrt(np.array([matrix.diagonal() for matrix in mixture.covariances]))
@@ -218,10 +218,10 @@ def test_a_component_that_shrinks_in_the_step(instruction_set: str, mstep: str) 
     X = reference.draw(rng, mixture, 3001)
     narrow = X[:, 0] > 0
     X[narrow] = mixture.means[1] + 1e-5 * rng.standard_normal((narrow.sum(), 3))
-    rows = _passes.Rows(X)
+    rows = _rows.Rows(X)
     given = parameters(mixture)
     assert _scores.scores_for_sums(given, rows, False).features == "with_products"
-    statistics = _passes.accumulate(given, rows)
+    statistics = _accumulate.accumulate(given, rows)
     assert not expanded(statistics, rows)
     log_density, exact = in_extended_precision(mixture, X)
     for covariance, target in zip(maximize(statistics, 0.0).covariances, exact, strict=True):
@@ -258,9 +258,9 @@ def test_an_outlier_among_products(instruction_set: str, mstep: str, size: float
     case = problem("full", 2203, 5, 2, np.float64)
     X = case.X.copy()
     X[1001] = size * np.linspace(-1.0, 1.0, 5)
-    rows = _passes.Rows(X)
+    rows = _rows.Rows(X)
     with np.errstate(all="ignore"):
-        statistics = _passes.accumulate(parameters(case.mixture), rows)
+        statistics = _accumulate.accumulate(parameters(case.mixture), rows)
     others = np.delete(case.responsibilities, 1001, axis=0).sum(axis=0)
     nearest = reference.squared_distances(case.mixture, 1e5 / size * X[1001:1002]).argmin()
     np.testing.assert_allclose(statistics.weight, others + (np.arange(2) == nearest), rtol=1e-11)

@@ -24,7 +24,10 @@ below it:
     _recovery          what becomes of a component that collapses
     _initialization    where EM starts: k-means, k-means++, random, given parameters
     _data              what a fit asks of rows, wherever they are; what they are read with
-    _passes            one pass over the rows: cuts them up, calls the kernels
+    _scorer            rows scored: passes that write a value for each
+    _accumulate        statistics of rows: the ways to form them, and the passes that do
+    _kmeans_passes     passes of k-means: nearest centres, and distances
+    _sums              one pass that sums: cuts the rows up, calls the kernels
     _row_sum           a sum over all rows, the same in whatever pieces they come
     _incomplete        passes over rows with missing values, grouped by pattern
     _available         starts where values are missing: of those that are available
@@ -64,7 +67,7 @@ Beside that order, for any of the above to use:
     _files             model files; tables in CSV, .npy and Parquet files; files replaced whole
     _typing            names that are now in _common
 
-One arrow carries everything: rows and parameters go into `_passes.accumulate`, which returns
+One arrow carries everything: rows and parameters go into `_accumulate.accumulate`, which returns
 `SufficientStatistics`; `_mstep.maximize` turns those into new parameters.
 """
 

@@ -98,7 +98,7 @@ class _CompleteWay(Protocol):
 
 
 class AvailableWay(NamedTuple):
-    """A way to form the statistics that a start is estimated from; see `_passes.Way`.
+    """A way to form the statistics that a start is estimated from; see `_accumulate.Way`.
 
     What is formed of parts of the rows, and adds up, is statistics of `Indicated` rows, with
     covariances "full" or "diag"; `completed` makes of their sum what an M-step reads.

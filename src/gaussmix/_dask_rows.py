@@ -16,14 +16,14 @@ import dask
 import dask.array as da
 import numpy as np
 
-from . import _dask_tasks, _passes, _validation
+from . import _accumulate, _dask_tasks, _scorer, _validation
+from ._accumulate import AnyWay
 from ._dask_collections import Partitions, aligned, as_array, is_frame, lengths_of
 from ._dask_tasks import SAME, Common
 from ._data import Context
 from ._first_pass import Count, FirstPass
 from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
-from ._passes import AnyWay
 from ._rows import CENTRE_ROWS, Rows
 from ._statistics import SufficientStatistics
 from ._thinning import thinned
@@ -93,7 +93,7 @@ class DaskData:
         return self.thinned(most)
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
-        for way in _passes.ways(parameters, self, reg_covar):
+        for way in _accumulate.ways(parameters, self, reg_covar):
             statistics = way.completed(self._sum(way), self._scattered)
             if way.holds(statistics, reg_covar):
                 break
@@ -102,13 +102,13 @@ class DaskData:
     def accumulate_nearest(
         self, centres: Doubles, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        way = _passes.nearest_way(self, centres, covariance_type)
+        way = _accumulate.nearest_way(self, centres, covariance_type)
         return way.completed(self._sum(way), self._scattered)
 
     def accumulate_random(
         self, random_state: Generator, n_components: int, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        way = _passes.given_way(self, n_components, covariance_type)
+        way = _accumulate.given_way(self, n_components, covariance_type)
         seed = tuple((random_state.uniform(size=4) * 2**32).astype(np.int64).tolist())
         common = replace(self._common, way=way, seed=seed)
         numbers = [(i,) for i in range(len(self._partitions))]
@@ -120,7 +120,7 @@ class DaskData:
     def _scattered(self) -> Doubles:
         """Second moment of all rows about the centre, (d, d): the same in every iteration."""
         if self._scatter is None:
-            self._scatter = self._sum(_passes.scatter_way(self.centre)).second[0]
+            self._scatter = self._sum(_accumulate.scatter_way(self.centre)).second[0]
         return self._scatter
 
     def _sum(self, way: AnyWay) -> SufficientStatistics:
@@ -200,7 +200,7 @@ class DaskRows:
     def to_learn(self, sample_weight: Any) -> DaskData:
         return self._read(sample_weight, CENTRE_ROWS, piece=True)[0]
 
-    def labels(self, scorer: _passes.Scorer) -> Any:
+    def labels(self, scorer: _scorer.Scorer) -> Any:
         return self.scored(scorer, "labels", None)
 
     def pieces(self) -> Iterator[tuple[int, AnyArray]]:
@@ -215,7 +215,7 @@ class DaskRows:
             )[0],
         )
 
-    def scored(self, scorer: _passes.Scorer, field: str, out: AnyArray | None) -> Any:
+    def scored(self, scorer: _scorer.Scorer, field: str, out: AnyArray | None) -> Any:
         if out is not None:
             raise ValueError(
                 "out= takes no result for a dask collection, which is a dask array that is "
@@ -227,7 +227,7 @@ class DaskRows:
         dtype = (
             np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
         )
-        several = field in _passes.PER_COMPONENT
+        several = field in _scorer.PER_COMPONENT
         # With drop_axis dask would join the chunks itself, before their shape is looked at.
         values = array.map_blocks(
             _dask_tasks.scored,
@@ -249,7 +249,7 @@ class DaskRows:
             name=f"gaussmix-{field}-{uuid.uuid4().hex}",
         )
 
-    def log_likelihood(self, scorer: _passes.Scorer, completed: bool) -> tuple[float, int]:
+    def log_likelihood(self, scorer: _scorer.Scorer, completed: bool) -> tuple[float, int]:
         array, _names = self._array()
         partitions = Partitions(array, None)
         common = self._common(array, parameters=scorer.parameters)

@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from . import _passes, _runtime, _validation
+from . import _accumulate, _runtime, _scorer, _validation
+from ._accumulate import AnyWay
 from ._completing import complete
 from ._dask_collections import lengths_of
 from ._draws import Noise
 from ._first_pass import FirstPass
 from ._parameters.mixture import MixtureParameters
-from ._passes import AnyWay
 from ._row_sum import RowSum
 from ._rows import DOUBLE, SINGLE, Rows
 from ._statistics import SufficientStatistics
@@ -214,7 +214,7 @@ def followed_at_random(X: Any, weight: Any, common: Common, number: int) -> Suff
     """Statistics of a partition under uniform random responsibilities."""
     assert common.way is not None
     generator = np.random.default_rng([*common.seed, number])
-    blocks = _passes.random_responsibilities(generator, len(common.way.means))
+    blocks = _accumulate.random_responsibilities(generator, len(common.way.means))
     with task_threads(common.n_threads) as threads:
         return common.way.follow(rows_of(X, weight, common, threads), blocks)
 
@@ -227,7 +227,7 @@ def scored(
     number = block_id[0] if block_id else None
     with task_threads(common.n_threads) as threads:
         rows = rows_of(X, None, common, threads, number)
-        scorer = _passes.Scorer(common.parameters)
+        scorer = _scorer.Scorer(common.parameters)
         out: AnyArray = np.empty(*scorer.form(field, rows))
         bad = scorer.fill(field, rows, out, spare=False)
     if bad is not None:
@@ -269,10 +269,10 @@ def log_likelihood(
     """Log-likelihood of a partition, or that of its rows and their most probable labels."""
     assert common.parameters is not None
     X = values(X, common, number)
-    scorer = _passes.Scorer(common.parameters)
+    scorer = _scorer.Scorer(common.parameters)
     with task_threads(common.n_threads) as threads:
         total = RowSum()
-        bad = _passes.add_log_likelihood(
+        bad = _scorer.add_log_likelihood(
             total, scorer, X, completed=completed, n_threads=threads, allow_nan=common.allow_nan
         )
     if bad is not None:

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from . import _passes, _validation
+from . import _accumulate, _validation
 from ._first_pass import FirstPass
 from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
@@ -118,7 +118,7 @@ class Data(Protocol):
         ...
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
-        """The E-step, see `_passes.accumulate`."""
+        """The E-step, see `_accumulate.accumulate`."""
         ...
 
     def accumulate_nearest(
@@ -170,19 +170,21 @@ class LocalData:
         return self.thinned(most) if self.rows.streamed else self.rows
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
-        return self._checked(_passes.accumulate(parameters, self.rows, reg_covar))
+        return self._checked(_accumulate.accumulate(parameters, self.rows, reg_covar))
 
     def accumulate_nearest(
         self, centres: Doubles, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        return self._checked(_passes.accumulate_nearest(self.rows, centres, covariance_type))
+        return self._checked(_accumulate.accumulate_nearest(self.rows, centres, covariance_type))
 
     def accumulate_random(
         self, random_state: Generator, n_components: int, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        blocks = _passes.random_responsibilities(random_state, n_components)
+        blocks = _accumulate.random_responsibilities(random_state, n_components)
         return self._checked(
-            _passes.accumulate_responsibilities(self.rows, blocks, n_components, covariance_type)
+            _accumulate.accumulate_responsibilities(
+                self.rows, blocks, n_components, covariance_type
+            )
         )
 
     def _checked(self, statistics: SufficientStatistics) -> SufficientStatistics:

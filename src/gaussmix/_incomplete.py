@@ -211,7 +211,7 @@ def _pieces(groups: Patterns, most_rows: int, few: int) -> Indices:
 
 
 class IncompleteWay(NamedTuple):
-    """A way to form statistics of rows with missing values; see `_passes.Way`."""
+    """A way to form statistics of rows with missing values; see `_accumulate.Way`."""
 
     parameters: MixtureParameters
     centre: Doubles  # rows are read less this point
@@ -299,7 +299,10 @@ class IncompleteWay(NamedTuple):
 
 
 def incomplete_ways(parameters: MixtureParameters, rows: Seen) -> Iterator[IncompleteWay]:
-    """`_passes.ways` for rows with missing values; what holds for all features holds for some."""
+    """`_accumulate.ways` for rows with missing values.
+
+    What holds for all features holds for some.
+    """
     scores = scores_for_sums(parameters, rows, single=False)
     lanes = scores.row_work * _runtime.kernels().vector_bytes()
     # Where scores may be expanded about the centre, moments may, as far as one can tell before.

@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from . import _passes
+from . import _kmeans_passes
 from ._data import Data
 from ._first_pass import FirstPass
 from ._layouts import CovarianceType
@@ -279,7 +279,7 @@ def plus_plus(rows: Rows, n_components: int, random_state: Generator) -> tuple[D
     centres[:] = _values(rows, [random_state.choice(n, p=weights / weights.sum())])
     # Without weight a distance that overflowed counts as nothing, not as zero times infinity.
     weightless = weights == 0
-    closest = _passes.squared_distances(rows, centres[:1])[0]
+    closest = _kmeans_passes.squared_distances(rows, centres[:1])[0]
     closest[weightless] = 0.0
     potential = (weights * closest).sum()
     distances = np.empty((n_candidates, n))
@@ -290,7 +290,7 @@ def plus_plus(rows: Rows, n_components: int, random_state: Generator) -> tuple[D
         # Rounding can put a target behind the last row, as can an overflowed potential.
         drawn = np.minimum(np.searchsorted(np.cumsum(weights * closest), targets), n - 1)
         candidates = _values(rows, drawn)
-        _passes.squared_distances(rows, candidates, distances)
+        _kmeans_passes.squared_distances(rows, candidates, distances)
         np.minimum(distances, closest, out=distances)
         potentials = np.einsum("li,i->l", distances, weights)
         best = int(np.argmin(potentials))
@@ -303,7 +303,7 @@ def plus_plus(rows: Rows, n_components: int, random_state: Generator) -> tuple[D
 def _lloyd(rows: Rows, centres: Doubles, max_passes: int, tolerance: float) -> Doubles:
     """Lloyd's algorithm until the centres move by less than `tolerance` (squared, summed)."""
     for _ in range(max_passes):
-        weight, moved = _passes.lloyd(rows, centres)
+        weight, moved = _kmeans_passes.lloyd(rows, centres)
         if not weight.all():
             _refill(rows, moved, np.flatnonzero(weight == 0))
         step = moved - centres
@@ -317,7 +317,7 @@ def _refill(rows: Rows, centres: Doubles, empty: Indices) -> None:
     """Move centres without rows, in place, to the rows farthest from their nearest centre."""
     distances = np.full(rows.n_samples, np.inf)
     for centre in centres:
-        closest = _passes.squared_distances(rows, centre[None, :])[0]
+        closest = _kmeans_passes.squared_distances(rows, centre[None, :])[0]
         np.minimum(distances, closest, out=distances)
     if rows.sample_weight is not None:
         distances[rows.sample_weight == 0] = 0.0

@@ -8,9 +8,7 @@ from . import _runtime
 from ._available import Indicated, available_distances, available_scores
 from ._partition import partition
 from ._rows import Rows
-from ._scores import (
-    nearest_scores,
-)
+from ._scores import nearest_scores
 from ._sums import sums_over
 from ._typing import Doubles
 

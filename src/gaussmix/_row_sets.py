@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _passes, _streamed, _validation, sources
+from . import _scorer, _streamed, _validation, sources
 from ._completing import complete
 from ._data import Context, Data, LocalData
 from ._draws import Noise
@@ -41,7 +41,7 @@ class RowSet(Protocol):
         """
         ...
 
-    def labels(self, scorer: _passes.Scorer) -> Indices:
+    def labels(self, scorer: _scorer.Scorer) -> Indices:
         """Most probable components (n,), after `to_fit`."""
         ...
 
@@ -51,11 +51,11 @@ class RowSet(Protocol):
         """
         ...
 
-    def scored(self, scorer: _passes.Scorer, field: str, out: AnyArray | None) -> AnyArray:
+    def scored(self, scorer: _scorer.Scorer, field: str, out: AnyArray | None) -> AnyArray:
         """What `Scorer.evaluate` calls `field`, for each row; in `out` if that is given."""
         ...
 
-    def log_likelihood(self, scorer: _passes.Scorer, completed: bool) -> tuple[float, int]:
+    def log_likelihood(self, scorer: _scorer.Scorer, completed: bool) -> tuple[float, int]:
         """Log-likelihood of the rows and their number; with `completed`, that of the rows and
         their most probable labels together.
         """
@@ -101,16 +101,16 @@ class _LocalRows(ABC):
     @abstractmethod
     def pieces(self) -> Iterator[tuple[int, AnyArray]]: ...
 
-    def labels(self, scorer: _passes.Scorer) -> Indices:
+    def labels(self, scorer: _scorer.Scorer) -> Indices:
         labels = np.empty(self._fitted.n_samples, dtype=np.intp)
         scorer.fill("labels", self._fitted, labels, spare=False)
         return labels
 
     @_validation.says_memory_error
-    def log_likelihood(self, scorer: _passes.Scorer, completed: bool) -> tuple[float, int]:
+    def log_likelihood(self, scorer: _scorer.Scorer, completed: bool) -> tuple[float, int]:
         total, context = RowSum(), self._context
         for first, X in self.pieces():
-            bad = _passes.add_log_likelihood(
+            bad = _scorer.add_log_likelihood(
                 total,
                 scorer,
                 X,
@@ -166,7 +166,7 @@ class ArrayRows(_LocalRows):
     def pieces(self) -> Iterator[tuple[int, AnyArray]]:
         yield 0, self._checked()
 
-    def scored(self, scorer: _passes.Scorer, field: str, out: AnyArray | None) -> AnyArray:
+    def scored(self, scorer: _scorer.Scorer, field: str, out: AnyArray | None) -> AnyArray:
         X = self._checked()
         rows = self._context.rows(X)
         shape, dtype = scorer.form(field, rows)
@@ -235,7 +235,7 @@ class SourceRows(_LocalRows):
             raise _streamed.no_rows(source)
 
     @_validation.says_memory_error
-    def scored(self, scorer: _passes.Scorer, field: str, out: AnyArray | None) -> AnyArray:
+    def scored(self, scorer: _scorer.Scorer, field: str, out: AnyArray | None) -> AnyArray:
         # Read once, or twice to fill `out`, which must stay as it is where rows are wrong.
         if out is not None:
             rows = self._read_like_the_fitted(None)

@@ -14,11 +14,7 @@ from ._parameters.mixture import MixtureParameters
 from ._partition import Partition, partition
 from ._row_sum import RowSum
 from ._rows import SINGLE, Rows
-from ._scores import (
-    exact_scores,
-    scoring_centre,
-    suits_single,
-)
+from ._scores import exact_scores, scoring_centre, suits_single
 from ._typing import AnyArray, Floats, Indices
 
 if TYPE_CHECKING:

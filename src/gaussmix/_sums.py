@@ -12,9 +12,7 @@ import numpy as np
 from . import _runtime
 from ._partition import Partition, most_partials, negligible_bits, partition
 from ._rows import BLOCK_BYTES, Rows
-from ._scores import (
-    Scores,
-)
+from ._scores import Scores
 from ._typing import Doubles
 
 if TYPE_CHECKING:
@@ -24,6 +22,8 @@ LN2 = math.log(2.0)
 
 
 class Sums(NamedTuple):
+    """What a pass returns: sums over all rows, of which moments are about a shift."""
+
     log_likelihood: float
     weight: Doubles
     first: Doubles

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import _online, _passes, _validation
+from .. import _online, _validation
 from .._build_config import VERSION
 from .._files import model_file
 from .._parameters.layouts import CollapsedComponent
@@ -18,6 +18,7 @@ from .._parameters.mixture import MixtureParameters
 from .._patterns import patterns
 from .._row_sets import RowSet, row_set
 from .._rows import DOUBLE, Rows
+from .._scorer import Scorer
 from .._settings import Settings
 from .._typing import (
     AnyArray,
@@ -294,20 +295,20 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             parameters.definite_covariances(),
         )
 
-    def _scorer(self) -> _passes.Scorer:
+    def _scorer(self) -> Scorer:
         """The mixture in the public attributes, ready to score rows."""
         return self._scorer_of(self._current())
 
-    def _scorer_of(self, kept: Kept) -> _passes.Scorer:
+    def _scorer_of(self, kept: Kept) -> Scorer:
         """What is kept for the next call: to prepare it takes longer than to see that nothing has
         changed, and than to score a row from parameters that fit in cache.
         """
         return kept.scorer or self._prepared(kept)
 
     @_validation.says_memory_error
-    def _prepared(self, kept: Kept) -> _passes.Scorer:
+    def _prepared(self, kept: Kept) -> Scorer:
         hooks.refuse(self, "d")
-        scorer = _passes.Scorer(kept.parameters)
+        scorer = Scorer(kept.parameters)
         if kept.is_small:
             kept.scorer = scorer
         return scorer

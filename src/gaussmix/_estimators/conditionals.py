@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _passes, _runtime, _validation
+from .. import _runtime, _scorer, _validation
 from .._algebra import mixed, product, symmetric_product, transposed
 from .._conditioning import Conditional, marginal
 from .._parameters.mixture import MixtureParameters
@@ -336,7 +336,7 @@ class ConditionalMixture(BaseMixture):
         shares = np.empty((len(values), parameters.n_components))
         if conditional.given.size:
             rows = Rows(values, n_threads=self.n_threads)
-            _passes.evaluate(parameters, rows, responsibilities=shares, spare=False)
+            _scorer.evaluate(parameters, rows, responsibilities=shares, spare=False)
         else:
             shares[...] = parameters.weights / parameters.weights.sum()
         return shares

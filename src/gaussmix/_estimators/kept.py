@@ -19,7 +19,7 @@ from typing import Any, Protocol, Self, overload
 
 import numpy as np
 
-from .. import _agreement, _passes, _runtime, _validation
+from .. import _agreement, _runtime, _scorer, _validation
 from .._agreement import COVARIANCES, FACTORS, PRECISIONS
 from .._data import Context
 from .._layouts import CovarianceType
@@ -104,7 +104,7 @@ class Kept:
         self.followers = followers
         self.held: list[Any] = [None] * 5
         self.copies: list[Any] = [None] * 5
-        self.scorer: _passes.Scorer | None = None
+        self.scorer: _scorer.Scorer | None = None
         self.settings: tuple[Any, Any, Any, Any] = (_REPLACED,) * 4
         self.context: Context
         self._parameters: MixtureParameters | None = None
