@@ -27,6 +27,7 @@ from gaussmix import (
     _runtime,
     _scorer,
 )
+from gaussmix._parameters.layouts import layout_of
 from gaussmix._parameters.mixture import MixtureParameters
 
 DTYPES = (np.float64, np.float32)
@@ -206,7 +207,7 @@ def test_python_counts_features_as_the_kernels_do(instruction_set: str) -> None:
     for layout in ("full", "tied", "diag", "spherical"):
         for steps in (_incomplete._exact_steps, _incomplete._expanded_steps):
             for d in (1, 2, 7, 18):
-                found = steps(layout, 3, d)
+                found = steps(layout_of(layout), 3, d)
                 assert found.width == kernels.width(kernels.FEATURE_SETS[found.features], d)
 
 

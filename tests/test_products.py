@@ -16,7 +16,7 @@ from reference import Mixture
 from test_kernels import assert_statistics, problem, same_statistics
 
 from gaussmix import GaussianMixture, _accumulate, _rows, _scores
-from gaussmix._parameters import maximize
+from gaussmix._mstep.maximize import maximize
 
 # (rows, features, components): enough rows for products, never a multiple of a strip or tile;
 # every remainder of features and components that register tiles treat apart.

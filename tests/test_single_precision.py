@@ -14,7 +14,7 @@ from reference import COVARIANCE_TYPES, Mixture
 from test_kernels import evaluate, same_statistics
 
 from gaussmix import GaussianMixture, _accumulate, _rows, _runtime
-from gaussmix._parameters import maximize
+from gaussmix._mstep.maximize import maximize
 from gaussmix._scores import SINGLE_FEATURES
 
 # (rows, features, components), odd with respect to strips, tiles and panels of every vector.
