@@ -45,7 +45,8 @@ def built_instruction_sets(wheel: zipfile.ZipFile) -> tuple[str, ...]:
 def expected_modules(instruction_sets: tuple[str, ...]) -> set[str]:
     names = {"_cpu", "_threads"}
     for name in instruction_sets:
-        names |= {f"_em_{name}", f"_em_{name}_single", f"_algebra_{name}", f"_draw_{name}"}
+        kinds = "em", "missing", "rows", "algebra", "draw"
+        names |= {f"_em_{name}_single", *(f"_{kind}_{name}" for kind in kinds)}
     return names
 
 

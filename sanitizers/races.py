@@ -23,14 +23,16 @@ CALLERS = 8
 # Every kernel that computes on several threads, by the module it is in, and how many it was given.
 LAST = -1
 PARALLEL: dict[str, dict[str, Callable[[tuple], int]]] = {
-    "kernels": {
-        **dict.fromkeys(
-            ("accumulate", "evaluate", "squared_distances", "column_moments", "group_patterns"),
-            lambda args: args[LAST],
-        ),
+    "kernels": dict.fromkeys(
+        ("accumulate", "evaluate", "squared_distances"), lambda args: args[LAST]
+    ),
+    "missing_kernels": dict.fromkeys(
+        ("accumulate_incomplete", "evaluate_incomplete"),
+        lambda args: len(args[LAST]),  # scratch, a row for each thread
+    ),
+    "row_kernels": {
+        **dict.fromkeys(("column_moments", "group_patterns"), lambda args: args[LAST]),
         "first_nonfinite": lambda args: args[2],
-        "accumulate_incomplete": lambda args: len(args[LAST]),  # scratch, a row for each thread
-        "evaluate_incomplete": lambda args: len(args[LAST]),
     },
     "algebra": dict.fromkeys(
         ("multiply", "factorise", "invert", "orthonormalise"), lambda args: args[LAST]
@@ -203,13 +205,14 @@ def refused_callers() -> None:
 def main() -> None:
     warnings.filterwarnings("ignore", ".*did not converge")  # two iterations are enough here
     watched = {single: Watched("kernels", _runtime.kernels(single)) for single in (False, True)}
-    algebra = Watched("algebra", _runtime.algebra())
-    drawing = Watched("drawing_kernels", _runtime.drawing_kernels())
     _runtime.kernels = lambda single=False: watched[single]
-    _runtime.algebra = lambda: algebra
-    _runtime.drawing_kernels = lambda: drawing
+    all_double = [watched[False]]
+    for kind in PARALLEL.keys() - {"kernels"}:
+        module = Watched(kind, getattr(_runtime, kind)())
+        setattr(_runtime, kind, lambda module=module: module)
+        all_double.append(module)
     every_kernel()
-    missing = set().union(*(one.expected - one.seen for one in (watched[False], algebra, drawing)))
+    missing = set().union(*(module.expected - module.seen for module in all_double))
     # Starts are sought in double precision, as are factors.
     missing |= watched[True].expected & {"accumulate", "evaluate"} - watched[True].seen
     if missing:

@@ -143,11 +143,15 @@ def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
 
     name = f"gaussmix._kernels._em_{request.param}"
     double, single = importlib.import_module(name), importlib.import_module(f"{name}_single")
-    algebra = importlib.import_module(f"gaussmix._kernels._algebra_{request.param}")
     monkeypatch.setattr(
         _runtime, "kernels", lambda use_single=False: single if use_single else double
     )
-    monkeypatch.setattr(_runtime, "algebra", lambda: algebra)
-    drawing = importlib.import_module(f"gaussmix._kernels._draw_{request.param}")
-    monkeypatch.setattr(_runtime, "drawing_kernels", lambda: drawing)
+    for function, kind in {
+        "missing_kernels": "missing",
+        "row_kernels": "rows",
+        "algebra": "algebra",
+        "drawing_kernels": "draw",
+    }.items():
+        module = importlib.import_module(f"gaussmix._kernels._{kind}_{request.param}")
+        monkeypatch.setattr(_runtime, function, lambda module=module: module)
     return request.param

@@ -222,7 +222,7 @@ def test_no_number_of_threads_below_one_reaches_the_kernels():
     rows = np.zeros((300_000, 4))
     for value in (0, -1, False, 1.5, "2"):
         refused(lambda value=value: Rows(rows, n_threads=value).first_nonfinite(), "n_threads")
-    kernels = _runtime.kernels()
+    kernels = _runtime.row_kernels()
     for value in (0, -1):
         with pytest.raises(ValueError, match="n_threads must be at least 1"):
             kernels.first_nonfinite(rows, 4096, value, False)

@@ -229,7 +229,7 @@ def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> No
 def test_entries_are_unchanged_only_with_the_same_type_shape_and_bytes(
     instruction_set: str,
 ) -> None:
-    unchanged = _runtime.kernels().unchanged
+    unchanged = _runtime.row_kernels().unchanged
     matrix, vector = np.arange(6.0).reshape(2, 3), np.zeros(3, dtype=np.float32)
     copies = [matrix.copy(), vector.copy()]
 
@@ -257,7 +257,7 @@ def test_entries_are_unchanged_only_with_the_same_type_shape_and_bytes(
 def test_entries_without_a_copy_are_unchanged_while_they_are_the_same_object(
     instruction_set: str,
 ) -> None:
-    unchanged = _runtime.kernels().unchanged
+    unchanged = _runtime.row_kernels().unchanged
     given, shown = np.zeros(3), np.ones(3)
     state = {"a": given}
     assert unchanged(state, ("a", "b"), [given, None], [None, None], [None, None])

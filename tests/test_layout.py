@@ -379,9 +379,9 @@ def test_installed_files_are_the_source_files():
     compiled = {name for name in installed if name.endswith((".so", ".pyd"))}
     kernels = [f"_kernels/_em_{name}" for name in _build_config.INSTRUCTION_SETS]
     kernels += [f"{name}_single" for name in kernels]
-    for module in ("algebra", "draw"):
+    for module in ("missing", "rows", "algebra", "draw"):
         kernels += [f"_kernels/_{module}_{name}" for name in _build_config.INSTRUCTION_SETS]
-    stubs = {f"{name}.pyi" for name in kernels}  # copies of three files
+    stubs = {f"{name}.pyi" for name in kernels}  # copies of five files
     kernels += ["_kernels/_cpu", "_kernels/_threads"]
     assert sorted(name.split(".")[0] for name in compiled) == sorted(kernels)
     read_by_the_build = (".pyx", ".pxi", ".pxd", ".h", ".in", "meson.build")
@@ -401,6 +401,21 @@ def test_compiled_modules_name_the_libraries_they_need():
         missing = re.findall(r"undefined symbol: (\w+)", done.stdout + done.stderr)
         assert "PyErr_SetString" in missing
         assert [name for name in missing if not name.startswith(("Py", "_Py", "__"))] == [], path
+
+
+@pytest.mark.parametrize("name", ["_em", "_missing", "_rows", "_draw", "_algebra"])
+def test_included_files_use_only_what_stands_before_them(name):
+    module = (SOURCE / f"_kernels/{name}.pyx").read_text(encoding="utf-8")
+    names = re.findall(r'^include "(\w+\.pxi)"', module, flags=re.MULTILINE)
+    texts = [(SOURCE / "_kernels" / file).read_text(encoding="utf-8") for file in names]
+    assert names
+    for index, text in enumerate(texts):
+        code = re.sub(r'#.*|"""(?s:.)*?"""', "", text)
+        later = "\n".join([*texts[index + 1 :], module])
+        functions = re.findall(r"(?m)^(?:cdef|def) (?:[^(=\n]* \**)?(\w+)\(", later)
+        types = re.findall(r"(?m)^cdef (?:struct|class) (\w+)", later)
+        assert {*re.findall(r"(?<![.\w])(\w+)\(", code)} & {*functions} == set(), names[index]
+        assert {*re.findall(r"\w+", code)} & {*types} == set(), names[index]
 
 
 def test_all_threads_are_those_of_one_pool():

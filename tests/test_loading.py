@@ -111,7 +111,7 @@ def read(kernels, single, X):
     )
     if single:
         return
-    kernels.first_nonfinite(X, 16, 1)
+    _runtime.row_kernels().first_nonfinite(X, 16, 1)
     rows = _rows.Rows(X)
     rows.scan()
     for family, covariances in ("full", np.tile(np.eye(d), (2, 1, 1))), ("diag", points):
@@ -129,9 +129,12 @@ if beyond:
     X = np.lib.stride_tricks.as_strided(X, (9, 3))
     _kmeans_passes.squared_distances(_rows.Rows(X), np.ones((1, 3)))
 for name in names:
-    name = "gaussmix._kernels._em_" + name
-    double, single = importlib.import_module(name), importlib.import_module(name + "_single")
+    def module(kind, name=name):
+        return importlib.import_module(f"gaussmix._kernels._{kind}_{name}")
+    double, single = module("em"), module("em", name + "_single")
     _runtime.kernels = lambda use_single=False: single if use_single else double
+    _runtime.missing_kernels = lambda module=module("missing"): module
+    _runtime.row_kernels = lambda module=module("rows"): module
     for dtype in np.float64, np.float32:
         for at_end in True, False:
             for d in (*range(1, 20), 31, 32, 33, 47, 49):

@@ -149,7 +149,8 @@ def test_the_build_has_what_its_platform_can_have():
     else:
         assert built == ("baseline",)
     for name in built:
-        for module in (f"_em_{name}", f"_em_{name}_single", f"_algebra_{name}", f"_draw_{name}"):
+        kinds = "em", "missing", "rows", "algebra", "draw"
+        for module in (f"_em_{name}_single", *(f"_{kind}_{name}" for kind in kinds)):
             found = [file for file in compiled() if file.split(".")[0] == module]
             assert len(found) == 1, module
 

@@ -68,7 +68,9 @@ def test_stubs_say_what_the_modules_hold():
     names += [f"{name}_single" for name in names]
     double = [name for name in names if not name.endswith("_single")]
     names += [
-        name.replace("_em_", f"_{module}_") for module in ("algebra", "draw") for name in double
+        name.replace("_em_", f"_{module}_")
+        for module in ("missing", "rows", "algebra", "draw")
+        for name in double
     ]
     modules = [f"gaussmix._kernels.{name}" for name in ("_cpu", "_threads", *names)]
     text = output_of(

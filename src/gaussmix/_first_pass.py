@@ -98,7 +98,7 @@ class ColumnSums:
 
     def add(self, X: Floats, weight: Doubles | None, first: int, n_threads: int) -> None:
         """Add a block of whole pieces of `SCAN_ROWS`, whose first row has the number `first`."""
-        _runtime.kernels().column_moments(
+        _runtime.row_kernels().column_moments(
             X, weight, self._shift, SCAN_ROWS, first // SCAN_ROWS, self._partials, n_threads
         )
 

@@ -39,7 +39,7 @@ from ._statistics import SufficientStatistics
 from ._typing import Doubles, Floats, Indices
 
 if TYPE_CHECKING:
-    from ._runtime import Kernels
+    from ._runtime import MissingKernels
 
 # Rows are grouped in units of so many values: more rows share the cost of preparing a pattern, and
 # a unit, with a copy of it, still takes little memory.
@@ -139,7 +139,7 @@ class _Model:
 
     def job(
         self,
-        kernels: Kernels,
+        kernels: MissingKernels,
         groups: Patterns,
         pieces: Indices,
         cut: Partition,
@@ -159,7 +159,7 @@ class _Model:
             cut.tile_rows,
         )  # fmt: skip
 
-    def cut(self, n_samples: int, kernels: Kernels) -> Partition:
+    def cut(self, n_samples: int, kernels: MissingKernels) -> Partition:
         scalars = self.steps.copies * self.steps.width + self.n_components
         return partition(n_samples, scalars, self.steps.row_work, kernels)
 
@@ -229,7 +229,7 @@ class IncompleteWay(NamedTuple):
         self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
     ) -> SufficientStatistics:
         """Statistics of rows, all or a part of them, formed in this way."""
-        kernels = _runtime.kernels()
+        kernels = _runtime.missing_kernels()
         parameters = self.parameters
         K, d = parameters.means.shape
         steps = (_expanded_steps if self.expanded else _exact_steps)(parameters.layout, K, d)
@@ -355,7 +355,7 @@ class IncompleteScorer:
             Those that the block is from.
         log_density, responsibilities, labels : ndarray, optional
         """
-        kernels = _runtime.kernels()
+        kernels = _runtime.missing_kernels()
         model = self._model
         cut = model.cut(len(X), kernels)
         pieces = _pieces(groups, cut.chunk_rows, kernels.few_rows())

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ._rows import Rows
 
 if TYPE_CHECKING:
-    from ._runtime import Kernels
+    from ._runtime import TileKernels
 
 # A tile and all that is computed from it should stay in the second-level cache beside the
 # parameters; more rows share the cost of loading and storing the sums.
@@ -59,7 +59,7 @@ class Partition(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def partition(n_samples: int, tile_scalars: int, row_work: int, kernels: Kernels) -> Partition:
+def partition(n_samples: int, tile_scalars: int, row_work: int, kernels: TileKernels) -> Partition:
     """Tiles, chunks and rounds for rows that need `tile_scalars` numbers each while in a tile."""
     strip = kernels.strip_rows()
     most = kernels.most_tile_rows()

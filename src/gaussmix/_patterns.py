@@ -77,7 +77,7 @@ class Grouper:
     """
 
     def __init__(self, most_rows: int, n_features: int) -> None:
-        words = _runtime.kernels().pattern_words(n_features)
+        words = _runtime.row_kernels().pattern_words(n_features)
         self._marks = np.empty(most_rows * words, dtype=np.uint64)
         self._work = np.empty((6, most_rows + 1), dtype=np.intp)
 
@@ -85,7 +85,7 @@ class Grouper:
     def __call__(self, X: Floats, n_threads: int = 1) -> Patterns:
         """The patterns of rows, (n, d) C-contiguous, in force until the next call."""
         order, starts, first = self._work[:3]
-        found = _runtime.kernels().group_patterns(
+        found = _runtime.row_kernels().group_patterns(
             X, order, starts, first, self._marks, self._work[3:], MARK_ROWS, n_threads
         )
         observed = ~np.isnan(X[first[:found]])

@@ -232,7 +232,7 @@ class Rows:
 
     def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
         """Row and column of the first infinity or, unless that is allowed, NaN; or None."""
-        kernels = _runtime.kernels()
+        kernels = _runtime.row_kernels()
         for block in self.blocks(SCAN_ROWS):
             threads = self.threads(block.X.size)
             position = kernels.first_nonfinite(block.X, SCAN_ROWS, threads, allow_nan)

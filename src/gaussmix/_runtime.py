@@ -31,9 +31,12 @@ from gaussmix._settings import MOST_THREADS
 if TYPE_CHECKING:
     from gaussmix._kernels._algebra_baseline import Algebra as Algebra
     from gaussmix._kernels._draw_baseline import DrawingKernels as DrawingKernels
-    from gaussmix._kernels._em_baseline import IncompleteJob as IncompleteJob
     from gaussmix._kernels._em_baseline import Kernels as Kernels
     from gaussmix._kernels._em_baseline import ScoringJob as ScoringJob
+    from gaussmix._kernels._em_baseline import TileKernels as TileKernels
+    from gaussmix._kernels._missing_baseline import IncompleteJob as IncompleteJob
+    from gaussmix._kernels._missing_baseline import MissingKernels as MissingKernels
+    from gaussmix._kernels._rows_baseline import RowKernels as RowKernels
 
 # Every name that a build may contain, from the narrowest to the widest.
 INSTRUCTION_SETS = ("baseline", "x86v3", "x86v4")
@@ -124,6 +127,20 @@ def kernels(single: bool = False) -> Kernels:
 
 
 @cache
+def missing_kernels() -> MissingKernels:
+    """Return the compiled module in use for rows with missing values."""
+    name = f"gaussmix._kernels._missing_{instruction_set()}"
+    return cast("MissingKernels", importlib.import_module(name))
+
+
+@cache
+def row_kernels() -> RowKernels:
+    """Return the compiled module in use for what is asked of rows before a mixture reads them."""
+    name = f"gaussmix._kernels._rows_{instruction_set()}"
+    return cast("RowKernels", importlib.import_module(name))
+
+
+@cache
 def algebra() -> Algebra:
     """Return the compiled module in use for products and factorisations of matrices."""
     name = f"gaussmix._kernels._algebra_{instruction_set()}"
@@ -139,7 +156,8 @@ def drawing_kernels() -> DrawingKernels:
 
 # A module that was built but cannot be imported is a fault to be seen, no reason to take another.
 with suppress(ValueError, RuntimeError):  # of `choose_instruction_set`; raised when asked again
-    kernels(), kernels(single=True), algebra(), drawing_kernels()
+    kernels(), kernels(single=True), missing_kernels(), row_kernels()
+    algebra(), drawing_kernels()
 
 
 # --- threads -------------------------------------------------------------------------------------

@@ -109,7 +109,7 @@ class Kept:
         self.context: Context
         self._parameters: MixtureParameters | None = None
         self.factorised = False
-        self._unchanged = _runtime.kernels().unchanged
+        self._unchanged = _runtime.row_kernels().unchanged
 
     @classmethod
     def found(cls, covariance_type: CovarianceType, state: Mapping[str, Any]) -> Self:

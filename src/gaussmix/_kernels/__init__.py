@@ -1,7 +1,11 @@
-"""Compiled code: `_cpu` looks at the processor, `_em_<instruction set>` holds the kernels over
-rows, `_algebra_<instruction set>` products and factors of matrices.
+"""Compiled code: `_cpu` looks at the processor, `_threads` has the threads, and of each other kind
+there is a module for each instruction set, `_em_<name>` and so on:
 
-All `_em_*` modules are built from the one `_em.pyx`, all `_algebra_*` from `_algebra.pyx`. None is
-imported directly: `kernels()` and `algebra()` of `gaussmix._runtime` return those that fit this
-machine.
+    _em         the passes over complete rows; `_em_<name>_single` in single precision
+    _missing    the passes over rows with missing values
+    _rows       what is asked of rows before: are they finite, where do they lie, what is missing
+    _draw       draws: rows of a mixture, and noise
+    _algebra    products and factors of matrices
+
+None is imported directly: functions of `gaussmix._runtime` return those that fit this machine.
 """

@@ -15,6 +15,7 @@ import numpy
 from gaussmix._kernels._threads cimport parallel_for
 
 include "_simd.pxi"
+include "_real.pxi"
 include "_random.pxi"
 
 

@@ -3,6 +3,9 @@
 # A = R'R with R upper triangular; U = inv(R) then is upper triangular with inv(A) = U U'. All
 # inner loops run along rows.
 
+from libc.math cimport isfinite, sqrt
+from libc.string cimport memset
+
 cdef inline bint invert_factor(double *a, Py_ssize_t d) noexcept nogil:
     """Replace the upper triangle of a positive definite A = R'R by the inverse of R, and the rest
     by zeros. False if a pivot is not positive.

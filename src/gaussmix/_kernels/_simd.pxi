@@ -1,4 +1,5 @@
-# What every kernel is made of: vectors, memory in aligned parts, transposition, the logarithm.
+# What every kernel is made of: vectors, memory in aligned parts, transposition, the logarithm and
+# the power of two.
 
 from libc.stdint cimport uint64_t, uintptr_t
 
@@ -48,11 +49,6 @@ cdef extern from "simd.h" nogil:
 cdef enum:
     NV = 3              # vectors of rows in a strip
     STRIP = NV * VL
-
-
-ctypedef fused real:
-    float
-    double
 
 
 cdef inline Py_ssize_t round_up(Py_ssize_t a, Py_ssize_t multiple) noexcept nogil:
@@ -132,3 +128,43 @@ cdef inline vec log2_positive(vec x) noexcept nogil:
         p = p * z + vset1(0.19999999999949752)
         p = p * z + vset1(0.3333333333333335)
     return vexponent(x) + vset1(2.8853900817779268) * (f + f * (z * p))
+
+
+cdef inline vec exp2_above(vec x, scalar floor) noexcept nogil:
+    """2^x for floor < x <= 0; zero at and below `floor`, and for NaN.
+
+    `floor` is at least `lowest_exponent`, below which the result would be subnormal.
+    """
+    cdef vec t = x + ROUND_MAGIC
+    cdef vec r = x - (t - ROUND_MAGIC)
+    return vselect_gt(x, vset1(floor), vscale2(exp2_reduced(r), t), vset1(0.0))
+
+
+cdef inline scalar lowest_exponent() noexcept nogil:
+    return -125.0 if IS_SINGLE else -1021.0
+
+
+# Polynomials of 2^r on [-1/2, 1/2], fitted at Chebyshev nodes in 60 digits: degree 6 with relative
+# error 3e-9 for single precision, degree 11 with 4e-18 for double.
+cdef inline vec exp2_reduced(vec r) noexcept nogil:
+    cdef vec p
+    if IS_SINGLE:
+        p = vset1(0.000154614447)
+        p = p * r + vset1(0.001340042818)
+        p = p * r + vset1(0.009618056679)
+        p = p * r + vset1(0.05550327227)
+        p = p * r + vset1(0.2402265092)
+        p = p * r + vset1(0.6931472067)
+    else:
+        p = vset1(4.4558179083360645e-10)
+        p = p * r + vset1(7.074194297288521e-09)
+        p = p * r + vset1(1.0178057087733941e-07)
+        p = p * r + vset1(1.3215432535912375e-06)
+        p = p * r + vset1(1.5252733841556773e-05)
+        p = p * r + vset1(0.00015403530463724353)
+        p = p * r + vset1(0.001333355814640647)
+        p = p * r + vset1(0.009618129107587256)
+        p = p * r + vset1(0.055504108664821625)
+        p = p * r + vset1(0.24022650695910158)
+        p = p * r + vset1(0.6931471805599453)
+    return p * r + vset1(1.0)

@@ -1,6 +1,6 @@
-# What a kernel works on: a job (the same for every row), and a tile (some rows, in cache).
+# Some rows, in cache: a tile.
 #
-# A tile holds its rows, less the centre, in strips with lanes = rows, and where the M-step forms
+# It holds its rows, less the centre, in strips with lanes = rows, and where the M-step forms
 # outer products also in panels with lanes = features.
 #
 #   strips  [strip][feature][STRIP]     panels  [panel][row][panel width]
@@ -11,10 +11,8 @@
 # A `scalar`, and so a tile, is double or single precision, as this module was compiled. What comes
 # from the caller and what goes back, parameters and sums, is double in both.
 
-from libc.float cimport DBL_MAX, FLT_MAX
-from libc.math cimport INFINITY, NAN, exp2, fabs, isfinite, isnan, log, sqrt
-from libc.stdint cimport uint64_t, uintptr_t
-from libc.string cimport memcmp, memset
+from libc.math cimport fabs
+from libc.stdint cimport uint64_t
 
 cdef enum:
     PANEL = NV * VL     # features of a panel
@@ -22,33 +20,6 @@ cdef enum:
     LINE = 8            # doubles in a cache line
     LISTED_AHEAD = 32   # rows that are asked for before they are loaded, where they lie anywhere
 
-# How a row's scores are found (E-step).
-cdef enum EStep:
-    TRIANGULAR          # |U'(x - mean)|^2 with a triangular factor for each component
-    DIRECT              # |scale * (z - mean)|^2, with z = x or z = U'x
-    DISTANCES           # |x - mean|^2
-    LINEAR              # coefficients * features(x) + constant
-    NEAREST             # LINEAR, then the whole weight of the row to the best
-    GIVEN               # responsibilities from the caller
-
-# What is summed (M-step).
-cdef enum MStep:
-    NO_SUMS
-    OUTER               # second moments, one matrix for each component
-    OUTER_POOLED        # second moments, one matrix for all components
-    SQUARES             # second moments of each feature alone
-    FEATURES            # responsibilities' * features(x), as outer products of rows
-    DOTS                # the same as dot products along the rows, which needs no panels
-    SUMS                # first moments alone
-
-# The features of LINEAR, FEATURES and DOTS.
-cdef enum Features:
-    PLAIN               # x
-    WITH_SQUARES        # x, x^2
-    WITH_NORM           # x, |x|^2
-    WITH_PRODUCTS       # x, and x_p x_q for q <= p
-
-cdef double LN2 = 0.6931471805599453
 
 cdef inline scalar negligible() noexcept nogil:
     """A difference whose square is below the range of scalars. It counts as none: beside any
@@ -57,43 +28,6 @@ cdef inline scalar negligible() noexcept nogil:
     """
     return 1e-19 if IS_SINGLE else 1e-160
 
-
-cdef inline scalar lowest() noexcept nogil:
-    """A score not above this has overflowed."""
-    return -3.4e38 if IS_SINGLE else -1.7e308
-
-
-cdef struct Job:
-    const void *rows            # (n, d) float32 or float64; with `order` (n_rows, row_values)
-    bint single_rows            # rows are float32
-    const double *sample_weight     # (n,) or NULL
-    const double *responsibilities  # (n, K) or NULL; GIVEN only
-    const Py_ssize_t *order     # (n,) which of `rows` are meant, ascending; or NULL for all
-    # With `order` only:
-    const Py_ssize_t *columns   # (d,) which of their columns are meant, ascending
-    Py_ssize_t row_values
-    Py_ssize_t n_rows
-    Py_ssize_t n
-    Py_ssize_t d
-    Py_ssize_t K
-    Py_ssize_t tile_rows        # a multiple of STRIP
-
-    int estep
-    int mstep
-    int features
-    Py_ssize_t f                # features of a strip and of a panel
-    Py_ssize_t f_padded         # the same, rounded up to whole vectors
-
-    const double *centre        # (d,)
-    const double *means         # (K, d)
-    const double *factors       # as the caller gave them: U, scales or coefficients; or NULL
-    Py_ssize_t factor_stride    # doubles from one component's U to the next; 0 if shared
-    double reference            # bits that every constant was lowered by
-    scalar *constants           # (K,) in bits, less the reference
-    scalar *packed              # factors in the order in which the E-step reads them
-    scalar *bias                # TRIANGULAR: (K, d), minus the factor times the centred mean
-    scalar *whitening           # DIRECT: packed shared U that makes z from x, or NULL
-    scalar floor                # bits below a row's best where a responsibility counts as zero
 
 cdef struct Tile:
     Py_ssize_t first            # index of its first row
@@ -115,14 +49,19 @@ cdef struct Tile:
     double *lanes               # DOTS: (K, f, VL) sums, a lane each
 
 
-cdef inline Py_ssize_t n_features(int features, Py_ssize_t d) noexcept nogil:
-    if features == WITH_SQUARES:
-        return 2 * d
-    if features == WITH_NORM:
-        return d + 1
-    if features == WITH_PRODUCTS:
-        return d + d * (d + 1) // 2
-    return d
+def scalar_bytes():
+    """Bytes in one number of a tile."""
+    return <Py_ssize_t> sizeof(scalar)
+
+
+def strip_rows():
+    """Rows of a strip, of which tiles are made."""
+    return <Py_ssize_t> STRIP
+
+
+def most_tile_rows():
+    """Rows that a tile can have: a component has a bit for each strip."""
+    return <Py_ssize_t> (64 * STRIP)
 
 
 cdef inline bint needs_panels(const Job *job) noexcept nogil:

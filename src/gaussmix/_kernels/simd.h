@@ -2,7 +2,7 @@
    that C does not spell with an operator.  Everything else is ordinary arithmetic, written where
    the statistics are.
 
-   The kernels are compiled twice: with GAUSSMIX_SINGLE a vector holds floats, otherwise doubles.
+   With GAUSSMIX_SINGLE, as _em.pyx is compiled the second time, a vector holds floats, not doubles.
    Sums over tiles are doubles in both. */
 #ifndef GAUSSMIX_SIMD_H
 #define GAUSSMIX_SIMD_H

@@ -6,6 +6,9 @@
 # anew for each component, and the error this leaves is proportional to |mean - centre|, not to
 # its square.  `reduce_partials` turns them into moments about the mean.
 
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
+
 # `second` is (K, d, f_padded) for OUTER, (d, f_padded) for OUTER_POOLED, (K, first_stride) for
 # SQUARES, and absent for the others.
 cdef struct Sums:
@@ -425,16 +428,6 @@ cdef void any_dot_product(
 
 
 # --- From partial sums to statistics --------------------------------------------------------
-
-cdef void sum_partials(
-    double *partials, Py_ssize_t n_partials, Py_ssize_t size
-) noexcept nogil:
-    """Add every partial sum to the first, in the order of their index."""
-    cdef Py_ssize_t p, i
-    for p in range(1, n_partials):
-        for i in range(size):
-            partials[i] += partials[p * size + i]
-
 
 cdef void move_to_means(
     const Job *job, const Sums *sums, double *second_out

@@ -7,8 +7,16 @@
 # completed row. All of this loses as many digits as P has lost, so `precisions` are given only
 # where these are few. Inner loops run along the features.
 
+from libc.math cimport INFINITY, NAN, exp2, isnan, log, sqrt
+from libc.string cimport memset
+
 cdef enum:
     FEW_ROWS = 8        # rows that are completed together, and most of a piece that is summed so
+
+
+def few_rows():
+    """Most rows of a pattern that are summed one by one."""
+    return <Py_ssize_t> FEW_ROWS
 
 
 cdef inline bint has_few(const Incomplete *call, const Piece *piece) noexcept nogil:

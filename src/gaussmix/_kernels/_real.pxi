@@ -1,0 +1,5 @@
+# The type of the values of rows.
+
+ctypedef fused real:
+    float
+    double
