@@ -43,7 +43,7 @@ def built_instruction_sets(wheel: zipfile.ZipFile) -> tuple[str, ...]:
 
 
 def expected_modules(instruction_sets: tuple[str, ...]) -> set[str]:
-    names = {"_cpu", "_threads"}
+    names = {"_cpu", "_threads", "_utility"}
     for name in instruction_sets:
         kinds = "em", "missing", "rows", "algebra", "draw"
         names |= {f"_em_{name}_single", *(f"_{kind}_{name}" for kind in kinds)}

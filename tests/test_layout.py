@@ -382,7 +382,7 @@ def test_installed_files_are_the_source_files():
     for module in ("missing", "rows", "algebra", "draw"):
         kernels += [f"_kernels/_{module}_{name}" for name in _build_config.INSTRUCTION_SETS]
     stubs = {f"{name}.pyi" for name in kernels}  # copies of five files
-    kernels += ["_kernels/_cpu", "_kernels/_threads"]
+    kernels += ["_kernels/_cpu", "_kernels/_threads", "_kernels/_utility"]
     assert sorted(name.split(".")[0] for name in compiled) == sorted(kernels)
     read_by_the_build = (".pyx", ".pxi", ".pxd", ".h", ".in", "meson.build")
     source = {name for name in files_in(SOURCE) if not name.endswith(read_by_the_build)}

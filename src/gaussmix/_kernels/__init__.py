@@ -1,5 +1,6 @@
-"""Compiled code: `_cpu` looks at the processor, `_threads` has the threads, and of each other kind
-there is a module for each instruction set, `_em_<name>` and so on:
+"""Compiled code: `_cpu` looks at the processor, `_threads` has the threads, `_utility` what Cython
+writes for all modules; of each other kind there is one for each instruction set, `_em_<name>` and
+so on:
 
     _em         the passes over complete rows; `_em_<name>_single` in single precision
     _missing    the passes over rows with missing values
