@@ -3,7 +3,7 @@
 # outside an allocation or after its end, overflow of signed integers, shifts, misalignment. The
 # first report ends the run and fails it. Arguments go to pytest, for instance
 #
-#     sanitizers/asan.sh tests/test_kernels.py -k evaluate
+#     sanitizers/asan.sh tests/estep/test_kernels.py -k evaluate
 #
 # Needs GCC with its sanitizer libraries (Debian: gcc libasan8 libubsan1), Python >= 3.11 with
 # headers, a package index. Takes about 10 minutes on two cores.
@@ -38,9 +38,9 @@ if [[ $# == 0 ]]; then
   # Not the tests that put a malloc of their own in the place of the sanitizer's, nor the one that
   # measures memory, of which the sanitizer keeps what is freed, nor the one that numbers system
   # calls, as the sanitizer makes more of them, now so many and now others.
-  set -- tests --ignore=tests/test_memory.py \
-    --deselect=tests/test_mixture.py::test_fit_needs_no_memory_for_each_row \
-    --deselect=tests/test_model_files.py::test_killed_at_any_moment
+  set -- tests --ignore=tests/robustness/test_memory.py \
+    --deselect=tests/estimators/test_mixture.py::test_fit_needs_no_memory_for_each_row \
+    --deselect=tests/files/test_model_files.py::test_killed_at_any_moment
 fi
 "${sanitized[@]}" -m pytest -p no:cacheprovider --capture=sys "$@"
 echo "asan.sh: passed: no report from AddressSanitizer or UndefinedBehaviorSanitizer"

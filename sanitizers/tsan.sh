@@ -28,5 +28,5 @@ must_report 'data race.*vadd_to' 'race(doubles, 4)' "${sanitized[@]}"
 must_not_report 'no_race(doubles, 4)' "${sanitized[@]}"
 
 "${sanitized[@]}" sanitizers/races.py
-"${sanitized[@]}" -m pytest -p no:cacheprovider --capture=sys tests/test_concurrency.py
+"${sanitized[@]}" -m pytest -p no:cacheprovider --capture=sys tests/robustness/test_concurrency.py
 echo "tsan.sh: passed: no race reported"

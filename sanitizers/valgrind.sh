@@ -35,7 +35,8 @@ must_not_report 'any_positive(4)' "${checked[@]}"
 
 if [[ $# == 0 ]]; then
   set -- -k 'x86v3 and not layouts and not threads_and_cuts' \
-    tests/test_kernels.py tests/test_products.py tests/test_sparse_shares.py tests/test_draws.py
+    tests/estep/test_kernels.py tests/estep/test_products.py tests/estep/test_sparse_shares.py \
+    tests/estimators/test_draws.py
 fi
 "${checked[@]}" -m pytest -p no:cacheprovider --capture=sys "$@"
 echo "valgrind.sh: passed: no report from memcheck"

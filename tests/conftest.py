@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 import importlib
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import settings
 from threadpoolctl import threadpool_limits
 
-DATA = Path(__file__).parent / "data"
-
-# Every run tries the same examples. Slow tests draw new ones each time, and what those find
-# becomes an `@example`.
-settings.register_profile("same", derandomize=True, database=None, deadline=None)
-settings.load_profile("same")
-NEW_EXAMPLES = settings(derandomize=False, print_blob=True)
+import support.examples  # noqa: F401 - the examples that Hypothesis tries
+from support.data import read_columns
+from support.families import COVARIANCE_TYPES
+from support.reference import Mixture, random_mixture
 
 
 @pytest.fixture(autouse=True)
@@ -67,38 +61,6 @@ def run_command(capfd):
     return run
 
 
-def model_of(mixture, **params):
-    """A fitted model with the parameters of a reference mixture."""
-    from gaussmix import GaussianMixture
-
-    return GaussianMixture.from_parameters(
-        mixture.weights,
-        mixture.means,
-        mixture.covariances,
-        covariance_type=mixture.covariance_type,
-        **params,
-    )
-
-
-def parameters_of(mixture):
-    """A reference mixture as the library's parameters, with the factors the library computes."""
-    from gaussmix._parameters.mixture import MixtureParameters
-
-    return MixtureParameters.from_covariances(
-        mixture.covariance_type,
-        mixture.weights,
-        mixture.means,
-        np.ascontiguousarray(mixture.covariances),
-    )
-
-
-def read_columns(name: str, n_columns: int) -> np.ndarray:
-    """The first ``n_columns`` columns of ``tests/data/<name>.csv``, (n, n_columns) float64."""
-    with open(DATA / f"{name}.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.reader(file))[1:]
-    return np.array([[float(value) for value in row[:n_columns]] for row in rows])
-
-
 @pytest.fixture(scope="session")
 def old_faithful() -> np.ndarray:
     """Old Faithful, (272, 2): duration and waiting time in minutes."""
@@ -121,6 +83,18 @@ def acidity() -> np.ndarray:
 def galaxies() -> np.ndarray:
     """Velocities of 82 galaxies in units of 1000 km/s, (82, 1)."""
     return read_columns("galaxies", 1) / 1000.0
+
+
+@pytest.fixture(params=COVARIANCE_TYPES)
+def covariance_type(request: pytest.FixtureRequest) -> str:
+    """Every family in turn."""
+    return request.param
+
+
+@pytest.fixture
+def mixture(covariance_type: str) -> Mixture:
+    """Three components in five columns, of every family in turn."""
+    return random_mixture(np.random.default_rng(2), covariance_type, 3, 5)
 
 
 def instruction_sets() -> list[str]:
