@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-SOURCE = Path(__file__).parents[1] / "src" / "gaussmix"
+SOURCE = Path(__file__).parents[2] / "src" / "gaussmix"
 
 FILES = [SOURCE / "imputation.py", *sorted((SOURCE / "plotting").glob("*.py"))]
 
