@@ -58,14 +58,11 @@ Beside that order, for any of the above to use:
     _settings          the constructor parameters: defaults, checks, words, files, options
     _checks            checks of user input and the messages about it, a file a subject
     _common            what any module may use: types, texts in messages, warnings
-    _messages          names that are now in _common
     exceptions         the exceptions and warnings of the library
-    _validation        names that are now in _checks
+    _validation        names that pickles of earlier versions have
     _persistence       a name that pickles of earlier versions have
-    _caching           names that are now in _common
     _progress          what a fit reports while it runs
     _files             model files; tables in CSV, .npy and Parquet files; files replaced whole
-    _typing            names that are now in _common
 
 One arrow carries everything: rows and parameters go into `_accumulate.accumulate`, which returns
 `SufficientStatistics`; `_mstep.maximize` turns those into new parameters.

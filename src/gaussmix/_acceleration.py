@@ -12,9 +12,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from ._common.typing import Doubles
 from ._parameters.layouts import CollapsedComponent
 from ._parameters.mixture import MixtureParameters
-from ._typing import Doubles
 
 # Gain of a plain step, in nats per unit of weight, from which on steps are extrapolated. Earlier
 # ones still choose among optima, and to choose like EM they are left alone.

@@ -15,6 +15,7 @@ import numpy as np
 from . import _runtime
 from ._algebra import product
 from ._available import AvailableWay, available_scores
+from ._common.typing import Doubles, Generator
 from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
 from ._incomplete import IncompleteWay, incomplete_ways
 from ._layouts import CovarianceType
@@ -32,7 +33,6 @@ from ._scores import (
 )
 from ._statistics import SufficientStatistics
 from ._sums import Sums, sums_over
-from ._typing import Doubles, Generator
 
 
 class Way(NamedTuple):

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from . import _validation
+from ._checks.mixtures import check_set_array, check_set_positive, check_set_weights
+from ._checks.numbers import computing_dtype
+from ._common.typing import AnyArray, Bools, Doubles
 from ._layouts import CovarianceType
 from ._parameters.layouts import FULL, CollapsedComponent, Layout, layout_of
 from ._parameters.mixture import MixtureParameters
-from ._typing import AnyArray, Bools, Doubles
 
 COVARIANCES, PRECISIONS, FACTORS = "covariances_", "precisions_", "precisions_cholesky_"
 
@@ -30,8 +31,8 @@ _BESIDE_TRIANGLE = {8: 1e-8, 4: 1e-4}
 
 def weights_and_means(weights: AnyArray, means: AnyArray) -> tuple[Doubles, Doubles]:
     """Both checked, as float64."""
-    means = _validation.check_set_array(means, "means_")
-    weights = _validation.check_set_array(weights, "weights_")
+    means = check_set_array(means, "means_")
+    weights = check_set_array(weights, "weights_")
     if means.ndim != 2 or 0 in means.shape:
         raise ValueError(
             f"means_ has the shape {means.shape}, and not that of (n_components, n_features)."
@@ -40,7 +41,7 @@ def weights_and_means(weights: AnyArray, means: AnyArray) -> tuple[Doubles, Doub
         raise ValueError(
             f"weights_ and means_ do not fit together: {weights.shape} and {means.shape}."
         )
-    _validation.check_set_weights(weights)
+    check_set_weights(weights)
     return weights, means
 
 
@@ -86,7 +87,7 @@ def mixture(
     weights, means = weights_and_means(weights, means)
     arrays: dict[str, Doubles] = {}
     for name, given in matrices.items():
-        arrays[name] = _validation.check_set_array(given, name)
+        arrays[name] = check_set_array(given, name)
         check_shape(name, arrays[name].shape, covariance_type, means)
     if FACTORS in arrays:
         covariances, factors = _of_factors(covariance_type, arrays[FACTORS], matrices[FACTORS])
@@ -102,7 +103,7 @@ def mixture(
 
 
 def _epsilon(array: AnyArray) -> float:
-    return float(np.finfo(_validation.computing_dtype(array.dtype)).eps)
+    return float(np.finfo(computing_dtype(array.dtype)).eps)
 
 
 # --- from one of them to the others --------------------------------------------------------------
@@ -110,7 +111,7 @@ def _epsilon(array: AnyArray) -> float:
 
 def _of_covariances(covariance_type: CovarianceType, given: Doubles) -> tuple[Doubles, Doubles]:
     covariances = given.copy()
-    _validation.check_set_positive(covariances, COVARIANCES, covariance_type, "covariance")
+    check_set_positive(covariances, COVARIANCES, covariance_type, "covariance")
     return covariances, _factors(layout_of(covariance_type), covariances, COVARIANCES)
 
 
@@ -128,7 +129,7 @@ def _factors(layout: Layout, covariances: Doubles, name: str) -> Doubles:
 
 def _of_precisions(covariance_type: CovarianceType, given: Doubles) -> tuple[Doubles, Doubles]:
     precisions = given.copy()
-    _validation.check_set_positive(precisions, PRECISIONS, covariance_type, "precision")
+    check_set_positive(precisions, PRECISIONS, covariance_type, "precision")
     with np.errstate(all="ignore"):
         factors, covariances = layout_of(covariance_type).from_precisions(precisions)
     _check_derived(covariances, PRECISIONS, layout_of(covariance_type))
@@ -151,7 +152,7 @@ def _of_factors(
             covariances = layout.covariances(factors)
     else:
         d = given.shape[-1]
-        size = _validation.computing_dtype(original.dtype).itemsize
+        size = computing_dtype(original.dtype).itemsize
         both = _of_triangles(given.reshape(-1, d, d), _BESIDE_TRIANGLE[size], given.ndim == 3)
         covariances, factors = (array.reshape(given.shape) for array in both)
     _check_derived(covariances, FACTORS, layout)

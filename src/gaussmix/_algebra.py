@@ -17,7 +17,7 @@ from collections.abc import Callable
 import numpy as np
 
 from . import _runtime
-from ._typing import Doubles, Indices
+from ._common.typing import Doubles, Indices
 
 # Multiplications below which waking another thread costs more than it brings.
 _SERIAL_WORK = 500_000

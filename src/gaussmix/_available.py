@@ -16,12 +16,12 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ._algebra import product
+from ._common.typing import Doubles
 from ._layouts import CovarianceType
 from ._parameters.layouts import DIAGONAL, FULL, layout_of
 from ._rows import BLOCK_BYTES, Block, Rows, beside_indicators, with_indicators
 from ._scores import Scores
 from ._statistics import SufficientStatistics
-from ._typing import Doubles
 
 # The part of all weight that counts as if a cluster had it with the variance that all clusters
 # have in a column: only variances for its missing values are drawn towards that.

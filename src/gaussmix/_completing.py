@@ -28,12 +28,12 @@ from ._algebra import (
     transposed,
     weighted_sum,
 )
+from ._common.typing import AnyArray, Bools, Doubles, Floats, Indices
 from ._draws import Noise
 from ._incomplete import UNIT_VALUES, IncompleteScorer, Unit, units
 from ._parameters.mixture import MixtureParameters
 from ._patterns import Patterns
 from ._rows import Rows
-from ._typing import AnyArray, Bools, Doubles, Floats, Indices
 
 # Numbers in the slopes of patterns that are solved together.
 BATCH_VALUES = 1 << 19

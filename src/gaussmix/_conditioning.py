@@ -25,9 +25,9 @@ from ._algebra import (
     symmetric_product,
     transposed,
 )
-from ._caching import cached_property
+from ._common.caching import cached_property
+from ._common.typing import Doubles, Indices
 from ._parameters.mixture import MixtureParameters
-from ._typing import Doubles, Indices
 
 
 def marginal(parameters: MixtureParameters, columns: ArrayLike) -> MixtureParameters:

@@ -17,10 +17,11 @@ import numpy as np
 from dask.base import get_scheduler
 from dask.sizeof import sizeof
 
-from . import _validation
-from ._messages import listed
+from ._checks.messages import of_piece
+from ._checks.rows import as_rows
+from ._common.text import listed
+from ._common.typing import AnyArray, Names
 from ._statistics import SufficientStatistics
-from ._typing import AnyArray, Names
 
 # Statistics that one task merges: few enough to be no bottleneck, enough for a flat tree.
 FAN_IN = 8
@@ -47,7 +48,7 @@ def as_array(
     estimator_name : str
         The class that messages speak of.
     n_features, fitted_names
-        Of the fitted model, as in `_validation.as_rows`.
+        Of the fitted model, as in `as_rows`.
     """
     table = is_frame(X)
     if not table and not isinstance(X, da.Array):
@@ -65,7 +66,7 @@ def as_array(
             "The number of columns of X is unknown. Call X.compute_chunk_sizes() first."
         )
     sample = X._meta.iloc[:0] if table else np.empty((0, int(X.shape[1])), X.dtype)
-    checked, names = _validation.as_rows(
+    checked, names = as_rows(
         sample,
         estimator_name=estimator_name,
         n_features=n_features,
@@ -94,9 +95,9 @@ def values_of_frame(table: Any, estimator_name: str, labels: tuple[str, ...]) ->
             f"{listed(labels)}. All partitions need the same columns in the same order."
         )
     try:
-        return _validation.as_rows(table, estimator_name=estimator_name, min_rows=0)[0]
+        return as_rows(table, estimator_name=estimator_name, min_rows=0)[0]
     except (TypeError, ValueError) as error:
-        raise _validation.of_piece(error, where) from error
+        raise of_piece(error, where) from error
 
 
 def lengths_of(X: Any) -> tuple[int, ...] | None:

@@ -16,8 +16,12 @@ import dask
 import dask.array as da
 import numpy as np
 
-from . import _accumulate, _dask_tasks, _scorer, _validation
+from . import _accumulate, _dask_tasks, _scorer
 from ._accumulate import AnyWay
+from ._checks.numbers import computing_dtype
+from ._checks.rows import as_rows, check_shape_of_rows
+from ._checks.weights import check_sample_weight, check_total_weight, moderate_exponent
+from ._common.typing import AnyArray, Doubles, Generator, Indices, Names
 from ._dask_collections import Partitions, aligned, as_array, is_frame, lengths_of
 from ._dask_tasks import SAME, Common
 from ._data import Context
@@ -27,7 +31,6 @@ from ._parameters.mixture import MixtureParameters
 from ._rows import CENTRE_ROWS, Rows
 from ._statistics import SufficientStatistics
 from ._thinning import thinned
-from ._typing import AnyArray, Doubles, Generator, Indices, Names
 
 
 class DaskData:
@@ -194,7 +197,7 @@ class DaskRows:
         unfitted = self._context._replace(n_features=None, feature_names=None)
         data, names = DaskRows(self._X, unfitted)._read(sample_weight, sample_rows, piece=False)
         shape = data.n_samples, data.n_features
-        _validation.check_shape_of_rows(shape, 2, self._context.estimator_name)
+        check_shape_of_rows(shape, 2, self._context.estimator_name)
         return data, names
 
     def to_learn(self, sample_weight: Any) -> DaskData:
@@ -207,7 +210,7 @@ class DaskRows:
         context = self._context
         yield (
             0,
-            _validation.as_rows(
+            as_rows(
                 self._X,
                 estimator_name=context.estimator_name,
                 n_features=context.n_features,
@@ -224,9 +227,7 @@ class DaskRows:
             )
         array, _names = self._array()
         common = self._common(array, parameters=scorer.parameters.copied())
-        dtype = (
-            np.dtype(np.intp) if field == "labels" else _validation.computing_dtype(array.dtype)
-        )
+        dtype = np.dtype(np.intp) if field == "labels" else computing_dtype(array.dtype)
         several = field in _scorer.PER_COMPONENT
         # With drop_axis dask would join the chunks itself, before their shape is looked at.
         values = array.map_blocks(
@@ -256,7 +257,7 @@ class DaskRows:
         each = [(number, completed) for number in range(len(partitions))]
         parts = partitions.map(_dask_tasks.log_likelihood, common, each)
         n_rows = sum(part[1] for part in parts)
-        _validation.check_shape_of_rows((n_rows, array.shape[1]), 1, common.estimator_name)
+        check_shape_of_rows((n_rows, array.shape[1]), 1, common.estimator_name)
         return _total(part[0] for part in parts), n_rows
 
     def imputed(
@@ -269,7 +270,7 @@ class DaskRows:
         array, _names = self._array()
         seeds = () if seed is None else (seed,)
         common = self._common(array, parameters=parameters.copied(), seed=seeds, allow_nan=True)
-        dtype = _validation.computing_dtype(array.dtype)
+        dtype = computing_dtype(array.dtype)
         # Of each row the values, or draws of them, and below those the deviations if asked for.
         planes = array.map_blocks(
             _dask_tasks.imputed,
@@ -332,9 +333,9 @@ class DaskRows:
         if weighted:
             count = Count.merge(look.counted for look in looks)
             largest = count.largest_weight
-            _validation.check_total_weight(count.total_weight, largest, allow_zero=piece)
+            check_total_weight(count.total_weight, largest, allow_zero=piece)
             if not piece:  # as `Rows.moderate`
-                common = replace(common, exponent=_validation.moderate_exponent(largest))
+                common = replace(common, exponent=moderate_exponent(largest))
         return DaskData(partitions, looks, common, weighted, sample_rows), names
 
 
@@ -347,12 +348,12 @@ def _weights(sample_weight: Any, X: Any, common: Common, piece: bool) -> Any:
     if isinstance(sample_weight, da.Array):
         return aligned(sample_weight, X)
     if np.ndim(sample_weight) == 0:
-        one = _validation.check_sample_weight(sample_weight, 1, allow_zero=piece)
+        one = check_sample_weight(sample_weight, 1, allow_zero=piece)
         return None if one is None else float(one[0])
     lengths = lengths_of(X)
     if lengths is None:
         lengths = tuple(Partitions(X, None).map(_dask_tasks.length, common))
-    weights = _validation.check_sample_weight(sample_weight, sum(lengths), allow_zero=piece)
+    weights = check_sample_weight(sample_weight, sum(lengths), allow_zero=piece)
     return da.from_array(weights, chunks=(lengths,))
 
 

@@ -17,8 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from . import _accumulate, _runtime, _scorer, _validation
+from . import _accumulate, _runtime, _scorer
 from ._accumulate import AnyWay
+from ._checks.messages import of_piece
+from ._checks.numbers import computing_dtype
+from ._checks.rows import as_rows, nonfinite_error
+from ._checks.weights import check_sample_weight, moderate_exponent
+from ._common.typing import AnyArray, Doubles, FloatDType, Indices, Names
 from ._completing import complete
 from ._dask_collections import lengths_of
 from ._draws import Noise
@@ -27,7 +32,6 @@ from ._parameters.mixture import MixtureParameters
 from ._row_sum import RowSum
 from ._rows import DOUBLE, SINGLE, Rows
 from ._statistics import SufficientStatistics
-from ._typing import AnyArray, Doubles, FloatDType, Indices, Names
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +64,9 @@ def values(X: Any, common: Common, number: int | None = None) -> AnyArray:
     """
     where = "A partition of X" if number is None else f"Partition {number} of X"
     try:
-        rows: AnyArray = _validation.as_rows(X, estimator_name=common.estimator_name, min_rows=0)[
-            0
-        ]
+        rows: AnyArray = as_rows(X, estimator_name=common.estimator_name, min_rows=0)[0]
     except (TypeError, ValueError) as error:
-        raise _validation.of_piece(error, where) from error
+        raise of_piece(error, where) from error
     if rows.shape[1] != common.n_features:
         raise ValueError(
             f"{where} has {rows.shape[1]} columns, but the collection says that each has "
@@ -139,7 +141,7 @@ def rows_of(
 ) -> Rows:
     """The rows of a partition, as the kernels read them."""
     X = values(X, common, number)
-    if common.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
+    if common.dtype == SINGLE and computing_dtype(X.dtype) != SINGLE:
         raise ValueError(
             f"A partition of X is {X.dtype}, and was float32 when it was computed first. {SAME}"
         )
@@ -166,11 +168,11 @@ def look(X: Any, weight: Any, common: Common, number: int) -> tuple[FirstPass, A
     """What a first pass over a partition finds, and the row (1, d) of its bad value, if any."""
     X = values(X, common, number)
     try:
-        weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
+        weight = check_sample_weight(weight, len(X), allow_zero=True)
     except (TypeError, ValueError) as error:
-        raise _validation.of_piece(error, f"Partition {number} of X") from error
+        raise of_piece(error, f"Partition {number} of X") from error
     given = Rows(X, weight, allow_nan=common.allow_nan)
-    exponent = _validation.moderate_exponent(given.weight_range[1])
+    exponent = moderate_exponent(given.weight_range[1])
     with task_threads(common.n_threads) as threads, np.errstate(all="ignore"):
         rows = rows_of(X, weight, replace(common, exponent=exponent), threads)
         found = rows.scan()
@@ -293,7 +295,7 @@ def bad_value(
     `row` is the row that it is in, (1, d); `first_row` the number of the partition's first row,
     where that is known.
     """
-    error = _validation.nonfinite_error(
+    error = nonfinite_error(
         row, 0, place[1], names, common.estimator_name, first_row=(first_row or 0) + place[0]
     )
     where = ", rows counted from its start" if first_row is None else ""

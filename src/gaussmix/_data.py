@@ -9,14 +9,16 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from . import _accumulate, _validation
+from . import _accumulate
+from ._checks.columns import check_feature_names
+from ._checks.rows import check_n_features, nonfinite_error
+from ._common.typing import AnyArray, Doubles, FloatDType, Generator, Indices, Names
 from ._first_pass import FirstPass
 from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
 from ._rows import Rows
 from ._statistics import SufficientStatistics
 from ._streamed import StreamedRows
-from ._typing import AnyArray, Doubles, FloatDType, Generator, Indices, Names
 
 
 class Context(NamedTuple):
@@ -50,15 +52,15 @@ class Context(NamedTuple):
         first row of X.
         """
         if bad is not None:
-            raise _validation.nonfinite_error(
+            raise nonfinite_error(
                 X, *bad, self.feature_names, self.estimator_name, first_row=first
             )
 
     def require_columns(self, n_features: int, names: Names | None) -> None:
         """Raise unless columns are those that the model was fitted to."""
-        _validation.check_feature_names(self.feature_names, names, self.estimator_name)
+        check_feature_names(self.feature_names, names, self.estimator_name)
         if self.n_features is not None:
-            _validation.check_n_features(n_features, self.n_features, self.estimator_name)
+            check_n_features(n_features, self.n_features, self.estimator_name)
 
 
 class Data(Protocol):

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from ._common.typing import Doubles
 from ._parameters.layouts import CollapsedComponent, layout_of
 from ._parameters.mixture import MixtureParameters
 from ._scores import (
@@ -20,7 +21,6 @@ from ._scores import (
     digits_lost,
 )
 from ._statistics import SufficientStatistics
-from ._typing import Doubles
 
 # The ratio that EXPANSION_LIMIT bounds, after the step, where a component may have shrunk
 # meanwhile: a loss of 2e-8 of a variance, floor included, for one step, as the next will be taken

@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import _runtime
+from ._common.typing import Doubles, Floats, Generator, Indices, Key
 from ._parameters.mixture import MixtureParameters
 from ._partition import CHUNK_ROWS, CHUNK_WORK, ROUND_WORK
 from ._rows import THREAD_WORK
-from ._typing import Doubles, Floats, Generator, Indices, Key
 
 # What a normal number costs, in multiply-adds.
 _NORMAL_WORK = 25

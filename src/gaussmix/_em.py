@@ -12,8 +12,8 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
+from ._common.typing import Collapse
 from ._parameters.layouts import CollapsedComponent
-from ._typing import Collapse
 
 
 class _Statistics(Protocol):

@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from . import _runtime
+from ._common.typing import Bools, Doubles, FloatDType, Floats, Indices
 from ._statistics import Columns, SufficientStatistics
-from ._typing import Bools, Doubles, FloatDType, Floats, Indices
 
 # Rows in one piece of a pass that only looks at them.
 SCAN_ROWS = 4096

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import _em, _progress, _runtime, _validation
+from . import _em, _progress, _runtime
 from ._acceleration import Squarem
+from ._checks.parameters import check_random_state, parameters_of
+from ._common.typing import Doubles
 from ._data import Data
 from ._first_pass import FirstPass
 from ._initialization import DistinctStarts, initial_parameters
@@ -18,13 +20,12 @@ from ._parameters.mixture import MixtureParameters
 from ._recovery import Recovery
 from ._settings import Settings
 from ._statistics import SufficientStatistics
-from ._typing import Doubles
 
 
 def checked_settings(estimator: Settings) -> Settings:
     """The constructor parameters of an estimator, checked, as Python's own numbers."""
     settings = Settings()
-    vars(settings).update(_validation.parameters_of(estimator))
+    vars(settings).update(parameters_of(estimator))
     return settings
 
 
@@ -68,7 +69,7 @@ def best_run(
     """
     # Without iterations nothing tells one start from another.
     n_init = 1 if continued is not None or max_iter == 0 else settings.n_init
-    random_state = _validation.check_random_state(settings.random_state)
+    random_state = check_random_state(settings.random_state)
     report = _progress.reporter(settings.verbose, settings.verbose_interval, n_init, max_iter)
     data.on_rows = None if report is None else report.rows
 

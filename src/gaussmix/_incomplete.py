@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from . import _runtime
-from ._caching import cached_property
+from ._common.caching import cached_property
+from ._common.typing import Doubles, Floats, Indices
 from ._digits import has_cancelled
 from ._layouts import CovarianceType
 from ._parameters.layouts import Layout
@@ -36,7 +37,6 @@ from ._patterns import Grouper, Patterns
 from ._rows import Block, Rows, Seen
 from ._scores import EXPANSION_LIMIT, LOG2E, digits_lost, scores_for_sums, scoring_centre
 from ._statistics import SufficientStatistics
-from ._typing import Doubles, Floats, Indices
 
 if TYPE_CHECKING:
     from ._runtime import MissingKernels

@@ -13,6 +13,9 @@ from typing import TypeAlias
 import numpy as np
 
 from . import _kmeans_passes
+from ._checks.messages import convergence_warning
+from ._common.typing import Doubles, Generator, Indices, InitParams
+from ._common.warnings import warn
 from ._data import Data
 from ._first_pass import FirstPass
 from ._layouts import CovarianceType
@@ -21,8 +24,6 @@ from ._parameters.layouts import layout_of
 from ._parameters.mixture import MixtureParameters
 from ._rows import Rows
 from ._statistics import SufficientStatistics
-from ._typing import Doubles, Generator, Indices, InitParams
-from ._validation import convergence_warning, warn
 
 # Centres are sought on at most this many rows plus this many for each component, spread evenly
 # over the data. The error of a centre falls with the rows of its own cluster, and EM, which reads

@@ -6,11 +6,11 @@ import numpy as np
 
 from . import _runtime
 from ._available import Indicated, available_distances, available_scores
+from ._common.typing import Doubles
 from ._partition import partition
 from ._rows import Rows
 from ._scores import nearest_scores
 from ._sums import sums_over
-from ._typing import Doubles
 
 
 def lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:

@@ -16,6 +16,7 @@ from typing import Self
 
 import numpy as np
 
+from ._common.typing import Bools, Doubles, Indices
 from ._layouts import CovarianceType
 from ._mstep.families import FAMILIES
 from ._mstep.maximize import constrained, estimate, factorised
@@ -23,7 +24,6 @@ from ._parameters.layouts import layout_of
 from ._parameters.mixture import MixtureParameters
 from ._recovery import ONE_ROW, Recovery, split_heaviest
 from ._statistics import SufficientStatistics
-from ._typing import Bools, Doubles, Indices
 
 # Weight of a component that is placed anew at a given point, in shares of the mean weight: light
 # enough to be wrong, heavy enough to take the rows about it from tails of the others.

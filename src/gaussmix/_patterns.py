@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _runtime, _validation
-from ._typing import Bools, Doubles, Floats, Indices
+from . import _runtime
+from ._common.failures import explains_failures
+from ._common.typing import Bools, Doubles, Floats, Indices
 
 # Rows that one thread marks at a time.
 MARK_ROWS = 8192
@@ -81,7 +82,7 @@ class Grouper:
         self._marks = np.empty(most_rows * words, dtype=np.uint64)
         self._work = np.empty((6, most_rows + 1), dtype=np.intp)
 
-    @_validation.says_memory_error
+    @explains_failures
     def __call__(self, X: Floats, n_threads: int = 1) -> Patterns:
         """The patterns of rows, (n, d) C-contiguous, in force until the next call."""
         order, starts, first = self._work[:3]

@@ -9,8 +9,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
+from ._common.typing import AnyArray, Doubles, FloatDType
 from ._rows import Block, Rows
-from ._typing import AnyArray, Doubles, FloatDType
 
 # Blocks that are filled, waiting or computed with at a time.
 BLOCKS = 3

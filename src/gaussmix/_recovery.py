@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from ._common.typing import Collapse, Doubles, Indices, OnCollapse
 from ._mstep.maximize import estimate, factorised, in_family, maximize
 from ._parameters.layouts import CollapsedComponent, Layout, layout_of
 from ._parameters.mixture import MixtureParameters
 from ._statistics import SufficientStatistics
-from ._typing import Collapse, Doubles, Indices, OnCollapse
 
 # Recoveries by "reseed" in one run, for each component; later collapses are dropped. Rows that
 # support fewer components than asked for would have one placed anew in every other iteration.

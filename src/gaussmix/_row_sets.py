@@ -13,14 +13,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _scorer, _streamed, _validation, sources
+from . import _scorer, _streamed, sources
+from ._checks.outputs import check_out, new_result
+from ._checks.rows import as_rows, check_shape_of_rows, is_dask, nonfinite_error
+from ._checks.weights import check_sample_weight
+from ._common.failures import explains_failures
+from ._common.typing import AnyArray, Floats, Indices, Names
 from ._completing import complete
 from ._data import Context, Data, LocalData
 from ._draws import Noise
 from ._parameters.mixture import MixtureParameters
 from ._row_sum import RowSum
 from ._rows import CENTRE_ROWS, Rows
-from ._typing import AnyArray, Floats, Indices, Names
 from .sources import RowsLike, RowSource
 
 
@@ -77,7 +81,7 @@ class RowSet(Protocol):
 def row_set(X: RowsLike, context: Context) -> RowSet:
     """The rows that a user gave as X."""
     if type(X) is not np.ndarray:
-        if _validation.is_dask(X):
+        if is_dask(X):
             from ._dask_rows import DaskRows
 
             return DaskRows(X, context)
@@ -106,7 +110,7 @@ class _LocalRows(ABC):
         scorer.fill("labels", self._fitted, labels, spare=False)
         return labels
 
-    @_validation.says_memory_error
+    @explains_failures
     def log_likelihood(self, scorer: _scorer.Scorer, completed: bool) -> tuple[float, int]:
         total, context = RowSum(), self._context
         for first, X in self.pieces():
@@ -147,18 +151,18 @@ class ArrayRows(_LocalRows):
         self, sample_weight: ArrayLike | None, sample_rows: int
     ) -> tuple[Data, Names | None]:
         name = self._context.estimator_name
-        X, names = _validation.as_rows(self._X, estimator_name=name, min_rows=2)
-        weight = _validation.check_sample_weight(sample_weight, len(X))
+        X, names = as_rows(self._X, estimator_name=name, min_rows=2)
+        weight = check_sample_weight(sample_weight, len(X))
         rows = self._context.rows(X, weight).moderate()
         bad = rows.scan().bad
         if bad is not None:
-            raise _validation.nonfinite_error(X, *bad, names, name)
+            raise nonfinite_error(X, *bad, names, name)
         self._fitted = rows
         return LocalData(rows), names
 
     def to_learn(self, sample_weight: ArrayLike | None) -> Data:
         X = self._checked(min_rows=0)
-        weight = _validation.check_sample_weight(sample_weight, len(X), allow_zero=True)
+        weight = check_sample_weight(sample_weight, len(X), allow_zero=True)
         rows = self._context.rows(X, weight)
         self._context.require_finite(X, rows.first_bad())
         return LocalData(rows)
@@ -172,9 +176,9 @@ class ArrayRows(_LocalRows):
         shape, dtype = scorer.form(field, rows)
         spare = out is not None
         if out is None:
-            out = _validation.new_result(shape, dtype, takes_out=True)
+            out = new_result(shape, dtype, takes_out=True)
         else:
-            _validation.check_out(out, shape, dtype, X)
+            check_out(out, shape, dtype, X)
         bad = scorer.fill(field, rows, out, spare=spare)
         if bad is not None:
             self._context.require_finite(X, bad)
@@ -193,7 +197,7 @@ class ArrayRows(_LocalRows):
     def _checked(self, min_rows: int = 1) -> AnyArray:
         """The rows as an array of the form that the fitted model wants."""
         context = self._context
-        X, _names = _validation.as_rows(
+        X, _names = as_rows(
             self._X,
             estimator_name=context.estimator_name,
             n_features=context.n_features,
@@ -217,7 +221,7 @@ class SourceRows(_LocalRows):
     ) -> tuple[Data, Names | None]:
         rows, names = self._read(self._source, sample_weight, sample_rows)
         shape = rows.n_samples, rows.n_features
-        _validation.check_shape_of_rows(shape, 2, self._context.estimator_name)
+        check_shape_of_rows(shape, 2, self._context.estimator_name)
         self._fitted = rows
         return LocalData(rows), names
 
@@ -234,12 +238,12 @@ class SourceRows(_LocalRows):
         if first == 0:
             raise _streamed.no_rows(source)
 
-    @_validation.says_memory_error
+    @explains_failures
     def scored(self, scorer: _scorer.Scorer, field: str, out: AnyArray | None) -> AnyArray:
         # Read once, or twice to fill `out`, which must stay as it is where rows are wrong.
         if out is not None:
             rows = self._read_like_the_fitted(None)
-            _validation.check_out(out, *scorer.form(field, rows), rows.X)
+            check_out(out, *scorer.form(field, rows), rows.X)
             bad = scorer.fill(field, rows, out, spare=False)
             if bad is not None and isinstance(rows, _streamed.StreamedRows):
                 raise rows.changed_at(*bad)
@@ -319,8 +323,8 @@ def imputed(
     """
     rows = Rows(X, n_threads=context.n_threads, allow_nan=True)
     shape = X.shape if noise is None else (noise.n_draws, *X.shape)
-    values = _validation.new_result(shape, rows.dtype)
-    deviations = _validation.new_result(X.shape, rows.dtype) if return_std else None
+    values = new_result(shape, rows.dtype)
+    deviations = new_result(X.shape, rows.dtype) if return_std else None
     own_noise = None if noise is None else noise.after(first)
     bad = complete(parameters, rows, values, deviations, own_noise)
     context.require_finite(X, bad, first)

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ._typing import Doubles, Floats
+from ._common.typing import Doubles, Floats
 
 # Rows whose numbers are added before the rest are looked at. The bound on what is held.
 BLOCK_ROWS = 1 << 15

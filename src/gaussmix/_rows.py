@@ -7,12 +7,13 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from . import _runtime, _validation
-from ._caching import cached_property
+from . import _runtime
+from ._checks.weights import moderate_exponent
+from ._common.caching import cached_property
+from ._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices
 from ._first_pass import SCAN_ROWS, ColumnSums, Count, FirstPass
 from ._patterns import Kept
 from ._thinning import thinned
-from ._typing import AnyArray, Doubles, FloatDType, Floats, Indices
 
 SINGLE: FloatDType = np.dtype(np.float32)
 DOUBLE: FloatDType = np.dtype(np.float64)
@@ -119,7 +120,7 @@ class Rows:
     def moderate(self) -> Rows:
         """Multiply the weights by a power of two where their sums need it; returns the rows."""
         if self.sample_weight is not None and self.sample_weight.size:
-            self.weight_exponent = _validation.moderate_exponent(float(self.sample_weight.max()))
+            self.weight_exponent = moderate_exponent(float(self.sample_weight.max()))
             if self.weight_exponent:
                 self.sample_weight = np.ldexp(self.sample_weight, self.weight_exponent)
         return self

@@ -23,9 +23,11 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from gaussmix import _build_config, _validation
+from gaussmix import _build_config
+from gaussmix._checks.parameters import check_n_threads
+from gaussmix._common.text import shown
+from gaussmix._common.warnings import warn
 from gaussmix._kernels import _cpu, _threads
-from gaussmix._messages import shown
 from gaussmix._settings import MOST_THREADS
 
 if TYPE_CHECKING:
@@ -213,7 +215,7 @@ def thread_count(n_threads: int | None = None) -> int:
     if n_threads is None:
         n_threads = _limit.get()
     if n_threads is not None:
-        return _validation.check_n_threads(n_threads)
+        return check_n_threads(n_threads)
     own = _own_thread_variable(os.environ.get("GAUSSMIX_NUM_THREADS", ""))
     if own is not None:
         return own
@@ -356,7 +358,7 @@ def _report_refusal() -> None:
     global _refusal_reported
     if not _refusal_reported:
         _refusal_reported = True
-        _validation.warn(
+        warn(
             RuntimeWarning(
                 "The system refused to start a thread, so gaussmix computes with fewer: slower, "
                 "with the same results. Raise the limit on processes or memory (ulimit -u, "

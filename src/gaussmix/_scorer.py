@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _runtime, _validation
-from ._caching import cached_property
+from . import _runtime
+from ._common.caching import cached_property
+from ._common.failures import explains_failures
+from ._common.typing import AnyArray, Floats, Indices
 from ._incomplete import IncompleteScorer, Unit, units
 from ._parameters.mixture import MixtureParameters
 from ._partition import Partition, partition
 from ._row_sum import RowSum
 from ._rows import SINGLE, Rows
 from ._scores import exact_scores, scoring_centre, suits_single
-from ._typing import AnyArray, Floats, Indices
 
 if TYPE_CHECKING:
     from ._runtime import Kernels, ScoringJob
@@ -53,7 +54,7 @@ class Scorer:
         self._row_work = self._scores.row_work + 20 * self.n_components
 
     @cached_property
-    @_validation.says_memory_error
+    @explains_failures
     def _suits_single(self) -> bool:
         return suits_single(self.parameters, self._centre)
 
@@ -100,7 +101,7 @@ class Scorer:
         return self.evaluate(rows, log_density=out, spare=spare)
 
     @cached_property
-    @_validation.says_memory_error
+    @explains_failures
     def _alone(self) -> list[Scorer]:
         """Each component as a mixture of its own."""
         whole = self.parameters
@@ -118,7 +119,7 @@ class Scorer:
             for k in range(self.n_components)
         ]
 
-    @_validation.says_memory_error
+    @explains_failures
     def _fill_by_component(self, rows: Rows, out: Floats, spare: bool) -> tuple[int, int] | None:
         """Log-density of rows under each component alone, (n, K), a block of rows at a time."""
         bad = rows.first_bad() if spare else None
@@ -199,7 +200,7 @@ class Scorer:
             for place, values in self._evaluate_unit(unit, rows, places):
                 place[...] = values
 
-    @_validation.says_memory_error
+    @explains_failures
     def _evaluate_unit(
         self, unit: Unit, rows: Rows, places: dict[str, AnyArray]
     ) -> list[tuple[AnyArray, AnyArray]]:
@@ -219,7 +220,7 @@ class Scorer:
             array[order] = values[name]
         return [(place, ordered[name]) for name, place in places.items()]
 
-    @_validation.says_memory_error
+    @explains_failures
     def _evaluate_many(
         self,
         rows: Rows,

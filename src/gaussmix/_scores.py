@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ._common.typing import Doubles
 from ._first_pass import SINGLE_RANGE
 from ._parameters.mixture import MixtureParameters
 from ._rows import Seen
-from ._typing import Doubles
 
 LOG2E = 1.0 / math.log(2.0)
 HALF_LOG_2PI = 0.5 * math.log(2.0 * math.pi)

@@ -17,8 +17,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._common.typing import Acceleration, InitParams, OnCollapse, RandomState
 from ._layouts import COVARIANCE_TYPES, CovarianceType
-from ._typing import Acceleration, InitParams, OnCollapse, RandomState
 
 # More threads than this are asked for by mistake; the kernels count them in an int.
 MOST_THREADS = 2**31 - 1

@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._common.text import shown
+from ._common.typing import Doubles
 from ._layouts import LAYOUTS, CovarianceType, LayoutName
-from ._messages import shown
 from ._parameters.layouts import layout_of
-from ._typing import Doubles
 
 
 def _quiet() -> np.errstate:

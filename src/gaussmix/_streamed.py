@@ -13,14 +13,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _validation
+from ._checks.columns import difference_of_names
+from ._checks.messages import of_piece
+from ._checks.numbers import computing_dtype
+from ._checks.rows import as_rows, nonfinite_error
+from ._checks.weights import check_sample_weight, check_total_weight, moderate_exponent
+from ._common.text import column_label, plain
+from ._common.typing import AnyArray, Doubles, Indices, Names
 from ._first_pass import SCAN_ROWS, Count, FirstPass, mean_of
-from ._messages import plain
 from ._read_ahead import filled_ahead, read_ahead
 from ._rows import CENTRE_ROWS, SINGLE, Block, Rows
 from ._statistics import SufficientStatistics
 from ._thinning import Reservoir
-from ._typing import AnyArray, Doubles, Indices, Names
 from .sources import RowSource
 
 # The part of the memory allowed that one block takes. Two parts more are left for what a source
@@ -101,12 +105,10 @@ def read(
                 f"sample_weight was given, but {called(source)} has weights of its own. Leave "
                 "one of them out."
             )
-        weights = _validation.check_sample_weight(
-            sample_weight, found.counted.n_rows, allow_zero=piece
-        )
+        weights = check_sample_weight(sample_weight, found.counted.n_rows, allow_zero=piece)
     elif found.weighted:
         count = found.counted
-        _validation.check_total_weight(count.total_weight, count.largest_weight, allow_zero=piece)
+        check_total_weight(count.total_weight, count.largest_weight, allow_zero=piece)
     rows: Rows
     if found.kept is None:
         rows = StreamedRows(source, found, weights, n_threads, estimator_name)
@@ -137,7 +139,7 @@ def _joined(pieces: list[AnyArray], found: _FirstReading) -> AnyArray:
         return np.empty((0, found.n_features))
     dtype = np.result_type(*pieces)
     # NumPy makes float32 of float32 and small integers; small integers ask for float64.
-    if _validation.computing_dtype(dtype) != found.counted.dtype:
+    if computing_dtype(dtype) != found.counted.dtype:
         dtype = found.counted.dtype
     return np.concatenate(pieces, dtype=dtype)
 
@@ -171,7 +173,7 @@ class StreamedRows(Rows):
         super().moderate()
         if self.weighted and self.sample_weight is None:
             _least, most = self._found.counted.weight_range
-            self.weight_exponent = exponent = _validation.moderate_exponent(most)
+            self.weight_exponent = exponent = moderate_exponent(most)
             self.weight_range = self._found.counted.scaled(exponent).weight_range
         return self
 
@@ -243,11 +245,11 @@ class StreamedRows(Rows):
 
     def changed_at(self, row: int, column: int, now: str = "NaN or infinite") -> ValueError:
         """The exception for a value that is not finite and was so when it was read first."""
-        label = _validation.column_label(column, self._found.names)
+        label = column_label(column, self._found.names)
         return self._changed(f"row {row}, {label}, is {now} now and was a number in range before")
 
     def _moved(self, column: int, before: str) -> ValueError:
-        label = _validation.column_label(column, self._found.names)
+        label = column_label(column, self._found.names)
         return self._changed(f"{label} had values {before}, and has others now")
 
     def _changed(self, what: str) -> ValueError:
@@ -267,7 +269,7 @@ class StreamedRows(Rows):
             done += len(X)
             if done > self.n_samples:
                 break
-            if found.counted.dtype == SINGLE and _validation.computing_dtype(X.dtype) != SINGLE:
+            if found.counted.dtype == SINGLE and computing_dtype(X.dtype) != SINGLE:
                 raise self._changed(f"row {done - len(X)} is {X.dtype} now and was float32 before")
             if found.incomplete:
                 # Sums of incomplete rows do not tell; and beside them this costs little.
@@ -276,7 +278,7 @@ class StreamedRows(Rows):
                 wrong = (values < least) | (values > most)
                 if wrong.any():
                     row, column = divmod(int(wrong.argmax()), self.n_features)
-                    label = _validation.column_label(column, found.names)
+                    label = column_label(column, found.names)
                     raise self._changed(
                         f"row {done - len(X) + row}, {label}, is {X[row, column]} now, and all "
                         f"values were from {least[column]:g} to {most[column]:g}"
@@ -364,10 +366,10 @@ def _checked(
                 )
             X, weight = chunk
         try:
-            X, names = _validation.as_rows(X, estimator_name=estimator_name, min_rows=0)
-            weight = _validation.check_sample_weight(weight, len(X), allow_zero=True)
+            X, names = as_rows(X, estimator_name=estimator_name, min_rows=0)
+            weight = check_sample_weight(weight, len(X), allow_zero=True)
         except (TypeError, ValueError) as error:
-            raise _validation.of_piece(error, f"Chunk {number} of {called(source)}") from error
+            raise of_piece(error, f"Chunk {number} of {called(source)}") from error
         piece = Piece(X, weight, names)
         if first is None:
             first = piece
@@ -392,7 +394,7 @@ def _difference(piece: Piece, first: Piece) -> tuple[str, str] | None:
     if (piece.weight is None) != (first.weight is None):
         has, not_has = "weights", "none"
         return (has, not_has) if first.weight is None else ("no weights", "some")
-    return _validation.difference_of_names(piece.names, first.names)
+    return difference_of_names(piece.names, first.names)
 
 
 def _first_reading(
@@ -410,9 +412,7 @@ def _first_reading(
         rows = Rows(X, weight, allow_nan=allow_nan)
         bad = rows.first_bad()
         if bad is not None:
-            raise _validation.nonfinite_error(
-                X, *bad, names, estimator_name, first_row=count.n_rows
-            )
+            raise nonfinite_error(X, *bad, names, estimator_name, first_row=count.n_rows)
         incomplete = incomplete or rows.incomplete
         sample.add(X, weight)
         count = count.joined(rows.counted)

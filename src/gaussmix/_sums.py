@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from . import _runtime
+from ._common.typing import Doubles
 from ._partition import Partition, most_partials, negligible_bits, partition
 from ._rows import BLOCK_BYTES, Rows
 from ._scores import Scores
-from ._typing import Doubles
 
 if TYPE_CHECKING:
     from ._runtime import Kernels

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ._typing import AnyArray, Bools, Doubles, Indices
+from ._common.typing import AnyArray, Bools, Doubles, Indices
 
 # Multipliers of the mixing function of SplitMix64 (Steele, Lea & Flood 2014).
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)

@@ -11,7 +11,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from ._algebra import ordered_sum
-from ._typing import Doubles, Indices
+from ._common.typing import Doubles, Indices
 
 # Numbers of a component that are worked on at a time: what the caches hold.
 _BLOCK = 1 << 15

@@ -1,87 +1,13 @@
-"""Where the checks were: names for imports that are yet to be pointed to `_checks`."""
+"""Where pickles of earlier versions look for exceptions that have moved."""
 
 from __future__ import annotations
 
-from ._checks.arguments import (
-    check_contributions,
-    check_flag,
-    check_n_draws,
-    check_n_samples,
-    check_one_feature,
-    check_update,
-    list_of,
-)
-from ._checks.arrays import as_float64, check_probabilities, check_values
-from ._checks.columns import (
-    check_columns,
-    check_feature_names,
-    check_given,
-    check_given_rows,
-    check_labels,
-    check_names_of_means,
-    check_target,
-    difference_of_names,
-    feature_index,
-    feature_names,
-)
-from ._checks.messages import (
-    collapse_warning,
-    constant_columns_warning,
-    convergence_warning,
-    empty_columns_warning,
-    empty_rows_warning,
-    ill_defined,
-    no_values,
-    not_fitted,
-    of_piece,
-    widened_columns_warning,
-)
-from ._checks.mixtures import (
-    check_components,
-    check_initial,
-    check_means,
-    check_mixture,
-    check_set_array,
-    check_set_positive,
-    check_set_weights,
-    set_array,
-)
-from ._checks.numbers import computing_dtype
-from ._checks.outputs import check_out, new_result
-from ._checks.parameters import (
-    check_n_threads,
-    check_numbers_of_components,
-    check_parameters,
-    check_parameters_in_use,
-    check_random_state,
-    parameters_of,
-)
-from ._checks.rows import (
-    as_rows,
-    check_enough_rows,
-    check_in_memory,
-    check_n_features,
-    check_shape_of_rows,
-    is_dask,
-    nonfinite_error,
-)
-from ._checks.weights import (
-    check_sample_weight,
-    check_seen,
-    check_total_weight,
-    check_weight_so_far,
-    moderate_exponent,
-)
-from ._common.failures import explains_failures as says_memory_error
-from ._common.text import column_label
-from ._common.warnings import warn
 from .exceptions import (
     ConvergenceWarning,
     IllDefinedCovarianceError,
     InvalidParameterError,
     NotFittedError,
     _rebuild,
-    compatible_class,
 )
 
 __all__ = [
@@ -90,67 +16,4 @@ __all__ = [
     "InvalidParameterError",
     "NotFittedError",
     "_rebuild",
-    "as_float64",
-    "as_rows",
-    "check_columns",
-    "check_components",
-    "check_contributions",
-    "check_enough_rows",
-    "check_feature_names",
-    "check_flag",
-    "check_given",
-    "check_given_rows",
-    "check_in_memory",
-    "check_initial",
-    "check_labels",
-    "check_means",
-    "check_mixture",
-    "check_n_draws",
-    "check_n_features",
-    "check_n_samples",
-    "check_n_threads",
-    "check_names_of_means",
-    "check_numbers_of_components",
-    "check_one_feature",
-    "check_out",
-    "check_parameters",
-    "check_parameters_in_use",
-    "check_probabilities",
-    "check_random_state",
-    "check_sample_weight",
-    "check_seen",
-    "check_set_array",
-    "check_set_positive",
-    "check_set_weights",
-    "check_shape_of_rows",
-    "check_target",
-    "check_total_weight",
-    "check_update",
-    "check_values",
-    "check_weight_so_far",
-    "collapse_warning",
-    "column_label",
-    "compatible_class",
-    "computing_dtype",
-    "constant_columns_warning",
-    "convergence_warning",
-    "difference_of_names",
-    "empty_columns_warning",
-    "empty_rows_warning",
-    "feature_index",
-    "feature_names",
-    "ill_defined",
-    "is_dask",
-    "list_of",
-    "moderate_exponent",
-    "new_result",
-    "no_values",
-    "nonfinite_error",
-    "not_fitted",
-    "of_piece",
-    "parameters_of",
-    "says_memory_error",
-    "set_array",
-    "warn",
-    "widened_columns_warning",
 ]

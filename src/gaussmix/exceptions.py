@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from ._messages import printable
+from ._common.text import printable
 
 __all__ = [
     "ConvergenceWarning",

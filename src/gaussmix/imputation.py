@@ -9,16 +9,12 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import _validation
-from ._estimators import criteria, sklearn_api
-from ._estimators.base import assign, fitted_state, mixture_of
-from ._estimators.fitting import fit_called
-from ._estimators.imputing import completed, noise_of_draws
-from ._first_pass import FirstPass
-from ._layouts import CovarianceType
-from ._parameters.mixture import MixtureParameters
-from ._rows import Rows
-from ._typing import (
+from ._checks.messages import no_values, not_fitted
+from ._checks.parameters import check_numbers_of_components, check_parameters
+from ._checks.rows import as_rows, check_in_memory, nonfinite_error
+from ._checks.weights import check_sample_weight
+from ._common.failures import explains_failures
+from ._common.typing import (
     Acceleration,
     AnyArray,
     Bools,
@@ -29,6 +25,14 @@ from ._typing import (
     OnCollapse,
     RandomState,
 )
+from ._estimators import criteria, sklearn_api
+from ._estimators.base import assign, fitted_state, mixture_of
+from ._estimators.fitting import fit_called
+from ._estimators.imputing import completed, noise_of_draws
+from ._first_pass import FirstPass
+from ._layouts import CovarianceType
+from ._parameters.mixture import MixtureParameters
+from ._rows import Rows
 from .mixture import GaussianMixture
 
 
@@ -140,7 +144,7 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         self.keep_empty_features = keep_empty_features
         self.add_indicator = add_indicator
 
-    @_validation.says_memory_error
+    @explains_failures
     def fit(self, X: Any, y: object = None, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the mixture to rows with missing values.
 
@@ -174,13 +178,13 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         """
         candidates = self._checked_parameters()
         name = type(self).__name__
-        _validation.check_in_memory(X, name)
-        X, names = _validation.as_rows(X, estimator_name=name, min_rows=2)
-        weight = _validation.check_sample_weight(sample_weight, len(X))
+        check_in_memory(X, name)
+        X, names = as_rows(X, estimator_name=name, min_rows=2)
+        weight = check_sample_weight(sample_weight, len(X))
         rows = Rows(X, weight, n_threads=self.n_threads, allow_nan=True).moderate()
         scan = rows.scan()
         if scan.bad is not None:
-            raise _validation.nonfinite_error(X, *scan.bad, names, name)
+            raise nonfinite_error(X, *scan.bad, names, name)
         standard = _standardised(rows, scan)
         self._take(self._best(candidates, standard, names), standard)
         self._empty = standard.observed == 0
@@ -192,7 +196,7 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         self.n_features_in_ = X.shape[1]
         return self
 
-    @_validation.says_memory_error
+    @explains_failures
     def transform(self, X: Any) -> Any:
         """Fill in the missing values of rows.
 
@@ -209,8 +213,8 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         self._check_fitted()
         self._checked_parameters()
         name = type(self).__name__
-        _validation.check_in_memory(X, name)
-        array, _ = _validation.as_rows(
+        check_in_memory(X, name)
+        array, _ = as_rows(
             X,
             estimator_name=name,
             n_features=self.n_features_in_,
@@ -274,13 +278,13 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         params = self._settings()
         candidates = params.pop("n_components")
         name = type(self).__name__
-        numbers = _validation.check_numbers_of_components(candidates, name)
-        _validation.check_parameters(params, name)
+        numbers = check_numbers_of_components(candidates, name)
+        check_parameters(params, name)
         return numbers
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "mixture_"):
-            raise _validation.not_fitted(type(self).__name__)
+            raise not_fitted(type(self).__name__)
 
     def _filled(self, X: AnyArray) -> Floats:
         """Checked rows with all their missing values filled in."""
@@ -350,7 +354,7 @@ def _standardised(rows: Rows, scan: FirstPass) -> _Standardised:
     if scan.observed is not None:
         observed = scan.observed
         if not observed.any():
-            raise _validation.no_values()
+            raise no_values()
         some = ~np.isnan(X).all(axis=1)
         X, weight = X[some], None if weight is None else weight[some]
     scale = _scale(scan)

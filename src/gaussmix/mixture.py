@@ -6,7 +6,10 @@ from typing import Any, Self
 
 from numpy.typing import ArrayLike
 
-from . import _validation
+from ._checks.mixtures import check_mixture
+from ._checks.parameters import parameters_of
+from ._common.failures import explains_failures
+from ._common.typing import Acceleration, InitParams, OnCollapse, RandomState, StrPath
 from ._estimators.base import given_state
 from ._estimators.conditionals import ConditionalMixture
 from ._estimators.explanations import ExplainedMixture
@@ -20,7 +23,6 @@ from ._layouts import CovarianceType
 from ._parameters.layouts import CollapsedComponent
 from ._parameters.mixture import MixtureParameters
 from ._rows import DOUBLE
-from ._typing import Acceleration, InitParams, OnCollapse, RandomState, StrPath
 
 
 @with_defaults
@@ -232,7 +234,7 @@ class GaussianMixture(
         self.allow_nan = allow_nan
 
     @classmethod
-    @_validation.says_memory_error
+    @explains_failures
     def from_parameters(
         cls,
         weights: ArrayLike,
@@ -272,13 +274,13 @@ class GaussianMixture(
         >>> model.predict([[0.5], [3.0]])
         array([0, 1])
         """
-        covariance_type, weights, means, covariances = _validation.check_mixture(
+        covariance_type, weights, means, covariances = check_mixture(
             weights, means, covariances, covariance_type
         )
         form = {"n_components": len(weights), "covariance_type": covariance_type}
         model = cls._constructed(params | form)
         vars(model).update(form)  # whatever the constructor of a subclass made of them
-        _validation.parameters_of(model)
+        parameters_of(model)
         try:
             parameters = MixtureParameters.from_covariances(
                 covariance_type, weights, means, covariances
@@ -289,7 +291,7 @@ class GaussianMixture(
         return model
 
 
-@_validation.says_memory_error
+@explains_failures
 def load(path: StrPath) -> GaussianMixture:
     """Read a model that `GaussianMixture.save` wrote.
 

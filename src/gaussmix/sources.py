@@ -20,13 +20,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._common.failures import explains_failures
+from ._common.text import listed, said, shown
+from ._common.typing import AnyArray, StrPath
 from ._files.errors import TableError
 from ._files.paths import open_regular, require_regular
 from ._files.tables.npy import MAGIC, NpyFile
 from ._files.tables.parquet import agreeing, known_rows, open_dataset, require_all_rows
-from ._messages import listed, said, shown
-from ._typing import AnyArray, StrPath
-from ._validation import says_memory_error
 
 #: Bytes of rows held at a time, unless a source says otherwise.
 MEMORY = 256 << 20
@@ -391,7 +391,7 @@ def as_source(X: Any) -> RowSource | None:
     return None
 
 
-@says_memory_error
+@explains_failures
 def _file_source(path: str) -> RowSource:
     """The source that reads what a path names; its content decides which."""
     if os.path.exists(path) and not os.path.isdir(path):

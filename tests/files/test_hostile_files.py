@@ -22,10 +22,10 @@ import pytest
 
 import gaussmix
 from gaussmix import GaussianMixture, ModelFileError
+from gaussmix._common.text import printable
 from gaussmix._files import model_file, npz
 from gaussmix._files.errors import TableError
 from gaussmix._files.tables.opening import open_table
-from gaussmix._messages import printable
 from gaussmix.cli import outputs
 from gaussmix.cli.inputs import Tables
 from gaussmix.sources import NpySource, ParquetSource

@@ -73,19 +73,16 @@ ORDER = [
 
 #: Beside that order: what each of these imports from the package. Anything above may import them.
 BESIDE = {
-    "_caching": {"_common"},
     "_checks": {"exceptions", "_common", "_layouts", "_settings"},
     "_common": set(),
     "_layouts": set(),
-    "_messages": {"_common"},
-    "_settings": {"_layouts", "_typing"},
+    "_settings": {"_common", "_layouts"},
     "_progress": set(),
-    "_files": {"exceptions", "_layouts", "_messages", "_settings", "_typing"},
-    "exceptions": {"_messages"},
+    "_files": {"_common", "_layouts", "_settings", "exceptions"},
+    "exceptions": {"_common"},
     "_persistence": {"exceptions"},  # a name in pickles of earlier versions
-    "_univariate": {"_algebra", "_typing"},
-    "_validation": {"exceptions", "_checks", "_common"},
-    "_typing": {"_common"},
+    "_univariate": {"_algebra", "_common"},
+    "_validation": {"exceptions"},  # names in pickles of earlier versions
 }
 
 #: The modules and packages of a sub-package, in the same order.

@@ -13,7 +13,7 @@ import pytest
 
 import gaussmix
 from gaussmix import GaussianMixture, GaussianMixtureImputer
-from gaussmix._messages import shown
+from gaussmix._common.text import shown
 
 X = np.random.default_rng(0).normal(size=(50, 3))
 HOLES = X.copy()

@@ -11,8 +11,8 @@ import pytest
 
 import gaussmix
 from gaussmix import GaussianMixture, GaussianMixtureImputer, _runtime
+from gaussmix._common.text import shown
 from gaussmix._kernels import _threads
-from gaussmix._messages import shown
 from gaussmix._rows import Rows
 from support.processes import output_of
 

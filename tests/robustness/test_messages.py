@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _messages, cli
+from gaussmix import GaussianMixture, cli
+from gaussmix._common import text
 from gaussmix.sources import ChunkSource, RowSource
 
 MOST = 1500
@@ -115,10 +116,10 @@ def test_names_that_do_not_match():
         type("Evil", (), {"__repr__": lambda self: EVIL * 1000})(),
         type("Broken", (), {"__repr__": lambda self: 1 / 0})(),
     ],
-    ids=_messages.shown,
+    ids=text.shown,
 )
 def test_values(value):
-    shown = _messages.shown(value)
+    shown = text.shown(value)
     assert len(shown) < 300
     assert shown.isprintable()
     model = GaussianMixture().fit(np.random.default_rng(0).normal(size=(20, 2)))
@@ -136,7 +137,7 @@ def test_values(value):
         lambda: GaussianMixture.from_parameters(value, [[0.0]], [1.0]),
         lambda: GaussianMixture.from_parameters([1.0], [[0.0]], [1.0], covariance_type=value),
         lambda: GaussianMixture(random_state=value, n_init=2, max_iter=1).fit(np.eye(3)).sample(2),
-        lambda: model.set_params(**{str(_messages.shown(value)) * 9: 1}),
+        lambda: model.set_params(**{str(text.shown(value)) * 9: 1}),
     ):
         assert_bounded(said(call))
     assert len(repr(GaussianMixture(tol=value))) < MOST
@@ -144,14 +145,14 @@ def test_values(value):
 
 def test_short_values_are_as_in_python():
     for value in (None, 3, -1.5, "a'b", [1, "two"], (1,), {"a": 1}, np.float32(2), 10**39):
-        assert _messages.shown(value) == repr(value)
+        assert text.shown(value) == repr(value)
 
 
 def test_how_many_more():
-    assert _messages.listed([1, 2, 3, 4, 5]) == "1, 2, 3, 4, 5"
-    assert _messages.listed(range(10_000)) == "0, 1, 2, 3, 4 and 9,995 more"
-    assert _messages.listed([]) == ""
-    assert _messages.shown([[0] * 10**6] * 10**6).startswith("[[0, 0, 0")
+    assert text.listed([1, 2, 3, 4, 5]) == "1, 2, 3, 4, 5"
+    assert text.listed(range(10_000)) == "0, 1, 2, 3, 4 and 9,995 more"
+    assert text.listed([]) == ""
+    assert text.shown([[0] * 10**6] * 10**6).startswith("[[0, 0, 0")
 
 
 def test_components():
@@ -185,7 +186,7 @@ def test_sources():
         *(("--variance-floor", text) for text in ("1", "9" * 400)),
         *(("--on-collapse", text) for text in ("x" * 5000, "\x1b[2J")),
     ],
-    ids=_messages.shown,
+    ids=text.shown,
 )
 def test_options_of_the_command_line(capsys, option, text):
     arguments = {"--components": "2", option: text}

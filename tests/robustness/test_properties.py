@@ -28,7 +28,7 @@ from gaussmix import (
     _digits,
     _scores,
 )
-from gaussmix._messages import MOST_LISTED
+from gaussmix._common.text import MOST_LISTED
 from support import reference
 from support.assertions import relative_error
 from support.bounds import (

@@ -10,7 +10,23 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from gaussmix import _validation as validation
+from gaussmix._checks import mixtures
+from gaussmix._checks.messages import (
+    collapse_warning,
+    constant_columns_warning,
+    convergence_warning,
+    ill_defined,
+    not_fitted,
+)
+from gaussmix._checks.outputs import check_out
+from gaussmix._checks.parameters import check_parameters, check_random_state
+from gaussmix._checks.weights import check_sample_weight
+from gaussmix.exceptions import (
+    ConvergenceWarning,
+    IllDefinedCovarianceError,
+    InvalidParameterError,
+    NotFittedError,
+)
 from support.families import COVARIANCE_TYPES
 from support.rows import changed
 
@@ -23,35 +39,35 @@ def random_rows(n=20, d=3, dtype=np.float64):
 
 
 def test_exceptions_can_be_caught_as_builtin_ones():
-    assert issubclass(validation.InvalidParameterError, ValueError)
-    assert issubclass(validation.InvalidParameterError, TypeError)
-    assert issubclass(validation.NotFittedError, ValueError)
-    assert issubclass(validation.NotFittedError, AttributeError)
-    assert issubclass(validation.IllDefinedCovarianceError, ValueError)
+    assert issubclass(InvalidParameterError, ValueError)
+    assert issubclass(InvalidParameterError, TypeError)
+    assert issubclass(NotFittedError, ValueError)
+    assert issubclass(NotFittedError, AttributeError)
+    assert issubclass(IllDefinedCovarianceError, ValueError)
 
 
 def test_exceptions_are_also_those_of_scikit_learn_once_it_is_loaded():
     exceptions = pytest.importorskip("sklearn.exceptions")
     parameters = pytest.importorskip("sklearn.utils._param_validation")
 
-    error = validation.not_fitted("GaussianMixture")
+    error = not_fitted("GaussianMixture")
     assert isinstance(error, exceptions.NotFittedError)
-    assert isinstance(error, validation.NotFittedError)
+    assert isinstance(error, NotFittedError)
     assert "This GaussianMixture instance is not fitted yet" in str(error)
-    assert type(error) is type(validation.not_fitted("Other"))
+    assert type(error) is type(not_fitted("Other"))
 
-    warning = validation.convergence_warning("slow")
+    warning = convergence_warning("slow")
     assert isinstance(warning, exceptions.ConvergenceWarning)
-    assert isinstance(warning, validation.ConvergenceWarning)
+    assert isinstance(warning, ConvergenceWarning)
 
     with pytest.raises(parameters.InvalidParameterError) as caught:
-        validation.check_parameters({"n_components": 0})
-    assert isinstance(caught.value, validation.InvalidParameterError)
+        check_parameters({"n_components": 0})
+    assert isinstance(caught.value, InvalidParameterError)
 
 
 def test_joined_exceptions_survive_pickling():
     pytest.importorskip("sklearn.exceptions")
-    error = validation.not_fitted("GaussianMixture")
+    error = not_fitted("GaussianMixture")
     copy = pickle.loads(pickle.dumps(error))
     assert type(copy) is type(error)
     assert str(copy) == str(error)
@@ -59,9 +75,11 @@ def test_joined_exceptions_survive_pickling():
 
 def test_without_scikit_learn_the_own_classes_are_raised_and_nothing_is_imported():
     code = (
-        "import sys, gaussmix._validation as v\n"
-        "assert type(v.not_fitted('A')) is v.NotFittedError\n"
-        "assert type(v.convergence_warning('a')) is v.ConvergenceWarning\n"
+        "import sys\n"
+        "from gaussmix._checks.messages import convergence_warning, not_fitted\n"
+        "from gaussmix.exceptions import ConvergenceWarning, NotFittedError\n"
+        "assert type(not_fitted('A')) is NotFittedError\n"
+        "assert type(convergence_warning('a')) is ConvergenceWarning\n"
         "loaded = {'sklearn', 'pandas', 'polars', 'pyarrow'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
     )
@@ -136,18 +154,18 @@ BAD = [
 
 
 def test_defaults_are_valid():
-    validation.check_parameters(DEFAULTS)
+    check_parameters(DEFAULTS)
 
 
 @pytest.mark.parametrize(("name", "value"), GOOD)
 def test_valid_parameters_pass(name, value):
-    validation.check_parameters({**DEFAULTS, name: value})
+    check_parameters({**DEFAULTS, name: value})
 
 
 @pytest.mark.parametrize(("name", "value"), BAD)
 def test_invalid_parameters_are_named_with_their_value(name, value):
-    with pytest.raises(validation.InvalidParameterError) as caught:
-        validation.check_parameters({**DEFAULTS, name: value}, "GaussianMixture")
+    with pytest.raises(InvalidParameterError) as caught:
+        check_parameters({**DEFAULTS, name: value}, "GaussianMixture")
     message = str(caught.value)
     assert message.startswith(f"The {name!r} parameter of GaussianMixture must be ")
     assert message.endswith(f"Got {value!r} instead.")
@@ -170,7 +188,7 @@ def test_the_message_says_what_scikit_learn_says(name, value):
     with pytest.raises(ValueError) as theirs:
         mixture.GaussianMixture(**{name: value}).fit(random_rows())
     with pytest.raises(ValueError) as ours:
-        validation.check_parameters({name: value})
+        check_parameters({name: value})
 
     def words(message):  # theirs lists the options of a string in the order of a set
         return sorted(str(message).replace("{", " ").replace("}", " ").replace(",", " ").split())
@@ -179,19 +197,19 @@ def test_the_message_says_what_scikit_learn_says(name, value):
 
 
 def test_parameters_of_a_subclass_are_left_to_it():
-    validation.check_parameters({"flavour": "sweet"})
+    check_parameters({"flavour": "sweet"})
 
 
 def test_random_state():
     generator = np.random.default_rng(3)
     state = np.random.RandomState(3)
-    assert validation.check_random_state(generator) is generator
-    assert validation.check_random_state(state) is state
+    assert check_random_state(generator) is generator
+    assert check_random_state(state) is state
 
 
 @pytest.mark.parametrize("seed", [0, np.int64(3), 2**32 - 1])
 def test_random_state_of_a_seed_is_numpys(seed):
-    ours, numpys = validation.check_random_state(seed), np.random.RandomState(seed)
+    ours, numpys = check_random_state(seed), np.random.RandomState(seed)
     assert repr(ours.get_state()) == repr(numpys.get_state())
     np.testing.assert_array_equal(ours.normal(size=1001), numpys.normal(size=1001))
     copied = pickle.loads(pickle.dumps(ours))
@@ -202,7 +220,7 @@ def test_random_state_none_is_numpys_global_generator():
     kept = np.random.get_state()  # noqa: NPY002
     try:
         np.random.seed(11)  # noqa: NPY002
-        drawn = validation.check_random_state(None).uniform(size=3)
+        drawn = check_random_state(None).uniform(size=3)
         np.testing.assert_array_equal(drawn, np.random.RandomState(11).uniform(size=3))
     finally:
         np.random.set_state(kept)  # noqa: NPY002
@@ -211,19 +229,19 @@ def test_random_state_none_is_numpys_global_generator():
 @pytest.mark.parametrize("seed", [-1, 2**32, 0.5, "1"])
 def test_random_state_that_is_none(seed):
     with pytest.raises(ValueError, match=r"random_state=.*cannot start a random generator"):
-        validation.check_random_state(seed)
+        check_random_state(seed)
 
 
 # --- sample weights ------------------------------------------------------------------------------
 
 
 def test_sample_weights_that_are_accepted():
-    assert validation.check_sample_weight(None, 3) is None
-    np.testing.assert_array_equal(validation.check_sample_weight(2, 3), [2.0, 2.0, 2.0])
+    assert check_sample_weight(None, 3) is None
+    np.testing.assert_array_equal(check_sample_weight(2, 3), [2.0, 2.0, 2.0])
     given = np.array([1.0, 0.0, 2.0])
-    assert validation.check_sample_weight(given, 3) is given
+    assert check_sample_weight(given, 3) is given
     for weights in ([1, 0, 2], np.array([1, 0, 2], "i1"), np.array([1, 9, 0, 9, 2, 9.0])[::2]):
-        checked = validation.check_sample_weight(weights, 3)
+        checked = check_sample_weight(weights, 3)
         assert checked.dtype == np.float64
         assert checked.flags.c_contiguous
         np.testing.assert_array_equal(checked, given)
@@ -235,9 +253,9 @@ def test_sample_weights_from_a_column(library):
     make = module.chunked_array if library == "pyarrow" else module.Series
     good = [[1, 2]] if library == "pyarrow" else [1, 2]
     bad = [[1, None]] if library == "pyarrow" else [1, None]
-    np.testing.assert_array_equal(validation.check_sample_weight(make(good), 2), [1.0, 2.0])
+    np.testing.assert_array_equal(check_sample_weight(make(good), 2), [1.0, 2.0])
     with pytest.raises(ValueError, match=r"sample_weight contains NaN.*sample_weight\[1\]"):
-        validation.check_sample_weight(make(bad), 2)
+        check_sample_weight(make(bad), 2)
 
 
 @pytest.mark.parametrize(
@@ -263,7 +281,7 @@ def test_sample_weights_from_a_column(library):
 )
 def test_sample_weights_that_are_refused(weights, parts):
     with pytest.raises(ValueError) as caught:
-        validation.check_sample_weight(weights, 3)
+        check_sample_weight(weights, 3)
     for part in parts:
         assert part in str(caught.value)
 
@@ -282,7 +300,7 @@ MEANS = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
 
 
 def check_initial(weights=None, means=None, precisions=None, covariance_type="full"):
-    return validation.check_initial(weights, means, precisions, 3, 2, covariance_type)
+    return mixtures.check_initial(weights, means, precisions, 3, 2, covariance_type)
 
 
 @pytest.mark.parametrize("covariance_type", PRECISIONS)
@@ -369,7 +387,7 @@ def test_symmetry_is_judged_at_the_scale_of_the_matrix(scale):
 @pytest.mark.parametrize("said", [True, False])
 def test_whole_mixtures(covariance_type, said):
     given = (WEIGHTS, MEANS, PRECISIONS[covariance_type])
-    name, *arrays = validation.check_mixture(*given, covariance_type if said else None)
+    name, *arrays = mixtures.check_mixture(*given, covariance_type if said else None)
     assert name == covariance_type
     for before, after in zip(given, arrays):
         np.testing.assert_array_equal(before, after)
@@ -378,9 +396,9 @@ def test_whole_mixtures(covariance_type, said):
 def test_a_shape_of_two_types_needs_the_type():
     square = ([0.5, 0.5], [[0.0, 1.0], [2.0, 3.0]], np.eye(2) + 0.1)
     with pytest.raises(ValueError, match=r"\(2, 2\) can be of type 'tied' or 'diag'.*Pass cov"):
-        validation.check_mixture(*square)
-    assert validation.check_mixture(*square, "diag")[0] == "diag"
-    assert validation.check_mixture(*square, "tied")[0] == "tied"
+        mixtures.check_mixture(*square)
+    assert mixtures.check_mixture(*square, "diag")[0] == "diag"
+    assert mixtures.check_mixture(*square, "tied")[0] == "tied"
 
 
 @pytest.mark.parametrize(
@@ -399,7 +417,7 @@ def test_a_shape_of_two_types_needs_the_type():
 )
 def test_mixtures_that_are_refused(weights, means, covariances, covariance_type, part):
     with pytest.raises(ValueError, match=part):
-        validation.check_mixture(weights, means, covariances, covariance_type)
+        mixtures.check_mixture(weights, means, covariances, covariance_type)
 
 
 # --- out= ----------------------------------------------------------------------------------------
@@ -411,7 +429,7 @@ def read_only(array):
 
 
 def test_out_that_fits():
-    validation.check_out(np.empty((3, 2), np.float32), (3, 2), np.float32, np.empty((3, 4)))
+    check_out(np.empty((3, 2), np.float32), (3, 2), np.float32, np.empty((3, 4)))
 
 
 @pytest.mark.parametrize(
@@ -431,7 +449,7 @@ def test_out_that_fits():
 )
 def test_out_that_does_not(out, part):
     with pytest.raises(ValueError) as caught:
-        validation.check_out(out, (3, 2), np.float64, np.empty((3, 4)))
+        check_out(out, (3, 2), np.float64, np.empty((3, 4)))
     message = str(caught.value)
     assert message.startswith("out must be a C-contiguous, writeable ndarray of shape (3, 2) and")
     assert part in message.split("Got ")[1]
@@ -442,7 +460,7 @@ def test_out_that_does_not(out, part):
 
 
 def test_ill_defined_names_component_columns_and_remedies():
-    error = validation.ill_defined(
+    error = ill_defined(
         component=2,
         weight=0.0123,
         effective_rows=3.0001,
@@ -478,7 +496,7 @@ def test_ill_defined_names_component_columns_and_remedies():
 
 
 def test_ill_defined_shared_covariance_and_several_columns():
-    message = str(validation.ill_defined(component=None, columns=[0, 3], covariance_type="tied"))
+    message = str(ill_defined(component=None, columns=[0, 3], covariance_type="tied"))
     assert "shared by all components" in message
     assert "column 0, column 3" in message
     assert "float64" not in message
@@ -487,7 +505,7 @@ def test_ill_defined_shared_covariance_and_several_columns():
 
 
 def test_ill_defined_does_not_propose_what_is_already_done():
-    message = str(validation.ill_defined(component=0, covariance_type="diag", on_collapse="drop"))
+    message = str(ill_defined(component=0, covariance_type="diag", on_collapse="drop"))
     assert 'covariance_type="diag"' not in message
     assert "on_collapse" not in message
 
@@ -497,7 +515,7 @@ def test_the_message_is_scikit_learns():
     mixture = pytest.importorskip("sklearn.mixture")
     with pytest.raises(ValueError) as theirs:
         mixture.GaussianMixture(1, reg_covar=0).fit(np.zeros((5, 2)))
-    ours = str(validation.ill_defined(component=0))
+    ours = str(ill_defined(component=0))
     assert ours.startswith(str(theirs.value))
 
 
@@ -507,7 +525,7 @@ def test_collapses_are_told_up_to_a_few():
         "effective_rows": 3.21234,
     }  # fmt: skip
     others = [{**collapse, "action": "reseed", "columns": [], "iteration": i} for i in range(6)]
-    message = str(validation.collapse_warning([collapse, *others], ["length", "width"]))
+    message = str(collapse_warning([collapse, *others], ["length", "width"]))
     assert (
         "component 1 in iteration 4 (3.21 effective rows, no spread of its own in column 0"
         " ('length')) was dropped; component 1 in iteration 0 (3.21 effective rows) was placed"
@@ -517,11 +535,11 @@ def test_collapses_are_told_up_to_a_few():
 
 
 def test_constant_columns_are_named():
-    warning = validation.constant_columns_warning([0, 2], ["a", "b", "c"], "full", 1e-6)
+    warning = constant_columns_warning([0, 2], ["a", "b", "c"], "full", 1e-6)
     assert isinstance(warning, UserWarning)
     for part in ("column 0 ('a'), column 2 ('c')", "reg_covar=1e-06", "Drop"):
         assert part in str(warning)
     # A spherical component has no variance there alone.
-    warning = validation.constant_columns_warning([1], None, "spherical", 0.0)
+    warning = constant_columns_warning([1], None, "spherical", 0.0)
     assert "reg_covar" not in str(warning)
     assert "constant in column 1. It tells nothing" in str(warning)

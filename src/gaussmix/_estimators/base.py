@@ -10,17 +10,18 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import _online, _validation
+from .. import _online
 from .._build_config import VERSION
-from .._files import model_file
-from .._parameters.layouts import CollapsedComponent
-from .._parameters.mixture import MixtureParameters
-from .._patterns import patterns
-from .._row_sets import RowSet, row_set
-from .._rows import DOUBLE, Rows
-from .._scorer import Scorer
-from .._settings import Settings
-from .._typing import (
+from .._checks.messages import ill_defined, not_fitted
+from .._checks.parameters import (
+    check_parameters,
+    check_parameters_in_use,
+    check_random_state,
+    parameters_of,
+)
+from .._checks.rows import nonfinite_error
+from .._common.failures import explains_failures
+from .._common.typing import (
     AnyArray,
     Collapse,
     Doubles,
@@ -32,7 +33,15 @@ from .._typing import (
     RandomState,
     StrPath,
 )
-from ..exceptions import ModelFileError
+from .._files import model_file
+from .._parameters.layouts import CollapsedComponent
+from .._parameters.mixture import MixtureParameters
+from .._patterns import patterns
+from .._row_sets import RowSet, row_set
+from .._rows import DOUBLE, Rows
+from .._scorer import Scorer
+from .._settings import Settings
+from ..exceptions import IllDefinedCovarianceError, ModelFileError, NotFittedError
 from ..sources import RowsLike
 from . import hooks, sklearn_api
 from .kept import NAMES, FittedArray, Kept, renewed
@@ -94,7 +103,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
     # Not in vars(self): see `GaussianMixture`.
     _kept: Kept
 
-    @_validation.says_memory_error
+    @explains_failures
     def save(self, path: StrPath) -> None:
         """Write the fitted model to a file that `gaussmix.load` reads.
 
@@ -119,7 +128,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         """
         try:
             parameters, arrays = self._parameters(), self._arrays()
-        except _validation.NotFittedError:
+        except NotFittedError:
             raise
         except ValueError as error:
             reason = f"the model cannot be saved: {error}"
@@ -131,7 +140,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         running = self._remembered()
         contents = {
             "library_version": VERSION,
-            "parameters": _validation.parameters_of(self),
+            "parameters": parameters_of(self),
             "weights": arrays["weights_"],
             "means": arrays["means_"],
             "covariances": covariances,
@@ -151,7 +160,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         kept: Kept | None = getattr(self, "_kept", None)
         if kept is not None and kept.is_current(self, state):
             return kept
-        _validation.check_parameters_in_use(self)
+        check_parameters_in_use(self)
         _check_there(state, type(self).__name__)
         try:
             kept = renewed(self)
@@ -254,7 +263,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         """
         self.__dict__, self._kept = self._assignable(state)
 
-    @_validation.says_memory_error
+    @explains_failures
     def _assignable(self, state: dict[str, Any]) -> tuple[dict[str, Any], Kept]:
         """All attributes, these fitted ones among them, and what is kept of those."""
         others = {name: value for name, value in vars(self).items() if name not in FITTED}
@@ -305,7 +314,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         """
         return kept.scorer or self._prepared(kept)
 
-    @_validation.says_memory_error
+    @explains_failures
     def _prepared(self, kept: Kept) -> Scorer:
         hooks.refuse(self, "d")
         scorer = Scorer(kept.parameters)
@@ -316,21 +325,21 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
     def _generator(self, random_state: RandomState) -> Generator:
         """What a call draws with: by default the model's own, which goes on between calls."""
         if random_state is not None:
-            return _validation.check_random_state(random_state)
-        _validation.check_parameters({"random_state": self.random_state}, type(self).__name__)
+            return check_random_state(random_state)
+        check_parameters({"random_state": self.random_state}, type(self).__name__)
         if not isinstance(self.random_state, numbers.Integral):
-            return _validation.check_random_state(self.random_state)
+            return check_random_state(self.random_state)
         seed, generator = getattr(self, "_sampler", (None, None))
         if seed != self.random_state:
-            generator = _validation.check_random_state(self.random_state)
+            generator = check_random_state(self.random_state)
             self._sampler = (self.random_state, generator)
         return generator
 
     def _ill_defined(
         self, collapsed: CollapsedComponent, names: Names | None, dtype: FloatDType
-    ) -> _validation.IllDefinedCovarianceError:
+    ) -> IllDefinedCovarianceError:
         """The exception that explains a covariance without a factor."""
-        return _validation.ill_defined(
+        return ill_defined(
             component=collapsed.component,
             weight=collapsed.weight,
             effective_rows=collapsed.effective_rows,
@@ -354,7 +363,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         rows = Rows(X, n_threads=self.n_threads, allow_nan=self.allow_nan)
         bad = rows.first_bad()
         if bad is not None:
-            raise _validation.nonfinite_error(
+            raise nonfinite_error(
                 X, *bad, names, type(self).__name__, first_row=first, argument=argument
             )
         if rows.incomplete:
@@ -413,7 +422,7 @@ def _check_there(state: Mapping[str, Any], owner: str) -> None:
     if not missing and not set(there).intersection(NAMES[2:]):
         missing = ["covariances_"]
     if missing:
-        raise _validation.not_fitted(owner, there, missing[0])
+        raise not_fitted(owner, there, missing[0])
 
 
 def component_variances(model: BaseMixture) -> Doubles:

@@ -8,12 +8,25 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _runtime, _scorer, _validation
+from .. import _runtime, _scorer
 from .._algebra import mixed, product, symmetric_product, transposed
+from .._checks.arguments import check_one_feature
+from .._checks.arrays import check_probabilities, check_values
+from .._checks.columns import (
+    check_columns,
+    check_given,
+    check_given_rows,
+    check_labels,
+    check_target,
+)
+from .._checks.numbers import computing_dtype
+from .._checks.outputs import new_result
+from .._checks.rows import as_rows
+from .._common.failures import explains_failures
+from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
 from .._conditioning import Conditional, marginal
 from .._parameters.mixture import MixtureParameters
 from .._rows import Rows
-from .._typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
 from .base import BaseMixture, given_state
 
 #: Columns of a model: indices, of which negative ones count from the end, names or a mask.
@@ -47,7 +60,7 @@ ConditionalPrediction.__module__ = "gaussmix"
 class ConditionalMixture(BaseMixture):
     """The methods that ask for some of the columns."""
 
-    @_validation.says_memory_error
+    @explains_failures
     def marginal(self, columns: Columns) -> Self:
         """The mixture of some of the columns, whatever the others are.
 
@@ -85,7 +98,7 @@ class ConditionalMixture(BaseMixture):
         with np.errstate(all="ignore"):
             return self._made(marginal(parameters, chosen), chosen)
 
-    @_validation.says_memory_error
+    @explains_failures
     def condition(self, columns: Columns, values: ArrayLike) -> Self | list[Self]:
         """The mixture of the other columns given values of some.
 
@@ -127,13 +140,13 @@ class ConditionalMixture(BaseMixture):
         """
         parameters = self._parameters()
         given = self._columns(columns, parameters.n_features)
-        _validation.check_given(
+        check_given(
             given, parameters.n_features, "Leave out at least one; score_samples has the density."
         )
         one = np.ndim(values) < 2
         if one:
-            _validation.check_labels(values, given, getattr(self, "feature_names_in_", None))
-            values = _validation.check_values(values, "values", allow_nan=True).reshape(1, -1)
+            check_labels(values, given, getattr(self, "feature_names_in_", None))
+            values = check_values(values, "values", allow_nan=True).reshape(1, -1)
         X = self._given_rows(values, given, "values")
         rest = np.setdiff1d(np.arange(parameters.n_features), given)
         models: list[Any] = [None] * len(X)
@@ -145,7 +158,7 @@ class ConditionalMixture(BaseMixture):
                     models[row] = self._made(conditional.mixture(weights, centres), rest)
         return models[0] if one else models
 
-    @_validation.says_memory_error
+    @explains_failures
     def predict_conditional(
         self,
         X: ArrayLike,
@@ -199,29 +212,25 @@ class ConditionalMixture(BaseMixture):
         """
         parameters = self._parameters()
         given = self._columns(columns, parameters.n_features)
-        _validation.check_given(
-            given, parameters.n_features, "Leave out at least one, to be predicted."
-        )
+        check_given(given, parameters.n_features, "Leave out at least one, to be predicted.")
         if target is None:
             targets = np.setdiff1d(np.arange(parameters.n_features), given)
         else:
             targets = self._columns(target, parameters.n_features, "target")
-            _validation.check_target(targets, given, getattr(self, "feature_names_in_", None))
+            check_target(targets, given, getattr(self, "feature_names_in_", None))
         probabilities = None
         if quantiles is not None:
-            probabilities = _validation.check_probabilities(quantiles, "quantiles").ravel()
+            probabilities = check_probabilities(quantiles, "quantiles").ravel()
         X = self._given_rows(X, given, "X")
         n_quantiles = None if probabilities is None else probabilities.size
-        result = _empty_prediction(
-            len(X), targets.size, n_quantiles, _validation.computing_dtype(X.dtype)
-        )
+        result = _empty_prediction(len(X), targets.size, n_quantiles, computing_dtype(X.dtype))
         with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
             for conditional, rows, block in self._conditionals(parameters, X, given, targets):
                 shares = self._shares(conditional, block)
                 _predict(result, rows, conditional, block, shares, probabilities)
         return result
 
-    @_validation.says_memory_error
+    @explains_failures
     def cdf(self, x: ArrayLike) -> Any:
         """Probability of values up to x, for a model of one feature.
 
@@ -251,12 +260,12 @@ class ConditionalMixture(BaseMixture):
         from .. import _univariate
 
         weights, means, deviations = self._one_feature("cdf")
-        values = _validation.check_values(x, "x", allow_nan=self.allow_nan)
+        values = check_values(x, "x", allow_nan=self.allow_nan)
         with np.errstate(all="ignore"):
             result = _univariate.cdf(values.ravel(), weights, means, deviations)
         return result.reshape(values.shape).astype(_result_dtype(x), copy=False)[()]
 
-    @_validation.says_memory_error
+    @explains_failures
     def quantile(self, q: ArrayLike) -> Any:
         """The values up to which the probabilities are q, for a model of one feature.
 
@@ -287,7 +296,7 @@ class ConditionalMixture(BaseMixture):
         from .. import _univariate
 
         components = self._one_feature("quantile")
-        p = _validation.check_probabilities(q, "q")
+        p = check_probabilities(q, "q")
         parts = (np.broadcast_to(part[:, None], (len(part), p.size)) for part in components)
         with np.errstate(all="ignore"):
             result = _univariate.quantiles(p.ravel(), *parts)
@@ -298,14 +307,14 @@ class ConditionalMixture(BaseMixture):
     def _columns(self, columns: Any, n_features: int, argument: str = "columns") -> Indices:
         """Chosen columns as indices."""
         names = getattr(self, "feature_names_in_", None)
-        return _validation.check_columns(columns, n_features, names, argument)
+        return check_columns(columns, n_features, names, argument)
 
     def _given_rows(self, values: Any, given: Indices, argument: str) -> AnyArray:
         """Rows of values of the given columns, whose numbers are not looked at yet."""
         name = type(self).__name__
-        X, names = _validation.as_rows(values, estimator_name=name)
+        X, names = as_rows(values, estimator_name=name)
         own = getattr(self, "feature_names_in_", None)
-        _validation.check_given_rows(X.shape, given, own, names, argument, name)
+        check_given_rows(X.shape, given, own, names, argument, name)
         return X
 
     def _conditionals(
@@ -361,7 +370,7 @@ class ConditionalMixture(BaseMixture):
     def _one_feature(self, method: str) -> tuple[Doubles, Doubles, Doubles]:
         """Weights, means and deviations (K,) of a model of one feature."""
         parameters = self._parameters()
-        _validation.check_one_feature(parameters.n_features, method)
+        check_one_feature(parameters.n_features, method)
         deviations = np.sqrt(Conditional(parameters, []).variances)
         return parameters.weights, parameters.means[:, 0], deviations[:, 0]
 
@@ -369,7 +378,7 @@ class ConditionalMixture(BaseMixture):
 def _result_dtype(values: Any) -> FloatDType:
     dtype = getattr(values, "dtype", None)
     dtype = getattr(dtype, "numpy_dtype", dtype)  # of a pandas column that has its own kind
-    return _validation.computing_dtype(dtype if isinstance(dtype, np.dtype) else np.float64)
+    return computing_dtype(dtype if isinstance(dtype, np.dtype) else np.float64)
 
 
 def _empty_prediction(
@@ -377,7 +386,7 @@ def _empty_prediction(
 ) -> ConditionalPrediction:
     """Room for a prediction."""
     shapes = [(n, t), (n, t, t), (n, n_quantiles or 0, t)]
-    mean, covariance, quantiles = (_validation.new_result(shape, dtype) for shape in shapes)
+    mean, covariance, quantiles = (new_result(shape, dtype) for shape in shapes)
     return ConditionalPrediction(mean, covariance, None if n_quantiles is None else quantiles)
 
 

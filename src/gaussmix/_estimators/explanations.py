@@ -8,13 +8,17 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from .. import _runtime, _scorer, _validation
+from .. import _runtime, _scorer
 from .._algebra import ordered_sum, product, product_about, transposed
+from .._checks.arguments import check_contributions, check_flag
+from .._checks.numbers import computing_dtype
+from .._checks.parameters import check_random_state
+from .._common.failures import explains_failures
+from .._common.typing import Doubles, Floats, Generator, Indices, RandomState
 from .._conditioning import marginal
 from .._parameters.mixture import MixtureParameters
 from .._rows import Rows
 from .._scores import HALF_LOG_2PI
-from .._typing import Doubles, Floats, Generator, Indices, RandomState
 from ..sources import RowsLike
 from . import hooks
 from .base import BaseMixture
@@ -32,7 +36,7 @@ _FAR = 1e150
 class ExplainedMixture(BaseMixture):
     """The methods that explain a score."""
 
-    @_validation.says_memory_error
+    @explains_failures
     def feature_contributions(
         self,
         X: RowsLike,
@@ -91,17 +95,17 @@ class ExplainedMixture(BaseMixture):
         array([0., 0.])
         """
         hooks.refuse(self, "d")
-        _validation.check_contributions(kind, n_permutations)
+        check_contributions(kind, n_permutations)
         parameters = self._parameters()
         if kind == "conditional":
             return self._explained(X, parameters, _Conditionals)
         if random_state is None:
             random_state = self.random_state
-        generator = _validation.check_random_state(random_state)
+        generator = check_random_state(random_state)
         shapley = _Shapley(parameters, n_permutations, generator, self.n_threads)
         return self._explained(X, parameters, shapley.of)
 
-    @_validation.says_memory_error
+    @explains_failures
     def mahalanobis(self, X: RowsLike, *, squared: bool = False) -> Floats:
         """Mahalanobis distance of each row from each component.
 
@@ -131,7 +135,7 @@ class ExplainedMixture(BaseMixture):
         >>> model.mahalanobis([[2.0]])
         array([[2., 2.]])
         """
-        _validation.check_flag(squared, "squared")
+        check_flag(squared, "squared")
         parameters = self._parameters()
         distances = self._explained(X, parameters, _Distances, parameters.n_components)
         if squared:
@@ -154,7 +158,7 @@ class ExplainedMixture(BaseMixture):
         d = parameters.n_features
         parts = []
         for first, piece in self._row_set(X).pieces():
-            dtype = _validation.computing_dtype(piece.dtype)
+            dtype = computing_dtype(piece.dtype)
             result = np.full((len(piece), width or d), np.nan, dtype=dtype)
             for known, rows in self._known(piece, names, first):
                 columns = np.arange(width) if width else known

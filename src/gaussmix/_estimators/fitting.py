@@ -7,7 +7,21 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _em, _fitting, _validation
+from .. import _em, _fitting
+from .._checks.messages import (
+    collapse_warning,
+    constant_columns_warning,
+    convergence_warning,
+    empty_columns_warning,
+    empty_rows_warning,
+    no_values,
+    widened_columns_warning,
+)
+from .._checks.mixtures import check_initial
+from .._checks.rows import check_enough_rows
+from .._common.failures import explains_failures
+from .._common.typing import AnyArray, Collapse, Doubles, Indices, Names
+from .._common.warnings import warn
 from .._data import Context, Data
 from .._first_pass import FirstPass
 from .._initialization import sample_rows
@@ -15,7 +29,6 @@ from .._parameters.layouts import CollapsedComponent, layout_of
 from .._parameters.mixture import MixtureParameters, without_knowledge
 from .._row_sets import RowSet, row_set
 from .._statistics import SufficientStatistics
-from .._typing import AnyArray, Collapse, Doubles, Indices, Names
 from ..sources import RowsLike
 from . import hooks
 from .base import BaseMixture, fitted_state
@@ -90,7 +103,7 @@ class FittingMixture(BaseMixture):
         self._assign(state)
         return labels
 
-    @_validation.says_memory_error
+    @explains_failures
     def _found_labels(
         self, X: RowsLike, sample_weight: ArrayLike | None
     ) -> tuple[dict[str, Any], Indices]:
@@ -98,7 +111,7 @@ class FittingMixture(BaseMixture):
         state, (rows, _data) = self._found(X, sample_weight)
         return state, rows.labels(self._with(state)._scorer())
 
-    @_validation.says_memory_error
+    @explains_failures
     def _found(
         self,
         X: RowsLike,
@@ -120,9 +133,9 @@ class FittingMixture(BaseMixture):
         called = column_names if names is None else names
         scan = data.scan()
         if scan.observed is not None and not scan.observed.any():
-            raise _validation.no_values()
-        _validation.check_enough_rows(data.n_used - scan.n_empty, settings.n_components)
-        given = _validation.check_initial(
+            raise no_values()
+        check_enough_rows(data.n_used - scan.n_empty, settings.n_components)
+        given = check_initial(
             self.weights_init,
             self.means_init,
             self.precisions_init,
@@ -196,24 +209,24 @@ class FittingMixture(BaseMixture):
     ) -> None:
         """Warn about a result that did not converge, and about what in X tells nothing."""
         if unfinished and not result.converged:
-            _validation.warn(
-                _validation.convergence_warning(
+            warn(
+                convergence_warning(
                     "Best performing initialization did not converge. Try different init "
                     "parameters, or increase max_iter, tol, or check for degenerate data."
                 )
             )
         if result.collapses:
-            _validation.warn(_validation.collapse_warning(result.collapses, names))
+            warn(collapse_warning(result.collapses, names))
         if scan.observed is not None:
             empty = np.flatnonzero(scan.observed == 0)
             if empty.size:
-                _validation.warn(_validation.empty_columns_warning(empty.tolist(), names))
+                warn(empty_columns_warning(empty.tolist(), names))
             if scan.n_empty:
-                _validation.warn(_validation.empty_rows_warning(scan.n_empty, n_samples))
+                warn(empty_rows_warning(scan.n_empty, n_samples))
         constant = np.flatnonzero(scan.constant)
         if constant.size:
-            _validation.warn(
-                _validation.constant_columns_warning(
+            warn(
+                constant_columns_warning(
                     constant.tolist(), names, self.covariance_type, float(self.reg_covar)
                 )
             )
@@ -221,13 +234,13 @@ class FittingMixture(BaseMixture):
         reg_covar = float(self.reg_covar)
         widened = scan.widened(reg_covar, shared=shared)
         if widened.size:
-            _validation.warn(
-                _validation.widened_columns_warning(
+            warn(
+                widened_columns_warning(
                     widened.tolist(), scan.variance, names, self.covariance_type, reg_covar
                 )
             )
 
-    @_validation.says_memory_error
+    @explains_failures
     def accumulate(
         self, X: RowsLike, sample_weight: ArrayLike | None = None
     ) -> SufficientStatistics:

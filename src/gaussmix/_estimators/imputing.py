@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, overload
 
-from .. import _validation
+from .._checks.arguments import check_flag, check_n_draws
+from .._common.failures import explains_failures
+from .._common.typing import AnyArray, Floats, RandomState
 from .._draws import Noise
 from .._row_sets import imputed
-from .._typing import AnyArray, Floats, RandomState
 from ..sources import RowsLike
 from .base import BaseMixture
 
@@ -42,7 +43,7 @@ class ImputingMixture(BaseMixture):
         random_state: RandomState = None,
         return_std: bool,
     ) -> Floats | tuple[Floats, Floats]: ...
-    @_validation.says_memory_error
+    @explains_failures
     def impute(
         self,
         X: RowsLike,
@@ -118,8 +119,8 @@ class ImputingMixture(BaseMixture):
         >>> model.impute(X, n_draws=5, random_state=0).shape
         (5, 3, 2)
         """
-        _validation.check_n_draws(n_draws)
-        _validation.check_flag(return_std, "return_std")
+        check_n_draws(n_draws)
+        check_flag(return_std, "return_std")
         parameters = self._parameters()
         seed = None if n_draws is None else self._seed(random_state)
         draws = None if n_draws is None else int(n_draws)

@@ -19,12 +19,16 @@ from typing import Any, Protocol, Self, overload
 
 import numpy as np
 
-from .. import _agreement, _runtime, _scorer, _validation
+from .. import _agreement, _runtime, _scorer
 from .._agreement import COVARIANCES, FACTORS, PRECISIONS
+from .._checks.columns import check_names_of_means
+from .._checks.mixtures import set_array
+from .._checks.parameters import check_parameters
+from .._common.failures import explains_failures
+from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Names
 from .._data import Context
 from .._layouts import CovarianceType
 from .._parameters.mixture import MixtureParameters
-from .._typing import AnyArray, Doubles, FloatDType, Floats, Names
 
 # What can be made again from the attributes is kept for the next use up to this many bytes.
 MOST_KEPT = 64 * 1024 * 1024
@@ -216,7 +220,7 @@ class Kept:
             if value is None:
                 return None
             try:
-                self.copies[place] = _validation.set_array(value, NAMES[place])
+                self.copies[place] = set_array(value, NAMES[place])
             except ValueError:
                 return value  # no array of numbers: the next use says so
             self.held[place] = value
@@ -256,7 +260,7 @@ class Kept:
                 f"{self.covariance_type!r}. Fit again, change it back, or set covariances_ in the "
                 "new shape."
             )
-        _validation.check_parameters({"covariance_type": covariance_type})
+        check_parameters({"covariance_type": covariance_type})
         if self.agreed and not changed and same_type and all(map(_is, given, self.given)):
             return self
         if sources:
@@ -301,7 +305,7 @@ class Kept:
                 value = self.held[place]
             copy = None if place in changed else before.copies[place]
             if copy is None:
-                copy = _validation.set_array(value, NAMES[place])
+                copy = set_array(value, NAMES[place])
             self.copies[place] = copy
 
     def _agree(self, before: Kept, changed: frozenset[int], sources: frozenset[int]) -> None:
@@ -382,14 +386,14 @@ def kept_of(model: Model) -> Kept:
     return kept
 
 
-@_validation.says_memory_error
+@explains_failures
 def renewed(model: Model) -> Kept:
     """What is kept of a model after its attributes have changed."""
     with _lock:
         before = kept_of(model)
     state = vars(model)
     kept = before.next(model.covariance_type, state)
-    _validation.check_names_of_means(state.get("feature_names_in_"), kept.n_features)
+    check_names_of_means(state.get("feature_names_in_"), kept.n_features)
     if kept is not before:
         with _lock:
             kept.take_over(before)
@@ -416,7 +420,7 @@ def _equal(value: Any, copy: AnyArray) -> bool:
     """Whether something set by a user holds the numbers that it did."""
     if not _is_plain(value):
         try:
-            value = _validation.set_array(value, "")
+            value = set_array(value, "")
         except ValueError:
             return False
     return np.array_equal(value, copy)

@@ -8,14 +8,20 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _fitting, _online, _runtime, _validation
+from .. import _fitting, _online, _runtime
+from .._checks.arguments import check_update
+from .._checks.messages import collapse_warning
+from .._checks.mixtures import check_components, check_means
+from .._checks.weights import check_seen, check_weight_so_far
+from .._common.failures import explains_failures
+from .._common.text import shown
+from .._common.typing import Collapse
+from .._common.warnings import warn
 from .._data import Data
-from .._messages import shown
 from .._mstep.maximize import factorised
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
 from .._statistics import SufficientStatistics
-from .._typing import Collapse
 from ..sources import RowsLike
 from . import hooks
 from .base import fitted_state, with_running
@@ -61,12 +67,12 @@ class OnlineMixture(FittingMixture):
         self._assign(self._updated(statistics, update))
         return self
 
-    @_validation.says_memory_error
+    @explains_failures
     def _updated(self, statistics: SufficientStatistics, update: str) -> dict[str, Any]:
         """The fitted attributes after `update`."""
         hooks.refuse(self, "m")
         settings = _fitting.checked_settings(self)
-        _validation.check_update(update)
+        check_update(update)
         previous = self._parameters()
         if not isinstance(statistics, SufficientStatistics):
             raise TypeError(
@@ -87,7 +93,7 @@ class OnlineMixture(FittingMixture):
             raise self._ill_defined(collapsed, names, self._dtype) from None
         collapses = [] if recovery is None else recovery.collapses
         if collapses:
-            _validation.warn(_validation.collapse_warning(collapses, names))
+            warn(collapse_warning(collapses, names))
         lower_bound = float(statistics.log_likelihood) / float(statistics.total_weight)
         change = abs(lower_bound - getattr(self, "lower_bound_", -np.inf))
         state = self._next_state(parameters, n_iter, collapses, update)
@@ -170,23 +176,23 @@ class OnlineMixture(FittingMixture):
             self._assign(state)
         return self
 
-    @_validation.says_memory_error
+    @explains_failures
     def _learned(
         self, X: RowsLike, sample_weight: ArrayLike | None, update: str
     ) -> dict[str, Any] | None:
         """The fitted attributes after `partial_fit`; None where it leaves them as they are."""
         hooks.refuse(self, "emd")
         settings = _fitting.checked_settings(self)
-        _validation.check_update(update)
+        check_update(update)
         if not hasattr(self, "means_"):
             return self._first_batch(X, sample_weight)
         previous = self._stored_parameters()
-        seen = _validation.check_seen(self._seen())
+        seen = check_seen(self._seen())
         rows = self._row_set(X).to_learn(sample_weight)
         weight, n_rows = rows.total_weight, rows.n_used
         if n_rows == 0:
             return None
-        _validation.check_weight_so_far(seen, weight, n_rows)
+        check_weight_so_far(seen, weight, n_rows)
         names = getattr(self, "feature_names_in_", None)
         n_iter = getattr(self, "n_iter_", 0) + 1
         running = self._remembered()
@@ -219,7 +225,7 @@ class OnlineMixture(FittingMixture):
             raise self._ill_defined(collapsed, names, self._dtype) from None
         collapses = [] if recovery is None else recovery.collapses
         if collapses:
-            _validation.warn(_validation.collapse_warning(collapses, names))
+            warn(collapse_warning(collapses, names))
         state = self._next_state(parameters, n_iter, collapses, update)
         state["converged_"] = False
         state["lower_bound_"] = batch.log_likelihood / batch.total_weight
@@ -269,11 +275,11 @@ class OnlineMixture(FittingMixture):
         self._assign(self._without(components))
         return self
 
-    @_validation.says_memory_error
+    @explains_failures
     def _without(self, components: ArrayLike) -> dict[str, Any]:
         """The fitted attributes after `retire`."""
         previous = self._parameters()
-        retired = np.sort(_validation.check_components(components, previous.n_components))
+        retired = np.sort(check_components(components, previous.n_components))
         kept = np.delete(np.arange(previous.n_components), retired)
         left = previous.weights[kept].sum()
         if not left > 0:
@@ -346,7 +352,7 @@ class OnlineMixture(FittingMixture):
             self._assign(state)
         return self
 
-    @_validation.says_memory_error
+    @explains_failures
     def _with_placed(
         self, components: ArrayLike, means: ArrayLike | None
     ) -> dict[str, Any] | None:
@@ -354,10 +360,10 @@ class OnlineMixture(FittingMixture):
         settings = _fitting.checked_settings(self)
         previous = self._stored_parameters()
         K, d = previous.means.shape
-        placed = _validation.check_components(components, K)
+        placed = check_components(components, K)
         if placed.size == 0:
             return None
-        places = None if means is None else _validation.check_means(means, len(placed), d)
+        places = None if means is None else check_means(means, len(placed), d)
         if places is None and not np.delete(previous.weights, placed).any():
             raise ValueError(
                 f"components must leave one that has weight, to be split; got "

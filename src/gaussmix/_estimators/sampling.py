@@ -6,16 +6,19 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import _draws, _validation
+from .. import _draws
+from .._checks.arguments import check_n_samples
+from .._checks.outputs import new_result
+from .._common.failures import explains_failures
+from .._common.typing import Floats, Generator, Indices, RandomState
 from .._parameters.mixture import MixtureParameters
-from .._typing import Floats, Generator, Indices, RandomState
 from .base import BaseMixture
 
 
 class SamplingMixture(BaseMixture):
     """The method that draws rows."""
 
-    @_validation.says_memory_error
+    @explains_failures
     def sample(
         self, n_samples: int = 1, random_state: RandomState = None
     ) -> tuple[Floats, Indices]:
@@ -64,7 +67,7 @@ class SamplingMixture(BaseMixture):
         True
         """
         parameters = self._parameters()
-        X, y = self._new_sample(parameters, _validation.check_n_samples(n_samples))
+        X, y = self._new_sample(parameters, check_n_samples(n_samples))
         # After what can fail: the generator moves on only if rows are drawn.
         key = _draws.key_from(self._generator(random_state))
         _draws.draw(parameters, key, 0, X, y, self.n_threads)
@@ -72,8 +75,8 @@ class SamplingMixture(BaseMixture):
 
     def _new_sample(self, parameters: MixtureParameters, n_rows: int) -> tuple[Floats, Indices]:
         """Arrays for rows drawn, (n_rows, d), and their components."""
-        X = _validation.new_result((n_rows, parameters.n_features), self._dtype, verb="Draw")
-        return X, _validation.new_result((n_rows,), np.intp, verb="Draw")
+        X = new_result((n_rows, parameters.n_features), self._dtype, verb="Draw")
+        return X, new_result((n_rows,), np.intp, verb="Draw")
 
 
 def sample_blocks(

@@ -6,10 +6,10 @@ from typing import TypeVar, overload
 
 import numpy as np
 
-from .. import _validation
+from .._common.failures import explains_failures
+from .._common.typing import AnyArray, Floats, Indices
 from .._row_sets import row_set
 from .._rows import Rows
-from .._typing import AnyArray, Floats, Indices
 from ..sources import RowsLike
 from . import criteria, hooks
 from .base import BaseMixture
@@ -173,7 +173,7 @@ class ScoringMixture(BaseMixture):
             total = n * self.score(X) + labels
         return total, n
 
-    @_validation.says_memory_error
+    @explains_failures
     def _log_likelihood(self, X: RowsLike, completed: bool = False) -> tuple[float, int]:
         """Log-likelihood of the rows and their number, in blocks of bounded size.
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from .._messages import shown
+from .._common.text import shown
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
     from sklearn.utils.metadata_routing import MetadataRequest
 
-    from .._typing import Floats, Names
+    from .._common.typing import Floats, Names
 
 Estimator = TypeVar("Estimator", bound="EstimatorMixin")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .._messages import printable
+from .._common.text import printable
 
 
 class TableError(ValueError):

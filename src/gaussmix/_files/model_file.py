@@ -34,7 +34,7 @@ from typing import Any
 
 import numpy as np
 
-from .._typing import AnyArray, StrPath
+from .._common.typing import AnyArray, StrPath
 from ..exceptions import ModelFileError
 from .atomic import replacing
 from .errors import Refusal

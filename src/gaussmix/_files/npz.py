@@ -17,7 +17,7 @@ from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
 
-from .._typing import AnyArray
+from .._common.typing import AnyArray
 from .errors import Refusal
 from .model_members import FITTED, MEMBERS
 

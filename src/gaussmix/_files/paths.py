@@ -11,7 +11,7 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._typing import StrPath
+from .._common.typing import StrPath
 from .errors import TableError
 
 

@@ -3,7 +3,7 @@
 
 from typing import type_check_only
 
-from gaussmix._typing import Doubles, Indices
+from gaussmix._common.typing import Doubles, Indices
 
 def multiply(
     a: Doubles,

@@ -2,7 +2,7 @@
 
 from typing import type_check_only
 
-from gaussmix._typing import Doubles, Floats, Indices, Key
+from gaussmix._common.typing import Doubles, Floats, Indices, Key
 
 def draw_rows(
     key: Key,

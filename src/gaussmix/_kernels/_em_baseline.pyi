@@ -6,7 +6,7 @@ from typing import Final, Self, type_check_only
 
 from typing_extensions import disjoint_base
 
-from gaussmix._typing import Doubles, Floats, Indices
+from gaussmix._common.typing import Doubles, Floats, Indices
 
 ESTEPS: Final[dict[str, int]]
 MSTEPS: Final[dict[str, int]]

@@ -5,6 +5,7 @@ from typing import Self, type_check_only
 
 from typing_extensions import disjoint_base
 
+from gaussmix._common.typing import Doubles, Floats, Indices
 from gaussmix._kernels._em_baseline import ESTEPS as ESTEPS
 from gaussmix._kernels._em_baseline import FEATURE_SETS as FEATURE_SETS
 from gaussmix._kernels._em_baseline import MSTEPS as MSTEPS
@@ -13,7 +14,6 @@ from gaussmix._kernels._em_baseline import most_tile_rows as most_tile_rows
 from gaussmix._kernels._em_baseline import scalar_bytes as scalar_bytes
 from gaussmix._kernels._em_baseline import strip_rows as strip_rows
 from gaussmix._kernels._em_baseline import width as width
-from gaussmix._typing import Doubles, Floats, Indices
 
 def few_rows() -> int: ...
 def completed_size(K: int, d: int, covariance_stride: int, diagonal: bool) -> int: ...

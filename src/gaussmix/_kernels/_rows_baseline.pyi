@@ -6,7 +6,7 @@ from typing import Any, type_check_only
 import numpy as np
 from numpy.typing import NDArray
 
-from gaussmix._typing import Doubles, Floats, Indices
+from gaussmix._common.typing import Doubles, Floats, Indices
 
 def first_nonfinite(
     X: Floats, chunk_rows: int, n_threads: int, allow_nan: bool = False

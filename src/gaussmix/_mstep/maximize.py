@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._common.typing import Doubles
 from .._layouts import CovarianceType
 from .._parameters.layouts import CollapsedComponent, layout_of
 from .._parameters.mixture import MixtureParameters
 from .._statistics import SufficientStatistics
-from .._typing import Doubles
 from .families import FAMILIES
 
 # Added to the weight of every component, in units of the mean weight of a row, as scikit-learn

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._caching import cached_property
+from .._common.caching import cached_property
+from .._common.typing import Doubles, Indices
 from .._layouts import CovarianceType
-from .._typing import Doubles, Indices
 from .layouts import CollapsedComponent, Layout, layout_of
 
 

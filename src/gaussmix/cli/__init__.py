@@ -33,7 +33,7 @@ from collections.abc import Sequence
 
 from .. import _runtime
 from .._build_config import VERSION
-from .._validation import says_memory_error
+from .._common.failures import explains_failures
 from . import demo, fit, impute, info, messages, process, sample, score, show_config
 from .arguments import Commands, Parser
 
@@ -82,7 +82,7 @@ def _run(args: argparse.Namespace) -> int:
             warnings.simplefilter("always", UserWarning)
             warnings.showwarning = messages.show_warning
             _check_environment(args)
-            says_memory_error(args.run)(args)
+            explains_failures(args.run)(args)
             if sys.stdout is not None:
                 sys.stdout.flush()
     except KeyboardInterrupt as exc:

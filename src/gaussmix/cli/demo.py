@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .._common.text import printable
+from .._common.typing import Doubles
 from .._files.atomic import replacing
 from .._files.errors import TableError
-from .._messages import printable
-from .._typing import Doubles
 from ..mixture import GaussianMixture
 from .arguments import Commands
 

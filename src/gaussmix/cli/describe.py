@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .._common.text import VALUE_LENGTH, counted, plain
+from .._common.typing import Collapse
 from .._estimators.base import component_variances
-from .._messages import VALUE_LENGTH, counted, plain
-from .._typing import Collapse
 from ..mixture import GaussianMixture
 
 # Collapsed components that are listed under a model, a line each.

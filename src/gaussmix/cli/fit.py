@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from .. import _streamed
+from .._common.text import printable
+from .._common.typing import AnyArray, Doubles, Floats
 from .._estimators import criteria
 from .._files.errors import TableError
 from .._files.tables import writers
 from .._files.tables.base import Table
-from .._messages import printable
 from .._row_sum import RowSum
 from .._settings import SETTINGS, Option
-from .._typing import AnyArray, Doubles, Floats
 from ..mixture import GaussianMixture
 from . import values
 from .arguments import (

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._common.text import shown
+from .._common.typing import AnyArray
 from .._estimators.imputing import completed, noise_of_draws
 from .._files.errors import TableError
 from .._files.tables.base import Table
 from .._files.tables.writers import Field
-from .._messages import shown
-from .._typing import AnyArray
 from . import jobs
 from .arguments import (
     DATA_FORMATS,

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from .._common.text import counted, shown
+from .._common.typing import Doubles, FloatDType, Floats
 from .._files import paths as file_paths
 from .._files.errors import TableError
 from .._files.tables.base import Table, gathered
 from .._files.tables.opening import open_table
-from .._messages import counted, shown
-from .._typing import Doubles, FloatDType, Floats
 from ..sources import Chunk, RowSource
 
 # What is read of a directory; a file that is named itself may be called anything.

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import _streamed
+from .._common.text import counted, listed, plain, printable
+from .._common.typing import AnyArray
 from .._files.errors import TableError
 from .._files.tables import writers
 from .._files.tables.base import MOST_COLUMNS, Table
 from .._files.tables.writers import Field
-from .._messages import counted, listed, plain, printable
-from .._typing import AnyArray
 from ..mixture import GaussianMixture, load
 from . import outputs
 from .inputs import Tables, files_of

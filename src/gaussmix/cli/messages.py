@@ -6,8 +6,8 @@ import contextlib
 import sys
 from collections.abc import Callable, Iterator
 
+from .._common.text import plain
 from .._files.tables.base import Table
-from .._messages import plain
 
 # Characters of a message.
 MOST_CHARACTERS = 2000

@@ -6,7 +6,7 @@ import argparse
 
 import numpy as np
 
-from .. import _validation
+from .._checks.parameters import check_random_state
 from .._estimators.sampling import sample_blocks
 from .._files.tables import writers
 from .._files.tables.writers import Field
@@ -61,7 +61,7 @@ def _run(args: argparse.Namespace) -> None:
     if args.labels:
         fields.append(Field("label", np.dtype(np.intp)))
     n_rows = max(1, min(BLOCK_BYTES // (8 * n_features), MAX_BLOCK_ROWS))
-    generator = _validation.check_random_state(args.seed)
+    generator = check_random_state(args.seed)
     with writers.writing(args.output, fields) as writer:
         for rows, labels in sample_blocks(model, args.rows, n_rows, generator):
             writer.write(rows, *([labels] if args.labels else []))

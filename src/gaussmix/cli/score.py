@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._common.typing import AnyArray
 from .._estimators.scoring import fill_scores
 from .._files.tables.base import Table
 from .._files.tables.writers import Field
-from .._typing import AnyArray
 from .arguments import (
     DATA_FORMATS,
     DIRECTORY_OUTPUT,

@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 
-from .._messages import shown
+from .._common.text import shown
 
 # The least that `fit --memory` may be.
 LEAST_MEMORY = 1_000_000

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from .._messages import shown
-from .._validation import as_float64, column_label, feature_index, list_of
+from .._checks.arguments import list_of
+from .._checks.arrays import as_float64
+from .._checks.columns import feature_index
+from .._common.text import column_label, shown
 
 CRITERIA = ("bic", "icl", "aic")
 

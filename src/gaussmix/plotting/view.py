@@ -10,7 +10,7 @@ import numpy.typing as npt
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from .. import _validation
+from .._checks.rows import as_rows
 from .._conditioning import marginal
 from .._estimators.base import mixture_of
 from .._parameters.layouts import layout_of
@@ -82,7 +82,7 @@ def checked_rows(model: GaussianMixture, X: Any) -> tuple[Floats, Labels]:
     if X is None:
         return np.empty((0, np.shape(model.means_)[1])), np.empty(0, dtype=np.intp)
     labels: Labels = model.predict(X)  # looks at every value, and at the names of the columns
-    rows, _names = _validation.as_rows(X)
+    rows, _names = as_rows(X)
     return rows, labels
 
 

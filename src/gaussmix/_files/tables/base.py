@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
-from ..._messages import listed, plain, shown
-from ..._typing import FloatDType, Floats
+from ..._common.text import listed, plain, shown
+from ..._common.typing import FloatDType, Floats
 from ..errors import TableError
 
 # What to do about a value that is infinite, and one that is missing.

@@ -17,8 +17,8 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from ..._messages import counted, said, shown
-from ..._typing import Doubles, Floats
+from ..._common.text import counted, said, shown
+from ..._common.typing import Doubles, Floats
 from ..errors import TableError
 from .base import MISSING_REMEDY, REMEDY, Table
 from .lines import Lines

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..._messages import said
-from ..._typing import AnyArray, FloatDType, Floats, StrPath
+from ..._common.text import said
+from ..._common.typing import AnyArray, FloatDType, Floats, StrPath
 from ..errors import TableError
 from ..paths import open_regular
 from .base import Table

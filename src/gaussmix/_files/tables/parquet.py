@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..._messages import said, shown
-from ..._typing import AnyArray, FloatDType, Floats
+from ..._common.text import said, shown
+from ..._common.typing import AnyArray, FloatDType, Floats
 from ..errors import TableError
 from ..paths import files_of, require_regular
 from .base import MISSING_REMEDY, Table

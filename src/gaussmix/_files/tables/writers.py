@@ -17,8 +17,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..._messages import printable
-from ..._typing import AnyArray
+from ..._common.text import printable
+from ..._common.typing import AnyArray
 from ..atomic import replacing
 from ..errors import TableError
 from .parquet import import_pyarrow

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..._common.typing import Doubles
 from ..._layouts import CovarianceType
 from ..._parameters.layouts import Layout, layout_of
 from ..._parameters.mixture import MixtureParameters
-from ..._typing import Doubles
 
 
 class CovarianceFamily:

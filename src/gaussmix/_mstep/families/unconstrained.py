@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import get_args
 
+from ..._common.typing import Doubles
 from ..._layouts import CovarianceType, LayoutName
 from ..._parameters.mixture import MixtureParameters
-from ..._typing import Doubles
 from .base import CovarianceFamily
 
 

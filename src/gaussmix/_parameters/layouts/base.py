@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._algebra import weighted_sum
+from ..._common.typing import Bools, Doubles, Indices
 from ..._layouts import LayoutName
-from ..._typing import Bools, Doubles, Indices
 
 EPSILON = np.finfo(np.float64).eps
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import _algebra
 from ..._algebra import symmetric_product, weighted_sum
-from ..._typing import Doubles
+from ..._common.typing import Doubles
 from .base import CollapsedComponent, Reading, clear_rounding
 from .matrices import (
     MatrixLayout,

@@ -6,7 +6,7 @@ import numpy as np
 
 from ... import _algebra
 from ..._algebra import product, weighted_sum
-from ..._typing import Bools, Doubles, Indices
+from ..._common.typing import Bools, Doubles, Indices
 from .base import CollapsedComponent, Reading, clear_rounding
 from .matrices import (
     MatrixLayout,
