@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gaussmix import GaussianMixture, _algebra, _runtime
+from gaussmix import GaussianMixture, _algebra
+from gaussmix._runtime import instruction_sets
 
 N_THREADS = 4
 CALLERS = 8
@@ -204,12 +205,14 @@ def refused_callers() -> None:
 
 def main() -> None:
     warnings.filterwarnings("ignore", ".*did not converge")  # two iterations are enough here
-    watched = {single: Watched("kernels", _runtime.kernels(single)) for single in (False, True)}
-    _runtime.kernels = lambda single=False: watched[single]
+    watched = {
+        single: Watched("kernels", instruction_sets.kernels(single)) for single in (False, True)
+    }
+    instruction_sets.kernels = lambda single=False: watched[single]
     all_double = [watched[False]]
     for kind in PARALLEL.keys() - {"kernels"}:
-        module = Watched(kind, getattr(_runtime, kind)())
-        setattr(_runtime, kind, lambda module=module: module)
+        module = Watched(kind, getattr(instruction_sets, kind)())
+        setattr(instruction_sets, kind, lambda module=module: module)
         all_double.append(module)
     every_kernel()
     missing = set().union(*(module.expected - module.seen for module in all_double))

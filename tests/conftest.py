@@ -99,10 +99,9 @@ def mixture(covariance_type: str) -> Mixture:
 
 def instruction_sets() -> list[str]:
     """The instruction sets that are built and that this processor runs."""
-    from gaussmix import _runtime
 
-    supported = _runtime.supported_instruction_sets()
-    return [name for name in _runtime.built_instruction_sets() if name in supported]
+    supported = instruction_sets.supported_instruction_sets()
+    return [name for name in instruction_sets.built_instruction_sets() if name in supported]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -113,12 +112,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Every test that asks for this runs once with each instruction set's kernels."""
-    from gaussmix import _runtime
+    from gaussmix._runtime import instruction_sets
 
     name = f"gaussmix._kernels._em_{request.param}"
     double, single = importlib.import_module(name), importlib.import_module(f"{name}_single")
     monkeypatch.setattr(
-        _runtime, "kernels", lambda use_single=False: single if use_single else double
+        instruction_sets, "kernels", lambda use_single=False: single if use_single else double
     )
     for function, kind in {
         "missing_kernels": "missing",
@@ -127,5 +126,5 @@ def instruction_set(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
         "drawing_kernels": "draw",
     }.items():
         module = importlib.import_module(f"gaussmix._kernels._{kind}_{request.param}")
-        monkeypatch.setattr(_runtime, function, lambda module=module: module)
+        monkeypatch.setattr(instruction_sets, function, lambda module=module: module)
     return request.param

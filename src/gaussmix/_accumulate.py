@@ -12,17 +12,17 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from . import _runtime
 from ._algebra import product
 from ._available import AvailableWay, available_scores
+from ._common.families import CovarianceType
 from ._common.typing import Doubles, Generator
 from ._digits import centred_moments_hold, has_cancelled, moments_keep_digits
 from ._incomplete import IncompleteWay, incomplete_ways
-from ._layouts import CovarianceType
 from ._parameters.layouts import FULL, layout_of
 from ._parameters.mixture import MixtureParameters
 from ._partition import LANES_BYTES
 from ._rows import SINGLE, Rows, Seen, beside_indicators
+from ._runtime import instruction_sets
 from ._scores import (
     NOTHING,
     Scores,
@@ -206,7 +206,7 @@ def accumulate(
 def _from_features(way: Way, rows: Rows) -> SufficientStatistics:
     """Statistics about the centre, from sums of responsibilities times features."""
     K, d = way.means.shape
-    kernels = _runtime.kernels()
+    kernels = instruction_sets.kernels()
     width = kernels.width(kernels.FEATURE_SETS[way.scores.features], d)
     lanes = K * width * kernels.vector_bytes()
     mstep = "dots" if lanes <= LANES_BYTES else "features"

@@ -12,8 +12,8 @@ import numpy as np
 
 from ._checks.mixtures import check_set_array, check_set_positive, check_set_weights
 from ._checks.numbers import computing_dtype
+from ._common.families import CovarianceType
 from ._common.typing import AnyArray, Bools, Doubles
-from ._layouts import CovarianceType
 from ._parameters.layouts import FULL, CollapsedComponent, Layout, layout_of
 from ._parameters.mixture import MixtureParameters
 

@@ -16,8 +16,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from . import _runtime
 from ._common.typing import Doubles, Indices
+from ._runtime import instruction_sets
+from ._runtime.threads import thread_count
 
 # Multiplications below which waking another thread costs more than it brings.
 _SERIAL_WORK = 500_000
@@ -42,7 +43,7 @@ def product(a: Doubles, b: Doubles) -> Doubles:
     if k == 0:
         result[...] = 0.0
     elif result.size:
-        _runtime.algebra().multiply(
+        instruction_sets.algebra().multiply(
             _stacked(a), _stacked(b), left, right, None, result.reshape(-1, n, m),
             _threads(result.size * k),
         )  # fmt: skip
@@ -68,7 +69,7 @@ def product_about(rows: Doubles, points: Doubles, b: Doubles) -> Doubles:
         result[...] = 0.0
     elif result.size:
         first = np.zeros(K, dtype=np.intp)
-        _runtime.algebra().multiply(
+        instruction_sets.algebra().multiply(
             _stacked(rows), _stacked(b), first, first if b.ndim == 2 else None,
             np.ascontiguousarray(points), result, _threads(result.size * d),
         )  # fmt: skip
@@ -121,12 +122,12 @@ def cholesky(matrices: Doubles) -> Doubles:
     ndarray of shape (..., d, d)
         Zeros for a matrix that is not positive definite.
     """
-    return _changed(matrices, _runtime.algebra().factorise)
+    return _changed(matrices, instruction_sets.algebra().factorise)
 
 
 def inverse_triangles(factors: Doubles) -> Doubles:
     """Inverses of upper triangular matrices (..., d, d); zeros stay zeros."""
-    return _changed(factors, _runtime.algebra().invert)
+    return _changed(factors, instruction_sets.algebra().invert)
 
 
 def inverse_factors(matrices: Doubles) -> Doubles:
@@ -134,7 +135,7 @@ def inverse_factors(matrices: Doubles) -> Doubles:
 
     Zeros for a matrix that is not positive definite.
     """
-    algebra = _runtime.algebra()
+    algebra = instruction_sets.algebra()
     return _changed(matrices, algebra.factorise, algebra.invert)
 
 
@@ -156,7 +157,7 @@ def orthonormal_rows(rows: Doubles) -> tuple[Doubles, Doubles]:
     orthonormal = np.array(rows, dtype=np.float64, order="C")
     lower = np.zeros((*rows.shape[:-1], m))
     if orthonormal.size:
-        _runtime.algebra().orthonormalise(
+        instruction_sets.algebra().orthonormalise(
             _stacked(orthonormal), _stacked(lower), _threads(2 * orthonormal.size * m)
         )
     return orthonormal, lower
@@ -184,7 +185,7 @@ def eigenvectors(matrix: Doubles) -> tuple[Doubles, Doubles]:
     # Near one, so that no square of a number leaves the range of doubles.
     exponent = -math.frexp(size)[1] if size else 0
     vectors = np.ldexp(vectors, exponent)
-    if d and not _runtime.algebra().eigenvectors(vectors, values):
+    if d and not instruction_sets.algebra().eigenvectors(vectors, values):
         return np.full(d, np.nan), np.full((d, d), np.nan)
     order = np.argsort(values, kind="stable")
     return np.ldexp(values[order], -exponent), vectors[order].T
@@ -227,4 +228,4 @@ def _pairs(
 
 
 def _threads(work: int) -> int:
-    return _runtime.thread_count() if work > _SERIAL_WORK else 1
+    return thread_count() if work > _SERIAL_WORK else 1

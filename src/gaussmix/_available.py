@@ -16,8 +16,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from ._algebra import product
+from ._common.families import CovarianceType
 from ._common.typing import Doubles
-from ._layouts import CovarianceType
 from ._parameters.layouts import DIAGONAL, FULL, layout_of
 from ._rows import BLOCK_BYTES, Block, Rows, beside_indicators, with_indicators
 from ._scores import Scores

@@ -19,7 +19,6 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from . import _runtime
 from ._algebra import (
     inverse_triangles,
     mixed,
@@ -34,6 +33,7 @@ from ._incomplete import UNIT_VALUES, IncompleteScorer, Unit, units
 from ._parameters.mixture import MixtureParameters
 from ._patterns import Patterns
 from ._rows import Rows
+from ._runtime.threads import limited
 
 # Numbers in the slopes of patterns that are solved together.
 BATCH_VALUES = 1 << 19
@@ -74,7 +74,7 @@ def complete(
         deviations[...] = 0.0
     completion = _Completion(parameters)
     width = max(parameters.n_components, parameters.n_features * (noise.n_draws if noise else 1))
-    with np.errstate(all="ignore"), _runtime.limited(rows.n_threads):
+    with np.errstate(all="ignore"), limited(rows.n_threads):
         for unit in units(rows, max(64, UNIT_VALUES // width)):
             part = unit.block.rows
             completion.fill(

@@ -21,12 +21,12 @@ from ._accumulate import AnyWay
 from ._checks.numbers import computing_dtype
 from ._checks.rows import as_rows, check_shape_of_rows
 from ._checks.weights import check_sample_weight, check_total_weight, moderate_exponent
+from ._common.families import CovarianceType
 from ._common.typing import AnyArray, Doubles, Generator, Indices, Names
 from ._dask_collections import Partitions, aligned, as_array, is_frame, lengths_of
 from ._dask_tasks import SAME, Common
 from ._data import Context
 from ._first_pass import Count, FirstPass
-from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
 from ._rows import CENTRE_ROWS, Rows
 from ._statistics import SufficientStatistics

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from . import _accumulate, _runtime, _scorer
+from . import _accumulate, _scorer
 from ._accumulate import AnyWay
 from ._checks.messages import of_piece
 from ._checks.numbers import computing_dtype
@@ -31,6 +31,8 @@ from ._first_pass import FirstPass
 from ._parameters.mixture import MixtureParameters
 from ._row_sum import RowSum
 from ._rows import DOUBLE, SINGLE, Rows
+from ._runtime import cgroups
+from ._runtime.threads import thread_count
 from ._statistics import SufficientStatistics
 
 
@@ -116,11 +118,11 @@ def _share() -> int:
     if worker is not None:
         state = worker.state
         tasks = min(state.nthreads, len(state.executing) + len(state.ready))
-        threads = min(state.nthreads, _runtime.available_cpus())
+        threads = min(state.nthreads, cgroups.available_cpus())
     elif multiprocessing.parent_process() is not None:
         return 1  # of a pool of processes, one for each CPU
     else:
-        tasks, threads = len(_running), _runtime.thread_count()
+        tasks, threads = len(_running), thread_count()
     return max(1, threads // max(1, tasks))
 
 

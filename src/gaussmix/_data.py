@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 from . import _accumulate
 from ._checks.columns import check_feature_names
 from ._checks.rows import check_n_features, nonfinite_error
+from ._common.families import CovarianceType
 from ._common.typing import AnyArray, Doubles, FloatDType, Generator, Indices, Names
 from ._first_pass import FirstPass
-from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
 from ._rows import Rows
 from ._statistics import SufficientStatistics

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import _runtime
 from ._common.typing import Doubles, Floats, Generator, Indices, Key
 from ._parameters.mixture import MixtureParameters
 from ._partition import CHUNK_ROWS, CHUNK_WORK, ROUND_WORK
 from ._rows import THREAD_WORK
+from ._runtime import instruction_sets
+from ._runtime.threads import thread_count
 
 # What a normal number costs, in multiply-adds.
 _NORMAL_WORK = 25
@@ -59,9 +60,9 @@ def draw(
     n_rows, d = X.shape
     row_work = d * _NORMAL_WORK + (d * d // 2 if factors is not None else 0)
     worth = n_rows * row_work // THREAD_WORK
-    threads = max(1, min(_runtime.thread_count(n_threads), worth)) if worth > 1 else 1
+    threads = max(1, min(thread_count(n_threads), worth)) if worth > 1 else 1
     chunk_rows = _chunk_rows(row_work, 0 if factors is None else len(factors), n_rows, threads)
-    _runtime.drawing_kernels().draw_rows(
+    instruction_sets.drawing_kernels().draw_rows(
         key, first, until, parameters.means, scales, factors, X, y, chunk_rows, _tile_rows(d),
         max(threads, ROUND_WORK // (chunk_rows * row_work)), threads,
     )  # fmt: skip
@@ -116,7 +117,7 @@ class Noise:
         """Uniform numbers (n, n_draws), and normal ones (n, n_draws, m), of some rows."""
         uniforms = np.empty((len(rows), self.n_draws))
         normals = np.empty((len(rows), self.n_draws, m))
-        _runtime.drawing_kernels().draw_noise(
+        instruction_sets.drawing_kernels().draw_noise(
             self.key, self.first + rows, uniforms, normals, _tile_rows(m)
         )
         return uniforms, normals

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _runtime
 from ._common.typing import Bools, Doubles, FloatDType, Floats, Indices
+from ._runtime import instruction_sets
 from ._statistics import Columns, SufficientStatistics
 
 # Rows in one piece of a pass that only looks at them.
@@ -98,7 +98,7 @@ class ColumnSums:
 
     def add(self, X: Floats, weight: Doubles | None, first: int, n_threads: int) -> None:
         """Add a block of whole pieces of `SCAN_ROWS`, whose first row has the number `first`."""
-        _runtime.row_kernels().column_moments(
+        instruction_sets.row_kernels().column_moments(
             X, weight, self._shift, SCAN_ROWS, first // SCAN_ROWS, self._partials, n_threads
         )
 

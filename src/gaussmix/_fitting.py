@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from . import _em, _progress, _runtime
+from . import _em, _progress
 from ._acceleration import Squarem
 from ._checks.parameters import check_random_state, parameters_of
+from ._common.settings import Settings
 from ._common.typing import Doubles
 from ._data import Data
 from ._first_pass import FirstPass
@@ -18,7 +19,7 @@ from ._mstep.families import FAMILIES
 from ._mstep.maximize import constrained, factorised, maximize
 from ._parameters.mixture import MixtureParameters
 from ._recovery import Recovery
-from ._settings import Settings
+from ._runtime.threads import limited
 from ._statistics import SufficientStatistics
 
 
@@ -128,7 +129,7 @@ def best_run(
     try:
         # Extreme data overflow and underflow on the way to a result or a clear error; NumPy's
         # own reports about it would only add noise.
-        with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
+        with np.errstate(all="ignore"), limited(settings.n_threads):
             return _em.best_of(runs())
     finally:
         data.on_rows = None

@@ -18,11 +18,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from . import _runtime
 from ._common.caching import cached_property
+from ._common.families import CovarianceType
 from ._common.typing import Doubles, Floats, Indices
 from ._digits import has_cancelled
-from ._layouts import CovarianceType
 from ._parameters.layouts import Layout
 from ._parameters.mixture import MixtureParameters
 from ._partition import (
@@ -35,11 +34,12 @@ from ._partition import (
 )
 from ._patterns import Grouper, Patterns
 from ._rows import Block, Rows, Seen
+from ._runtime import instruction_sets
 from ._scores import EXPANSION_LIMIT, LOG2E, digits_lost, scores_for_sums, scoring_centre
 from ._statistics import SufficientStatistics
 
 if TYPE_CHECKING:
-    from ._runtime import MissingKernels
+    from ._runtime.instruction_sets import MissingKernels
 
 # Rows are grouped in units of so many values: more rows share the cost of preparing a pattern, and
 # a unit, with a copy of it, still takes little memory.
@@ -145,7 +145,7 @@ class _Model:
         cut: Partition,
         floor: float,
         most_few: int,
-    ) -> _runtime.IncompleteJob:
+    ) -> instruction_sets.IncompleteJob:
         """The mixture beside the patterns of some rows."""
         steps = self.steps
         # The observed features in front, both kinds in their order.
@@ -229,7 +229,7 @@ class IncompleteWay(NamedTuple):
         self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
     ) -> SufficientStatistics:
         """Statistics of rows, all or a part of them, formed in this way."""
-        kernels = _runtime.missing_kernels()
+        kernels = instruction_sets.missing_kernels()
         parameters = self.parameters
         K, d = parameters.means.shape
         steps = (_expanded_steps if self.expanded else _exact_steps)(parameters.layout, K, d)
@@ -304,7 +304,7 @@ def incomplete_ways(parameters: MixtureParameters, rows: Seen) -> Iterator[Incom
     What holds for all features holds for some.
     """
     scores = scores_for_sums(parameters, rows, single=False)
-    lanes = scores.row_work * _runtime.kernels().vector_bytes()
+    lanes = scores.row_work * instruction_sets.kernels().vector_bytes()
     # Where scores may be expanded about the centre, moments may, as far as one can tell before.
     if scores.estep == "linear" and lanes <= LANES_BYTES:
         yield IncompleteWay(parameters, rows.centre, expanded=True)
@@ -355,7 +355,7 @@ class IncompleteScorer:
             Those that the block is from.
         log_density, responsibilities, labels : ndarray, optional
         """
-        kernels = _runtime.missing_kernels()
+        kernels = instruction_sets.missing_kernels()
         model = self._model
         cut = model.cut(len(X), kernels)
         pieces = _pieces(groups, cut.chunk_rows, kernels.few_rows())

@@ -14,11 +14,11 @@ import numpy as np
 
 from . import _kmeans_passes
 from ._checks.messages import convergence_warning
+from ._common.families import CovarianceType
 from ._common.typing import Doubles, Generator, Indices, InitParams
 from ._common.warnings import warn
 from ._data import Data
 from ._first_pass import FirstPass
-from ._layouts import CovarianceType
 from ._mstep.maximize import estimate, factorised
 from ._parameters.layouts import layout_of
 from ._parameters.mixture import MixtureParameters

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import _runtime
 from ._available import Indicated, available_distances, available_scores
 from ._common.typing import Doubles
 from ._partition import partition
 from ._rows import Rows
+from ._runtime import instruction_sets
 from ._scores import nearest_scores
 from ._sums import sums_over
 
@@ -54,7 +54,7 @@ def squared_distances(rows: Rows, points: Doubles, out: Doubles | None = None) -
     distances = np.empty((L, rows.n_samples)) if out is None else out
     if rows.incomplete:
         return available_distances(rows, points, distances)
-    kernels = _runtime.kernels()
+    kernels = instruction_sets.kernels()
     cut = partition(rows.n_samples, 2 * d + L, 2 * L * d, kernels)
     for block in rows.blocks(cut.chunk_rows):
         kernels.squared_distances(

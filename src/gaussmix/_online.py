@@ -16,8 +16,8 @@ from typing import Self
 
 import numpy as np
 
+from ._common.families import CovarianceType
 from ._common.typing import Bools, Doubles, Indices
-from ._layouts import CovarianceType
 from ._mstep.families import FAMILIES
 from ._mstep.maximize import constrained, estimate, factorised
 from ._parameters.layouts import layout_of

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ._rows import Rows
 
 if TYPE_CHECKING:
-    from ._runtime import TileKernels
+    from ._runtime.instruction_sets import TileKernels
 
 # A tile and all that is computed from it should stay in the second-level cache beside the
 # parameters; more rows share the cost of loading and storing the sums.

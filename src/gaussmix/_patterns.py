@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import _runtime
 from ._common.failures import explains_failures
 from ._common.typing import Bools, Doubles, Floats, Indices
+from ._runtime import instruction_sets
 
 # Rows that one thread marks at a time.
 MARK_ROWS = 8192
@@ -78,7 +78,7 @@ class Grouper:
     """
 
     def __init__(self, most_rows: int, n_features: int) -> None:
-        words = _runtime.row_kernels().pattern_words(n_features)
+        words = instruction_sets.row_kernels().pattern_words(n_features)
         self._marks = np.empty(most_rows * words, dtype=np.uint64)
         self._work = np.empty((6, most_rows + 1), dtype=np.intp)
 
@@ -86,7 +86,7 @@ class Grouper:
     def __call__(self, X: Floats, n_threads: int = 1) -> Patterns:
         """The patterns of rows, (n, d) C-contiguous, in force until the next call."""
         order, starts, first = self._work[:3]
-        found = _runtime.row_kernels().group_patterns(
+        found = instruction_sets.row_kernels().group_patterns(
             X, order, starts, first, self._marks, self._work[3:], MARK_ROWS, n_threads
         )
         observed = ~np.isnan(X[first[:found]])

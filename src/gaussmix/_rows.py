@@ -7,12 +7,13 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from . import _runtime
 from ._checks.weights import moderate_exponent
 from ._common.caching import cached_property
 from ._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices
 from ._first_pass import SCAN_ROWS, ColumnSums, Count, FirstPass
 from ._patterns import Kept
+from ._runtime import instruction_sets
+from ._runtime.threads import thread_count
 from ._thinning import thinned
 
 SINGLE: FloatDType = np.dtype(np.float32)
@@ -81,7 +82,7 @@ class Rows:
         everything else is converted a block at a time; float32 stays, other types become float64.
     sample_weight : ndarray of shape (n,), float64, or None
     n_threads : int or None
-        Most threads to use; None for `_runtime.thread_count`'s choice.
+        Most threads to use; None for `thread_count`'s choice.
     allow_nan : bool, default=False
         Whether NaN is a missing value, and no bad one.
     """
@@ -128,7 +129,7 @@ class Rows:
     @cached_property
     def n_threads(self) -> int:
         """Most threads to use; found out when there is enough work for more than one."""
-        return _runtime.thread_count(self._n_threads)
+        return thread_count(self._n_threads)
 
     @property
     def n_used(self) -> int:
@@ -233,7 +234,7 @@ class Rows:
 
     def first_nonfinite(self, *, allow_nan: bool = False) -> tuple[int, int] | None:
         """Row and column of the first infinity or, unless that is allowed, NaN; or None."""
-        kernels = _runtime.row_kernels()
+        kernels = instruction_sets.row_kernels()
         for block in self.blocks(SCAN_ROWS):
             threads = self.threads(block.X.size)
             position = kernels.first_nonfinite(block.X, SCAN_ROWS, threads, allow_nan)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import _runtime
 from ._common.caching import cached_property
 from ._common.failures import explains_failures
 from ._common.typing import AnyArray, Floats, Indices
@@ -16,10 +15,11 @@ from ._parameters.mixture import MixtureParameters
 from ._partition import Partition, partition
 from ._row_sum import RowSum
 from ._rows import SINGLE, Rows
+from ._runtime import instruction_sets
 from ._scores import exact_scores, scoring_centre, suits_single
 
 if TYPE_CHECKING:
-    from ._runtime import Kernels, ScoringJob
+    from ._runtime.instruction_sets import Kernels, ScoringJob
 
 # Values per block where a result for each row is only summed up: a megabyte or two of workspace
 # however many rows there are, and enough work a block to share among threads.
@@ -68,7 +68,7 @@ class Scorer:
         """The mixture prepared for the kernels of one precision."""
         job = self._jobs.get(single)
         if job is None:
-            kernels = _runtime.kernels(single)
+            kernels = instruction_sets.kernels(single)
             centre = self._centre
             if single:
                 centre = centre.astype(np.float32).astype(np.float64)
@@ -171,7 +171,7 @@ class Scorer:
                 self._evaluate_incomplete(rows, log_density, responsibilities, labels)
             return bad
         single = rows.dtype == SINGLE and self._suits_single
-        kernels, job = _runtime.kernels(single), self._job(single)
+        kernels, job = instruction_sets.kernels(single), self._job(single)
         tile_scalars = 2 * self.n_features + self.n_components
         cut = partition(rows.n_samples, tile_scalars, self._row_work, kernels)
         if rows.n_samples <= cut.chunk_rows:

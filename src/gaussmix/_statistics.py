@@ -13,9 +13,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._common.families import LAYOUTS, CovarianceType, LayoutName
 from ._common.text import shown
 from ._common.typing import Doubles
-from ._layouts import LAYOUTS, CovarianceType, LayoutName
 from ._parameters.layouts import layout_of
 
 

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from . import _runtime
 from ._common.typing import Doubles
 from ._partition import Partition, most_partials, negligible_bits, partition
 from ._rows import BLOCK_BYTES, Rows
+from ._runtime import instruction_sets
 from ._scores import Scores
 
 if TYPE_CHECKING:
-    from ._runtime import Kernels
+    from ._runtime.instruction_sets import Kernels
 
 LN2 = math.log(2.0)
 
@@ -87,7 +87,7 @@ def sums_over(
     blocks: Callable[[int, int], Doubles] | None = None,
 ) -> Sums:
     """One pass that sums; `blocks` gives the responsibilities of the "given" E-step."""
-    kernels = _runtime.kernels(scores.single)
+    kernels = instruction_sets.kernels(scores.single)
     K, d = means.shape
     plan = _plan(
         rows.n_samples, scores.estep, scores.row_work, mstep, scores.features, K, d, kernels

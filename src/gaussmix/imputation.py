@@ -14,6 +14,7 @@ from ._checks.parameters import check_numbers_of_components, check_parameters
 from ._checks.rows import as_rows, check_in_memory, nonfinite_error
 from ._checks.weights import check_sample_weight
 from ._common.failures import explains_failures
+from ._common.families import CovarianceType
 from ._common.typing import (
     Acceleration,
     AnyArray,
@@ -30,7 +31,6 @@ from ._estimators.base import assign, fitted_state, mixture_of
 from ._estimators.fitting import fit_called
 from ._estimators.imputing import completed, noise_of_draws
 from ._first_pass import FirstPass
-from ._layouts import CovarianceType
 from ._parameters.mixture import MixtureParameters
 from ._rows import Rows
 from .mixture import GaussianMixture

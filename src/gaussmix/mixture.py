@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from ._checks.mixtures import check_mixture
 from ._checks.parameters import parameters_of
 from ._common.failures import explains_failures
+from ._common.families import CovarianceType
 from ._common.typing import Acceleration, InitParams, OnCollapse, RandomState, StrPath
 from ._estimators.base import given_state
 from ._estimators.conditionals import ConditionalMixture
@@ -19,7 +20,6 @@ from ._estimators.online import OnlineMixture
 from ._estimators.sampling import SamplingMixture
 from ._estimators.sklearn_api import with_defaults
 from ._files import model_file
-from ._layouts import CovarianceType
 from ._parameters.layouts import CollapsedComponent
 from ._parameters.mixture import MixtureParameters
 from ._rows import DOUBLE

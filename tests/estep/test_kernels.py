@@ -20,11 +20,11 @@ from gaussmix import (
     _incomplete,
     _kmeans_passes,
     _rows,
-    _runtime,
     _scorer,
 )
 from gaussmix._parameters.layouts import layout_of
 from gaussmix._parameters.mixture import MixtureParameters
+from gaussmix._runtime import instruction_sets
 from support import reference
 from support.families import COVARIANCE_TYPES, LAYOUTS
 from support.kernels import (
@@ -81,7 +81,7 @@ def test_evaluate(instruction_set: str, covariance_type: str, dtype: type) -> No
 
 def test_python_counts_features_as_the_kernels_do(instruction_set: str) -> None:
     """How rows are cut, and what is allocated, follows from the width in Python."""
-    kernels = _runtime.kernels()
+    kernels = instruction_sets.kernels()
     for layout in LAYOUTS:
         for steps in (_incomplete._exact_steps, _incomplete._expanded_steps):
             for d in (1, 2, 7, 18):
@@ -107,7 +107,7 @@ def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> No
 def test_entries_are_unchanged_only_with_the_same_type_shape_and_bytes(
     instruction_set: str,
 ) -> None:
-    unchanged = _runtime.row_kernels().unchanged
+    unchanged = instruction_sets.row_kernels().unchanged
     matrix, vector = np.arange(6.0).reshape(2, 3), np.zeros(3, dtype=np.float32)
     copies = [matrix.copy(), vector.copy()]
 
@@ -135,7 +135,7 @@ def test_entries_are_unchanged_only_with_the_same_type_shape_and_bytes(
 def test_entries_without_a_copy_are_unchanged_while_they_are_the_same_object(
     instruction_set: str,
 ) -> None:
-    unchanged = _runtime.row_kernels().unchanged
+    unchanged = instruction_sets.row_kernels().unchanged
     given, shown = np.zeros(3), np.ones(3)
     state = {"a": given}
     assert unchanged(state, ("a", "b"), [given, None], [None, None], [None, None])

@@ -13,7 +13,8 @@ import sys
 import numpy as np
 import pytest
 
-from gaussmix import _kmeans_passes, _rows, _runtime
+from gaussmix import _kmeans_passes, _rows
+from gaussmix._runtime import instruction_sets
 
 FEATURES = range(1, 41)
 ROWS = range(1, 61)
@@ -36,7 +37,7 @@ def distances(kernels, X: np.ndarray, centre: np.ndarray, points: np.ndarray) ->
 @pytest.mark.parametrize("single", [False, True], ids=["double", "single"])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda dtype: dtype.__name__)
 def test_every_small_shape(instruction_set: str, dtype: type, single: bool) -> None:
-    kernels = _runtime.kernels(single)
+    kernels = instruction_sets.kernels(single)
     for d in FEATURES:
         rng = np.random.default_rng([2, d])
         values = whole_numbers(rng, max(ROWS), d)
@@ -81,7 +82,8 @@ def test_every_width_in_other_layouts(instruction_set: str, dtype: type) -> None
 GUARDED = """
 import ctypes, importlib, mmap, sys
 import numpy as np
-from gaussmix import _accumulate, _kmeans_passes, _rows, _runtime, _scorer
+from gaussmix import _accumulate, _kmeans_passes, _rows, _scorer
+from gaussmix._runtime import instruction_sets
 from gaussmix._parameters.mixture import MixtureParameters
 
 names, beyond = sys.argv[1].split(","), int(sys.argv[2])
@@ -111,7 +113,7 @@ def read(kernels, single, X):
     )
     if single:
         return
-    _runtime.row_kernels().first_nonfinite(X, 16, 1)
+    instruction_sets.row_kernels().first_nonfinite(X, 16, 1)
     rows = _rows.Rows(X)
     rows.scan()
     for family, covariances in ("full", np.tile(np.eye(d), (2, 1, 1))), ("diag", points):
@@ -132,9 +134,9 @@ for name in names:
     def module(kind, name=name):
         return importlib.import_module(f"gaussmix._kernels._{kind}_{name}")
     double, single = module("em"), module("em", name + "_single")
-    _runtime.kernels = lambda use_single=False: single if use_single else double
-    _runtime.missing_kernels = lambda module=module("missing"): module
-    _runtime.row_kernels = lambda module=module("rows"): module
+    instruction_sets.kernels = lambda use_single=False: single if use_single else double
+    instruction_sets.missing_kernels = lambda module=module("missing"): module
+    instruction_sets.row_kernels = lambda module=module("rows"): module
     for dtype in np.float64, np.float32:
         for at_end in True, False:
             for d in (*range(1, 20), 31, 32, 33, 47, 49):
@@ -153,8 +155,8 @@ def test_nothing_is_read_beyond_the_ends() -> None:
     """A fault ends the process, so the rows are read in another one."""
     names = ",".join(
         name
-        for name in _runtime.built_instruction_sets()
-        if name in _runtime.supported_instruction_sets()
+        for name in instruction_sets.built_instruction_sets()
+        if name in instruction_sets.supported_instruction_sets()
     )
 
     def run(beyond: int) -> subprocess.CompletedProcess:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture, _accumulate, _rows, _runtime
+from gaussmix import GaussianMixture, _accumulate, _rows
 from gaussmix._mstep.maximize import maximize
+from gaussmix._runtime import instruction_sets
 from gaussmix._scores import SINGLE_FEATURES
 from support import reference
 from support.families import COVARIANCE_TYPES
@@ -35,13 +36,13 @@ SIZES = (
 def precisions(instruction_set: str, monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Whether single precision was asked for, each time that kernels were."""
     asked: list[bool] = []
-    kernels = _runtime.kernels
+    kernels = instruction_sets.kernels
 
     def recorded(single: bool = False):
         asked.append(single)
         return kernels(single)
 
-    monkeypatch.setattr(_runtime, "kernels", recorded)
+    monkeypatch.setattr(instruction_sets, "kernels", recorded)
     return asked
 
 

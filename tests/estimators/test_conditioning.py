@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gaussmix._common.families import covariance_shape
 from gaussmix._conditioning import Conditional, marginal
-from gaussmix._layouts import covariance_shape
 from support import reference
 from support.models import parameters_of
 

@@ -581,7 +581,7 @@ def test_more_samples_than_an_array_holds(old_faithful):
 @pytest.mark.parametrize("n_threads", [1, 2])
 def test_n_threads_holds_for_the_m_step(n_threads, monkeypatch):
     asked = []
-    algebra = gaussmix._runtime.algebra()
+    algebra = gaussmix._runtime.instruction_sets.algebra()
 
     class Watched:
         def __getattr__(self, name):
@@ -591,8 +591,8 @@ def test_n_threads_holds_for_the_m_step(n_threads, monkeypatch):
             asked.append(threads)
             algebra.factorise(factors, threads)
 
-    monkeypatch.setattr(gaussmix._runtime, "algebra", Watched)
-    monkeypatch.setattr(gaussmix._runtime, "available_cpus", lambda: 8)
+    monkeypatch.setattr(gaussmix._runtime.instruction_sets, "algebra", Watched)
+    monkeypatch.setattr(gaussmix._runtime.cgroups, "available_cpus", lambda: 8)
     X = np.random.default_rng(0).normal(size=(400, 64))
     model = GaussianMixture(5, max_iter=1, tol=0.0, random_state=0, n_threads=n_threads)
     with pytest.warns(ConvergenceWarning):

@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _settings, cli
+from gaussmix import GaussianMixture, cli
+from gaussmix._common import settings
+from gaussmix._common.settings import SETTINGS, Option, Setting, Settings
 from gaussmix._estimators import sklearn_api
 from gaussmix._estimators.imputing import ImputingMixture
 from gaussmix._estimators.online import OnlineMixture
 from gaussmix._estimators.sampling import SamplingMixture
 from gaussmix._estimators.scoring import ScoringMixture
 from gaussmix._files import model_metadata
-from gaussmix._settings import SETTINGS, Option, Setting, Settings
 from gaussmix.cli import wording
 
 
@@ -39,7 +40,7 @@ def test_scikit_learns_parameters_are_those_it_has():
 def sharpness(monkeypatch):
     """A new parameter: an entry of the table, and a place in the signature."""
     option = Option("fraction", "how sharp (default: %(default)s)")
-    constraint = (lambda value: _settings.is_float(value) and value < 1), "a float below one"
+    constraint = (lambda value: settings.is_float(value) and value < 1), "a float below one"
     entry = Setting(
         0.25, constraint, (int, float), since=model_metadata.FORMAT_VERSION + 1,
         in_sklearn=False, option=option,

@@ -247,7 +247,7 @@ def test_what_is_for_complete_rows_never_sees_a_missing_value(monkeypatch):
     X = reference.draw(rng, mixture, 10_000)
     X[3000, 1] = np.nan
     model = tolerant(mixture)
-    kernels = gaussmix._runtime.kernels()
+    kernels = gaussmix._runtime.instruction_sets.kernels()
     evaluate = kernels.evaluate
 
     def checked(rows, *arguments):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix import SufficientStatistics, _runtime
+from gaussmix import SufficientStatistics
 from gaussmix._mstep.families import FAMILIES
 from gaussmix._mstep.maximize import estimate, maximize
 from gaussmix._parameters.layouts import (
@@ -17,6 +17,7 @@ from gaussmix._parameters.layouts import (
     layout_of,
 )
 from gaussmix._parameters.mixture import MixtureParameters
+from gaussmix._runtime import instruction_sets
 from support import reference
 from support.families import COVARIANCE_TYPES
 
@@ -232,8 +233,8 @@ def definite_matrices(rng, K, d, condition=100.0):
 def inverted(matrices, n_threads=1):
     """The kernels' factors of the inverses."""
     factors = matrices.copy()
-    _runtime.algebra().factorise(factors, n_threads)
-    _runtime.algebra().invert(factors, n_threads)
+    instruction_sets.algebra().factorise(factors, n_threads)
+    instruction_sets.algebra().invert(factors, n_threads)
     return factors
 
 

@@ -16,7 +16,7 @@ from scipy.stats import multivariate_normal
 
 import gaussmix
 from gaussmix import ConvergenceWarning, GaussianMixture
-from gaussmix._layouts import LAYOUTS
+from gaussmix._common.families import LAYOUTS
 from gaussmix._mstep.families import FAMILIES
 from gaussmix._mstep.families.base import CovarianceFamily
 from gaussmix._mstep.maximize import maximize

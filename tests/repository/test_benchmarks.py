@@ -18,8 +18,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaussmix import GaussianMixture, _rows, _runtime, _scores, _sums
+from gaussmix import GaussianMixture, _rows, _scores, _sums
 from gaussmix._parameters.layouts import layout_of
+from gaussmix._runtime import instruction_sets
 from support.families import COVARIANCE_TYPES
 from support.paths import ROOT
 
@@ -188,7 +189,7 @@ def test_the_cost_model_counts_what_the_library_does(benchmarks, family, d):
     if scores.estep == "triangular":
         sums = _sums._moment_work("outer", 5, d, d)
     else:
-        kernels = _runtime.kernels()
+        kernels = instruction_sets.kernels()
         width = kernels.width(kernels.FEATURE_SETS[layout_of(family).features], d)
         sums = _sums._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
     assert mixture.multiply_adds() == (scores.row_work, sums)

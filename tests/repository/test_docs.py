@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _runtime
+from gaussmix import GaussianMixture
+from gaussmix._runtime import threads
 from support.paths import ROOT
 from support.rows import NAMES, two_clusters
 
@@ -68,8 +69,8 @@ def sparse():
 
 
 def refuse_thread():
-    _runtime._refusal_reported = False
-    _runtime._report_refusal()
+    threads._refusal_reported = False
+    threads._report_refusal()
 
 
 def damaged_file():
@@ -135,7 +136,7 @@ EXAMPLES = {
         ).predict_proba(np.broadcast_to(np.zeros(1), (10**9, 1)))
     ],
     36: [refuse_thread],
-    37: [lambda: _runtime._own_thread_variable("abc")],
+    37: [lambda: threads._own_thread_variable("abc")],
     38: [lambda: gaussmix.load(damaged_file())],
     39: [lambda: model().save(directory())],
 }

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _runtime
+from gaussmix import GaussianMixture
+from gaussmix._runtime import config, instruction_sets
 from support.processes import environment, output_of
 
 PACKAGE = importlib.resources.files("gaussmix")
@@ -72,8 +73,8 @@ def old_faithful():
 
 
 def usable():
-    supported = _runtime.supported_instruction_sets()
-    return [name for name in _runtime.built_instruction_sets() if name in supported]
+    supported = instruction_sets.supported_instruction_sets()
+    return [name for name in instruction_sets.built_instruction_sets() if name in supported]
 
 
 def reference_step(dtype, covariance_type):
@@ -143,7 +144,7 @@ def test_every_instruction_set_computes_what_numpy_computes():
 
 
 def test_the_build_has_what_its_platform_can_have():
-    built = _runtime.built_instruction_sets()
+    built = instruction_sets.built_instruction_sets()
     if platform.machine().lower() in ("x86_64", "amd64") and sys.platform in ("linux", "win32"):
         assert built == ("baseline", "x86v3", "x86v4")
     else:
@@ -190,7 +191,7 @@ def test_model_files_and_the_command_line(old_faithful, tmp_path):
     def command(*arguments):
         return subprocess.run(
             [sys.executable, "-m", "gaussmix", *arguments],
-            env=environment(GAUSSMIX_ISA=_runtime.instruction_set()),
+            env=environment(GAUSSMIX_ISA=instruction_sets.instruction_set()),
             capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
@@ -208,14 +209,14 @@ def test_model_files_and_the_command_line(old_faithful, tmp_path):
 def test_limits_set_by_threadpoolctl_are_kept():
     """They reach the OpenMP runtime that is inside the wheel."""
     pytest.importorskip("threadpoolctl")
-    if not _runtime.config()["openmp"]:
+    if not config.config()["openmp"]:
         pytest.skip("this build keeps no limits of OpenMP's")
     code = """
 import gaussmix, threadpoolctl
-from gaussmix import _runtime
-_runtime.available_cpus = lambda: 5
-assert _runtime.thread_count() == 5, _runtime.thread_count()
+from gaussmix._runtime import cgroups, config, instruction_sets, threads
+cgroups.available_cpus = lambda: 5
+assert threads.thread_count() == 5, threads.thread_count()
 with threadpoolctl.threadpool_limits(3, user_api="openmp"):
-    print(_runtime.thread_count())
+    print(threads.thread_count())
 """
     assert output_of(code, OMP_NUM_THREADS="5") == "3"

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import gaussmix
-from gaussmix import _build_config, _runtime
+from gaussmix import _build_config
+from gaussmix._runtime import instruction_sets
 from support.paths import ROOT
 
 FOLDER = Path(__file__).parent / "typing"
@@ -64,7 +65,7 @@ def test_slips_are_reported(reported):
 
 @pytest.mark.slow
 def test_stubs_say_what_the_modules_hold():
-    runnable = _runtime.supported_instruction_sets()
+    runnable = instruction_sets.supported_instruction_sets()
     names = [f"_em_{name}" for name in _build_config.INSTRUCTION_SETS if name in runnable]
     names += [f"{name}_single" for name in names]
     double = [name for name in names if not name.endswith("_single")]

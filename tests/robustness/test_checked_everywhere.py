@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, GaussianMixtureImputer, _runtime
+from gaussmix import GaussianMixture, GaussianMixtureImputer
 from gaussmix._common.text import shown
 from gaussmix._kernels import _threads
 from gaussmix._rows import Rows
+from gaussmix._runtime import cgroups, instruction_sets, threads
 from support.processes import output_of
 
 HUGE = 10**5000  # which the interpreter refuses to write out
@@ -222,7 +223,7 @@ def test_no_number_of_threads_below_one_reaches_the_kernels():
     rows = np.zeros((300_000, 4))
     for value in (0, -1, False, 1.5, "2"):
         refused(lambda value=value: Rows(rows, n_threads=value).first_nonfinite(), "n_threads")
-    kernels = _runtime.row_kernels()
+    kernels = instruction_sets.row_kernels()
     for value in (0, -1):
         with pytest.raises(ValueError, match="n_threads must be at least 1"):
             kernels.first_nonfinite(rows, 4096, value, False)
@@ -253,16 +254,16 @@ def test_240_000_rows_and_no_thread():
 )
 def test_our_own_variable_must_be_a_number_of_threads(monkeypatch, text):
     monkeypatch.setenv("GAUSSMIX_NUM_THREADS", text)
-    refused(_runtime.thread_count, "GAUSSMIX_NUM_THREADS")
+    refused(threads.thread_count, "GAUSSMIX_NUM_THREADS")
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "9" * 400, "9" * 5000, "4294967297", "x"], ids=shown)
 def test_a_number_of_threads_that_openmp_ignores_is_ignored(monkeypatch, text):
     monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    expected = _runtime.thread_count()
+    expected = threads.thread_count()
     monkeypatch.setenv("OMP_NUM_THREADS", text)
-    assert _runtime.thread_count() == expected
+    assert threads.thread_count() == expected
 
 
 def test_a_quota_beyond_all_numbers_is_none(tmp_path):
@@ -270,4 +271,4 @@ def test_a_quota_beyond_all_numbers_is_none(tmp_path):
     (tmp_path / "proc/self/cgroup").write_text("0::/\n")
     (tmp_path / "sys/fs/cgroup").mkdir(parents=True)
     (tmp_path / "sys/fs/cgroup/cpu.max").write_text(f"{'9' * 5000} 100000\n")
-    assert _runtime.cpu_quota(tmp_path) is None
+    assert cgroups.cpu_quota(tmp_path) is None

@@ -21,9 +21,10 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _kmeans_passes, _rows, _runtime
+from gaussmix import GaussianMixture, _kmeans_passes, _rows
 from gaussmix._first_pass import SCAN_ROWS
 from gaussmix._rows import Rows
+from gaussmix._runtime import instruction_sets
 from support import failing_allocations
 from support.failing_allocations import CASES, rows
 from support.families import COVARIANCE_TYPES
@@ -305,7 +306,7 @@ def test_chunks_are_numbered_beyond_2_31(first_chunk):
     X = rows(SCAN_ROWS, 8)
     partials = np.zeros((2, 4, 32))
     for number, sums in zip((2, first_chunk), partials):
-        _runtime.row_kernels().column_moments(X, None, np.zeros(8), 100, number, sums, 2)
+        instruction_sets.row_kernels().column_moments(X, None, np.zeros(8), 100, number, sums, 2)
     assert partials.any()
     np.testing.assert_array_equal(partials[0], partials[1])
 
@@ -384,5 +385,5 @@ def test_one_block_of_more_than_2_31_values(monkeypatch):
     np.testing.assert_array_equal(density[[0, -1]], model.score_samples(X[[0, -1]]))
     assert (density[:-1] == density[0]).all()
     X[-1, 3] = np.nan
-    position = _runtime.row_kernels().first_nonfinite(X, SCAN_ROWS, 2)
+    position = instruction_sets.row_kernels().first_nonfinite(X, SCAN_ROWS, 2)
     assert divmod(position, 8) == (len(X) - 1, 3)

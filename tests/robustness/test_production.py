@@ -220,9 +220,9 @@ print(most - before - 64, threads().count("gaussmix"))
 def test_callers_at_work_lessen_the_threads_of_others():
     """Two threads that both want two get one each, but for moments: a team each is no gain."""
     code = """
-from gaussmix import _runtime
+from gaussmix._runtime import cgroups, threads
 fit()
-_threads = _runtime._threads
+_threads = threads._threads
 busy = [_threads.threads_at_work()]
 stop = threading.Event()
 
@@ -459,12 +459,12 @@ def test_gunicorn_ends_gracefully_on_sigterm(server, tmp_path):
 def test_workers_of_joblib_get_their_share_of_the_cpus():
     code = """
 import joblib
-from gaussmix import _runtime
+from gaussmix._runtime import cgroups, threads
 
 def count():
-    return _runtime.thread_count()
+    return threads.thread_count()
 
-cpus = _runtime.available_cpus()
+cpus = cgroups.available_cpus()
 counts = joblib.Parallel(n_jobs=2, backend="loky")(joblib.delayed(count)() for _ in range(4))
 assert set(counts) == {max(cpus // 2, 1)}, counts
 expected = fit()
@@ -480,10 +480,10 @@ def test_workers_of_dask_get_one_thread_each():
     if importlib.util.find_spec("distributed") is None:
         pytest.skip("needs distributed")
     code = """
-from gaussmix import _runtime
+from gaussmix._runtime import cgroups, threads
 
 def look(_):
-    return _runtime.thread_count(), fit()
+    return threads.thread_count(), fit()
 
 if __name__ == "__main__":
     from distributed import Client

@@ -12,12 +12,13 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import gaussmix
-from gaussmix import _build_config, _runtime
+from gaussmix import _build_config
 from gaussmix._kernels import _cpu, _threads
+from gaussmix._runtime import cgroups, config, instruction_sets, threads
 from support.processes import output_of, run_python
 
-BUILT = _runtime.built_instruction_sets()
-USABLE = [name for name in BUILT if name in _runtime.supported_instruction_sets()]
+BUILT = instruction_sets.built_instruction_sets()
+USABLE = [name for name in BUILT if name in instruction_sets.supported_instruction_sets()]
 
 needs_openmp = pytest.mark.skipif(not _build_config.OPENMP, reason="built without OpenMP")
 
@@ -42,17 +43,17 @@ ALL = ("baseline", "x86v3", "x86v4")
 def test_the_widest_usable_or_the_requested_instruction_set_is_chosen(
     requested, built, supported, chosen
 ):
-    assert _runtime.choose_instruction_set(requested, built, supported) == chosen
+    assert instruction_sets.choose_instruction_set(requested, built, supported) == chosen
 
 
 @pytest.mark.parametrize("name", USABLE)
 def test_the_environment_forces_an_instruction_set(name):
-    code = "from gaussmix import _runtime as r; print(r.instruction_set(), r.kernels().__name__)"
+    code = "from gaussmix._runtime import instruction_sets as r; print(r.instruction_set(), r.kernels().__name__)"
     assert output_of(code, GAUSSMIX_ISA=name) == f"{name} gaussmix._kernels._em_{name}"
 
 
 def test_without_the_variable_the_widest_is_in_use():
-    code = "from gaussmix import _runtime as r; print(r.instruction_set())"
+    code = "from gaussmix._runtime import instruction_sets as r; print(r.instruction_set())"
     assert output_of(code) == USABLE[-1]
 
 
@@ -61,7 +62,7 @@ def test_forcing_an_instruction_set_that_was_not_built_says_so():
         "GAUSSMIX_ISA='x86v4': this build of gaussmix does not contain that instruction set. "
     )
     with pytest.raises(ValueError, match=message + "It contains: baseline"):
-        _runtime.choose_instruction_set("x86v4", ["baseline"], ALL)
+        instruction_sets.choose_instruction_set("x86v4", ["baseline"], ALL)
 
 
 def test_an_instruction_set_that_nobody_knows_is_refused_when_it_is_needed():
@@ -85,13 +86,18 @@ sys.modules["gaussmix._kernels._cpu"] = types.SimpleNamespace(
 )
 import gaussmix
 """
-    done = run_python(code + "gaussmix._runtime.kernels()", GAUSSMIX_ISA=BUILT[-1])
+    done = run_python(
+        code + "gaussmix._runtime.instruction_sets.kernels()", GAUSSMIX_ISA=BUILT[-1]
+    )
     assert done.returncode != 0
     assert done.stderr.splitlines()[-1] == (
         f"RuntimeError: GAUSSMIX_ISA='{BUILT[-1]}': this machine cannot run that instruction set. "
         "It runs: baseline. Choose one of these or unset GAUSSMIX_ISA."
     )
-    assert output_of(code + "print(gaussmix._runtime.instruction_set())") == "baseline"
+    assert (
+        output_of(code + "print(gaussmix._runtime.instruction_sets.instruction_set())")
+        == "baseline"
+    )
 
 
 def test_a_built_module_that_cannot_be_imported_is_an_error():
@@ -143,44 +149,44 @@ def policy(monkeypatch):
     """A machine with 6 CPUs, an OpenMP runtime without a limit, and no thread variables."""
     monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(_runtime, "available_cpus", lambda: 6)
+    monkeypatch.setattr(cgroups, "available_cpus", lambda: 6)
 
     def openmp(*, limit):
         fake = SimpleNamespace(openmp_max_threads=lambda: limit)
-        monkeypatch.setattr(_runtime, "_threads", fake)
+        monkeypatch.setattr(threads, "_threads", fake)
 
     openmp(limit=64)
     return openmp
 
 
 def test_threads_default_to_the_available_cpus(policy):
-    assert _runtime.thread_count() == 6
+    assert threads.thread_count() == 6
 
 
 def test_the_argument_decides_over_everything(policy, monkeypatch):
     monkeypatch.setenv("GAUSSMIX_NUM_THREADS", "2")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     policy(limit=4)
-    assert _runtime.thread_count(9) == 9
+    assert threads.thread_count(9) == 9
 
 
 def test_the_own_variable_decides_over_openmp(policy, monkeypatch):
     monkeypatch.setenv("GAUSSMIX_NUM_THREADS", " 9 ")
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     policy(limit=4)
-    assert _runtime.thread_count() == 9
+    assert threads.thread_count() == 9
 
 
 def test_an_empty_own_variable_counts_as_unset(policy, monkeypatch):
     monkeypatch.setenv("GAUSSMIX_NUM_THREADS", " ")
-    assert _runtime.thread_count() == 6
+    assert threads.thread_count() == 6
 
 
 @pytest.mark.parametrize("value", ["0", "-2", "1.5", "eight", "4,2"])
 def test_a_bad_own_variable_is_an_error_that_names_it(policy, monkeypatch, value):
     monkeypatch.setenv("GAUSSMIX_NUM_THREADS", value)
     with pytest.raises(ValueError, match=f"GAUSSMIX_NUM_THREADS must be .* Got '{value}' instead"):
-        _runtime.thread_count()
+        threads.thread_count()
 
 
 @pytest.mark.parametrize(
@@ -190,34 +196,34 @@ def test_a_bad_own_variable_is_an_error_that_names_it(policy, monkeypatch, value
 )
 def test_openmp_variable(policy, monkeypatch, value, expected):
     monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert _runtime.thread_count() == expected
+    assert threads.thread_count() == expected
 
 
 def test_the_openmp_runtime_bounds_the_default_and_its_variable(policy, monkeypatch):
     policy(limit=2)
-    assert _runtime.thread_count() == 2
+    assert threads.thread_count() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "5")
-    assert _runtime.thread_count() == 2
+    assert threads.thread_count() == 2
 
 
 def test_a_build_without_openmp_knows_no_limit_of_it(policy):
     policy(limit=0)
-    assert _runtime.thread_count() == 6
+    assert threads.thread_count() == 6
 
 
 @needs_openmp
 def test_threadpoolctl_limits_the_threads_for_its_block(monkeypatch):
     monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
-    before = _runtime.thread_count()
+    before = threads.thread_count()
     with threadpool_limits(limits=1, user_api="openmp"):
-        assert _runtime.thread_count() == 1
-    assert _runtime.thread_count() == before
+        assert threads.thread_count() == 1
+    assert threads.thread_count() == before
 
 
 @needs_openmp
 @pytest.mark.parametrize(("value", "expected"), [("1", 1), ("3", 3), ("5,2", 5)])
 def test_openmp_variable_in_a_new_process(value, expected):
-    code = "from gaussmix import _runtime; print(_runtime.thread_count())"
+    code = "from gaussmix._runtime import threads; print(threads.thread_count())"
     assert output_of(code, OMP_NUM_THREADS=value) == str(expected)
 
 
@@ -226,9 +232,9 @@ def test_openmp_variable_in_a_new_process(value, expected):
 def test_the_affinity_mask_is_respected():
     code = """
 import os
-from gaussmix import _runtime
+from gaussmix._runtime import cgroups, config, instruction_sets, threads
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-print(_runtime.available_cpus(), _runtime.thread_count())
+print(cgroups.available_cpus(), threads.thread_count())
 """
     assert output_of(code) == "1 1"
 
@@ -326,7 +332,7 @@ def test_cpu_quota(tmp_path, files, expected):
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="surrogateescape")
-    assert _runtime.cpu_quota(tmp_path) == expected
+    assert cgroups.cpu_quota(tmp_path) == expected
 
 
 @pytest.mark.parametrize(
@@ -334,54 +340,54 @@ def test_cpu_quota(tmp_path, files, expected):
 )
 def test_a_quota_is_rounded_up_and_bounds_the_cpus(monkeypatch, quota, cpus):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    monkeypatch.setattr(_runtime, "_cached_cpu_quota", lambda: quota)
-    assert _runtime.available_cpus() == cpus
+    monkeypatch.setattr(cgroups, "_cached_cpu_quota", lambda: quota)
+    assert cgroups.available_cpus() == cpus
 
 
 def test_the_quota_is_read_again_only_after_a_while(monkeypatch):
     now = 1000.0
     readings = iter([2.0, 4.0])
-    monkeypatch.setattr(_runtime, "_quota_cache", None)
-    monkeypatch.setattr(_runtime, "cpu_quota", lambda: next(readings))
-    monkeypatch.setattr(_runtime.time, "monotonic", lambda: now)
-    assert [_runtime._cached_cpu_quota() for _ in range(3)] == [2.0, 2.0, 2.0]
+    monkeypatch.setattr(instruction_sets, "_quota_cache", None)
+    monkeypatch.setattr(cgroups, "cpu_quota", lambda: next(readings))
+    monkeypatch.setattr(cgroups.time, "monotonic", lambda: now)
+    assert [cgroups._cached_cpu_quota() for _ in range(3)] == [2.0, 2.0, 2.0]
     now += 5.1
-    assert [_runtime._cached_cpu_quota() for _ in range(3)] == [4.0, 4.0, 4.0]
+    assert [cgroups._cached_cpu_quota() for _ in range(3)] == [4.0, 4.0, 4.0]
 
 
 # --- refused threads -----------------------------------------------------------------------------
 
 
 def test_a_refused_thread_is_reported_once(monkeypatch):
-    monkeypatch.setattr(_runtime, "_refusal_reported", False)
+    monkeypatch.setattr(threads, "_refusal_reported", False)
     with pytest.warns(RuntimeWarning, match="refused to start a thread"):
-        _runtime._report_refusal()
+        threads._report_refusal()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _runtime._report_refusal()
+        threads._report_refusal()
 
 
 # --- what is in use ------------------------------------------------------------------------------
 
 
 def test_show_config_prints_what_config_returns(capsys):
-    found = _runtime.config()
+    found = config.config()
     gaussmix.show_config()
     printed = capsys.readouterr().out
     assert printed.startswith(f"gaussmix {gaussmix.__version__}\n")
     lines = {line[2:20].strip(): line[20:] for line in printed.splitlines()[1:]}
     assert lines["compiler"] == found["compiler"]
-    assert lines["instruction set"].startswith(_runtime.instruction_set())
+    assert lines["instruction set"].startswith(instruction_sets.instruction_set())
     assert lines["built"] == ", ".join(BUILT)
     assert lines["runs here"] == ", ".join(_cpu.supported_instruction_sets())
     assert lines["OpenMP's limit"].startswith("kept" if _build_config.OPENMP else "unknown")
-    assert lines["threads"].startswith(f"{_runtime.thread_count()} ")
+    assert lines["threads"].startswith(f"{threads.thread_count()} ")
 
 
 @needs_openmp
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="needs /proc/self/maps")
 def test_config_names_the_loaded_openmp_runtime():
-    paths = _runtime.config()["openmp_libraries"]
+    paths = config.config()["openmp_libraries"]
     assert paths
     assert all(Path(path).is_file() for path in paths)
 
@@ -393,6 +399,6 @@ def test_show_config_says_that_a_build_does_not_know_openmp(monkeypatch, capsys)
 
 
 def test_show_config_names_a_quota(monkeypatch, capsys):
-    monkeypatch.setattr(_runtime, "cpu_quota", lambda: 1.5)
+    monkeypatch.setattr(cgroups, "cpu_quota", lambda: 1.5)
     gaussmix.show_config()
     assert "CPU quota: 1.5 CPUs" in capsys.readouterr().out

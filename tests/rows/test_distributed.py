@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _runtime
+from gaussmix import GaussianMixture
+from gaussmix._runtime import cgroups
 from support.families import COVARIANCE_TYPES
 
 dask = pytest.importorskip("dask")
@@ -563,7 +564,7 @@ def threads_of_task(n_threads, n_tasks, group):
 
 
 def test_threads_of_tasks_follow_the_worker(client):
-    alone = min(2, _runtime.available_cpus())
+    alone = min(2, cgroups.available_cpus())
     worker = next(iter(client.run(os.getpid)))
 
     def run(n_threads, n_tasks):
@@ -584,7 +585,7 @@ def test_threads_of_local_tasks_share_those_of_the_process(monkeypatch):
     from gaussmix._dask_tasks import task_threads
 
     monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
-    monkeypatch.setattr("gaussmix._runtime.thread_count", lambda: 8)
+    monkeypatch.setattr("gaussmix._runtime.threads.thread_count", lambda: 8)
     with task_threads(None) as first, task_threads(None) as second, task_threads(3) as asked:
         assert (first, second, asked) == (8, 4, 3)
     with task_threads(None) as again:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gaussmix import _layouts
+from gaussmix._common import families
 
-COVARIANCE_TYPES = tuple(_layouts.COVARIANCE_TYPES)
-LAYOUTS = tuple(dict.fromkeys(_layouts.LAYOUTS.values()))
+COVARIANCE_TYPES = tuple(families.COVARIANCE_TYPES)
+LAYOUTS = tuple(dict.fromkeys(families.LAYOUTS.values()))

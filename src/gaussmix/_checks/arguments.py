@@ -6,8 +6,8 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
+from .._common.settings import MOST_INT, is_bool, is_int
 from .._common.text import said, shown
-from .._settings import MOST_INT, is_bool, is_int
 
 
 def list_of(values: Iterable[Any], argument: str) -> list[Any]:

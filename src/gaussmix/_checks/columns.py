@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .._common.settings import is_bool
 from .._common.text import ESTIMATOR, column_label, column_labels, listed, plain, shown, shown_name
 from .._common.typing import Indices, Names
 from .._common.warnings import warn
-from .._settings import is_bool
 from .arguments import list_of
 from .tables import table_kind
 

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
+from .._common.families import LAYOUTS, CovarianceType
 from .._common.text import ESTIMATOR, column_label, column_labels, listed
 from .._common.typing import Collapse, ColumnNames, Doubles, OnCollapse
-from .._layouts import LAYOUTS, CovarianceType
 from ..exceptions import (
     ConvergenceWarning,
     IllDefinedCovarianceError,

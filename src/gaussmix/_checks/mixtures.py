@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .._common.families import LAYOUTS, CovarianceType, covariance_shape
 from .._common.text import shown
 from .._common.typing import Doubles, Floats, Indices
-from .._layouts import LAYOUTS, CovarianceType, covariance_shape
 from .arrays import array_of_shape, as_float64, check_finite, first_index
 from .parameters import check_parameters
 

@@ -9,19 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.random.bit_generator import ISeedSequence
 
-from .._common.text import ESTIMATOR, SAID_LENGTH, shown
-from .._common.typing import AnyArray, Generator
-from .._layouts import LAYOUTS
-from .._settings import (
+from .._common.families import LAYOUTS
+from .._common.settings import (
     BOOL,
     MOST_THREADS,
     SETTINGS,
     Constraint,
-    is_bool,
-    is_huge,
+    checked_value,
     is_int,
     is_random_state,
 )
+from .._common.text import ESTIMATOR, shown
+from .._common.typing import AnyArray, Generator
 from ..exceptions import InvalidParameterError, compatible_class
 from .arguments import list_of
 
@@ -61,15 +60,7 @@ def check_parameters(params: Mapping[str, Any], estimator_name: str = ESTIMATOR)
         constraint = _constraint(name)
         if constraint is None:
             continue  # a subclass checks the parameters it adds
-        is_valid, description = constraint
-        if not is_valid(value):
-            huge = "inf)" in description and is_huge(value)
-            raise compatible_class(InvalidParameterError)(
-                f"The {name!r} parameter of {estimator_name} must be {description}. Got "
-                f"{shown(value, SAID_LENGTH)} instead."
-                f"{' That is too large for a machine; pass a smaller number.' if huge else ''}"
-            )
-        checked[name] = _plain_number(value)
+        checked[name] = checked_value(name, value, constraint, estimator_name)
     return checked
 
 
@@ -77,11 +68,6 @@ def parameters_of(estimator: object) -> dict[str, Any]:
     """The constructor parameters that an estimator has, checked as by `check_parameters`."""
     params = {name: getattr(estimator, name) for name in SETTINGS if hasattr(estimator, name)}
     return check_parameters(params, type(estimator).__name__)
-
-
-def check_n_threads(n_threads: Any) -> int:
-    """A number of threads on its way to the kernels, which trust it."""
-    return int(check_parameters({"n_threads": n_threads})["n_threads"])
 
 
 def check_parameters_in_use(model: Any) -> None:
@@ -111,21 +97,6 @@ def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
             f"[1, inf), or several of those in a sequence. Got {shown(value)} instead."
         )
     return [int(number) for number in numbers]
-
-
-# Asking what else is a number takes twenty times as long as asking for these.
-_PLAIN = frozenset({bool, int, float, str, type(None)})
-
-
-def _plain_number(value: Any) -> Any:
-    """Python's own number of the same kind; what is no number as it is."""
-    if type(value) in _PLAIN:
-        return value
-    if is_bool(value):
-        return bool(value)
-    if isinstance(value, numbers.Integral):
-        return int(value)
-    return float(value) if isinstance(value, numbers.Real) else value
 
 
 # Of the imputer, beside those that it has in common with the mixture.

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .._common.settings import is_float
 from .._common.text import shown
 from .._common.typing import Doubles
-from .._settings import is_float
 from .arrays import as_float64, check_finite
 
 

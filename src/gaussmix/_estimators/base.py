@@ -21,6 +21,7 @@ from .._checks.parameters import (
 )
 from .._checks.rows import nonfinite_error
 from .._common.failures import explains_failures
+from .._common.settings import Settings
 from .._common.typing import (
     AnyArray,
     Collapse,
@@ -40,7 +41,6 @@ from .._patterns import patterns
 from .._row_sets import RowSet, row_set
 from .._rows import DOUBLE, Rows
 from .._scorer import Scorer
-from .._settings import Settings
 from ..exceptions import IllDefinedCovarianceError, ModelFileError, NotFittedError
 from ..sources import RowsLike
 from . import hooks, sklearn_api

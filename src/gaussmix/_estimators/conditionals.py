@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _runtime, _scorer
+from .. import _scorer
 from .._algebra import mixed, product, symmetric_product, transposed
 from .._checks.arguments import check_one_feature
 from .._checks.arrays import check_probabilities, check_values
@@ -27,6 +27,7 @@ from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices, Nam
 from .._conditioning import Conditional, marginal
 from .._parameters.mixture import MixtureParameters
 from .._rows import Rows
+from .._runtime.threads import limited
 from .base import BaseMixture, given_state
 
 #: Columns of a model: indices, of which negative ones count from the end, names or a mask.
@@ -150,7 +151,7 @@ class ConditionalMixture(BaseMixture):
         X = self._given_rows(values, given, "values")
         rest = np.setdiff1d(np.arange(parameters.n_features), given)
         models: list[Any] = [None] * len(X)
-        with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
+        with np.errstate(all="ignore"), limited(self.n_threads):
             blocks = self._conditionals(parameters, X, given, rest, "values")
             for conditional, rows, block in blocks:
                 shares, means = self._shares(conditional, block), conditional.means_given(block)
@@ -224,7 +225,7 @@ class ConditionalMixture(BaseMixture):
         X = self._given_rows(X, given, "X")
         n_quantiles = None if probabilities is None else probabilities.size
         result = _empty_prediction(len(X), targets.size, n_quantiles, computing_dtype(X.dtype))
-        with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
+        with np.errstate(all="ignore"), limited(self.n_threads):
             for conditional, rows, block in self._conditionals(parameters, X, given, targets):
                 shares = self._shares(conditional, block)
                 _predict(result, rows, conditional, block, shares, probabilities)

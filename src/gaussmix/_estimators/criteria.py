@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .._layouts import CovarianceType
+from .._common.families import CovarianceType
 from .._mstep.families import FAMILIES
 
 

@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from .. import _runtime, _scorer
+from .. import _scorer
 from .._algebra import ordered_sum, product, product_about, transposed
 from .._checks.arguments import check_contributions, check_flag
 from .._checks.numbers import computing_dtype
@@ -18,6 +18,7 @@ from .._common.typing import Doubles, Floats, Generator, Indices, RandomState
 from .._conditioning import marginal
 from .._parameters.mixture import MixtureParameters
 from .._rows import Rows
+from .._runtime.threads import limited
 from .._scores import HALF_LOG_2PI
 from ..sources import RowsLike
 from . import hooks
@@ -162,7 +163,7 @@ class ExplainedMixture(BaseMixture):
             result = np.full((len(piece), width or d), np.nan, dtype=dtype)
             for known, rows in self._known(piece, names, first):
                 columns = np.arange(width) if width else known
-                with np.errstate(all="ignore"), _runtime.limited(self.n_threads):
+                with np.errstate(all="ignore"), limited(self.n_threads):
                     own = parameters if known.size == d else marginal(parameters, known)
                     explainer = prepare(own, known)
                     size = max(1, _BLOCK_VALUES // explainer.row_values)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
+from .._common.settings import SETTINGS
 from .._common.typing import Floats
-from .._settings import SETTINGS
 from .scoring import ScoringMixture
 
 if TYPE_CHECKING:

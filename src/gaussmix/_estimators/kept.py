@@ -19,16 +19,17 @@ from typing import Any, Protocol, Self, overload
 
 import numpy as np
 
-from .. import _agreement, _runtime, _scorer
+from .. import _agreement, _scorer
 from .._agreement import COVARIANCES, FACTORS, PRECISIONS
 from .._checks.columns import check_names_of_means
 from .._checks.mixtures import set_array
 from .._checks.parameters import check_parameters
 from .._common.failures import explains_failures
+from .._common.families import CovarianceType
 from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Names
 from .._data import Context
-from .._layouts import CovarianceType
 from .._parameters.mixture import MixtureParameters
+from .._runtime import instruction_sets
 
 # What can be made again from the attributes is kept for the next use up to this many bytes.
 MOST_KEPT = 64 * 1024 * 1024
@@ -113,7 +114,7 @@ class Kept:
         self.context: Context
         self._parameters: MixtureParameters | None = None
         self.factorised = False
-        self._unchanged = _runtime.row_kernels().unchanged
+        self._unchanged = instruction_sets.row_kernels().unchanged
 
     @classmethod
     def found(cls, covariance_type: CovarianceType, state: Mapping[str, Any]) -> Self:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _fitting, _online, _runtime
+from .. import _fitting, _online
 from .._checks.arguments import check_update
 from .._checks.messages import collapse_warning
 from .._checks.mixtures import check_components, check_means
@@ -21,6 +21,7 @@ from .._data import Data
 from .._mstep.maximize import factorised
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
+from .._runtime.threads import limited
 from .._statistics import SufficientStatistics
 from ..sources import RowsLike
 from . import hooks
@@ -84,7 +85,7 @@ class OnlineMixture(FittingMixture):
         recovery = _fitting.recovery(settings, statistics.total_weight / max(statistics.n_rows, 1))
         finish = factorised if recovery is None else partial(recovery.mended, iteration=n_iter)
         try:
-            with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
+            with np.errstate(all="ignore"), limited(settings.n_threads):
                 estimate = _online.chosen_estimate(
                     statistics, previous, update, settings.reg_covar, settings.variance_floor
                 )
@@ -197,7 +198,7 @@ class OnlineMixture(FittingMixture):
         n_iter = getattr(self, "n_iter_", 0) + 1
         running = self._remembered()
         try:
-            with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
+            with np.errstate(all="ignore"), limited(settings.n_threads):
                 batch = rows.accumulate(previous, settings.reg_covar)
                 if _has_no_value(batch, rows):
                     return None
@@ -371,7 +372,7 @@ class OnlineMixture(FittingMixture):
             )
         running = self._remembered()
         try:
-            with np.errstate(all="ignore"), _runtime.limited(settings.n_threads):
+            with np.errstate(all="ignore"), limited(settings.n_threads):
                 parameters, moved = _online.revived(previous, placed, places)
         except CollapsedComponent as collapsed:
             names = getattr(self, "feature_names_in_", None)

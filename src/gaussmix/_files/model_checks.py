@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .._common.families import LAYOUTS, CovarianceType, covariance_shape
 from .._common.typing import AnyArray, Doubles, Floats
-from .._layouts import LAYOUTS, CovarianceType, covariance_shape
 from .errors import Refusal
 from .model_members import INITIAL, RUNNING
 

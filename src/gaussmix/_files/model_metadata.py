@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._settings import SETTINGS
+from .._common.settings import SETTINGS
 from .errors import Refusal
 from .npz import Member, Reader, read_data
 

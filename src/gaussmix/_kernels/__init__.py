@@ -8,5 +8,5 @@ so on:
     _draw       draws: rows of a mixture, and noise
     _algebra    products and factors of matrices
 
-None is imported directly: functions of `gaussmix._runtime` return those that fit this machine.
+None is imported directly: functions of `_runtime.instruction_sets` return those that fit here.
 """

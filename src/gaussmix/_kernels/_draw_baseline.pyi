@@ -22,7 +22,7 @@ def draw_noise(
     key: Key, rows: Indices, uniforms: Doubles, normals: Doubles, tile_rows: int
 ) -> None: ...
 
-# A type for `gaussmix._runtime.drawing_kernels` to return, which returns one of these modules.
+# A type for `instruction_sets.drawing_kernels` to return, which returns one of these modules.
 @type_check_only
 class DrawingKernels:
     draw_rows = staticmethod(draw_rows)

@@ -92,7 +92,7 @@ def squared_distances(
     n_threads: int,
 ) -> None: ...
 
-# Types for `gaussmix._runtime.kernels` to return, which returns one of these modules: what cuts
+# Types for `instruction_sets.kernels` to return, which returns one of these modules: what cuts
 # rows into tiles needs to know, and all of it.
 @type_check_only
 class TileKernels:

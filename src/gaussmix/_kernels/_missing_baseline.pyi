@@ -65,7 +65,7 @@ def evaluate_incomplete(
     scratch: Doubles,
 ) -> None: ...
 
-# A type for `gaussmix._runtime.missing_kernels` to return, which returns one of these modules.
+# A type for `instruction_sets.missing_kernels` to return, which returns one of these modules.
 @type_check_only
 class MissingKernels(TileKernels):
     IncompleteJob = IncompleteJob

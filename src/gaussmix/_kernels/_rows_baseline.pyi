@@ -39,7 +39,7 @@ def unchanged(
     copies: list[Any],
 ) -> bool: ...
 
-# A type for `gaussmix._runtime.row_kernels` to return, which returns one of these modules.
+# A type for `instruction_sets.row_kernels` to return, which returns one of these modules.
 @type_check_only
 class RowKernels:
     first_nonfinite = staticmethod(first_nonfinite)

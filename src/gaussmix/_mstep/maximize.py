@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from .._common.families import CovarianceType
 from .._common.typing import Doubles
-from .._layouts import CovarianceType
 from .._parameters.layouts import CollapsedComponent, layout_of
 from .._parameters.mixture import MixtureParameters
 from .._statistics import SufficientStatistics

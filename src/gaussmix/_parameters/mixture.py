@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._common.caching import cached_property
+from .._common.families import CovarianceType
 from .._common.typing import Doubles, Indices
-from .._layouts import CovarianceType
 from .layouts import CollapsedComponent, Layout, layout_of
 
 

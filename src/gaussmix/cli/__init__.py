@@ -31,9 +31,10 @@ import sys
 import warnings
 from collections.abc import Sequence
 
-from .. import _runtime
 from .._build_config import VERSION
 from .._common.failures import explains_failures
+from .._runtime import instruction_sets
+from .._runtime.threads import thread_count
 from . import demo, fit, impute, info, messages, process, sample, score, show_config
 from .arguments import Commands, Parser
 
@@ -108,8 +109,8 @@ def _run(args: argparse.Namespace) -> int:
 def _check_environment(args: argparse.Namespace) -> None:
     """Raise `ValueError` for a variable of ours that is wrong, before it is blamed on a file."""
     try:
-        _runtime.instruction_set()
+        instruction_sets.instruction_set()
     except RuntimeError as exc:
         raise ValueError(str(exc)) from exc
     if hasattr(args, "threads"):
-        _runtime.thread_count(args.threads)
+        thread_count(args.threads)

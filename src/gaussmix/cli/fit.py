@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from .. import _streamed
+from .._common.settings import SETTINGS, Option
 from .._common.text import printable
 from .._common.typing import AnyArray, Doubles, Floats
 from .._estimators import criteria
@@ -18,7 +19,6 @@ from .._files.errors import TableError
 from .._files.tables import writers
 from .._files.tables.base import Table
 from .._row_sum import RowSum
-from .._settings import SETTINGS, Option
 from ..mixture import GaussianMixture
 from . import values
 from .arguments import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 
-from .. import _runtime
 from .._files.tables import writers
+from .._runtime import config
 from .arguments import Commands
 
 
@@ -22,4 +22,4 @@ def add_to(commands: Commands) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     writers.require_standard_output()
-    _runtime.show_config()
+    config.show_config()

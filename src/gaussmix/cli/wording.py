@@ -11,8 +11,8 @@ import re
 import warnings
 from collections.abc import Iterator
 
+from .._common.settings import SETTINGS
 from .._files.errors import TableError
-from .._settings import SETTINGS
 from .inputs import Tables
 from .messages import say
 

@@ -9,7 +9,7 @@ here, an entry there, and its layout's name in `_layouts.LAYOUTS`.
 
 from __future__ import annotations
 
-from ..._layouts import CovarianceType
+from ..._common.families import CovarianceType
 from .base import CovarianceFamily
 from .unconstrained import UNCONSTRAINED
 

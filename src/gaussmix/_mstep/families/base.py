@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..._common.families import CovarianceType
 from ..._common.typing import Doubles
-from ..._layouts import CovarianceType
 from ..._parameters.layouts import Layout, layout_of
 from ..._parameters.mixture import MixtureParameters
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import get_args
 
+from ..._common.families import CovarianceType, LayoutName
 from ..._common.typing import Doubles
-from ..._layouts import CovarianceType, LayoutName
 from ..._parameters.mixture import MixtureParameters
 from .base import CovarianceFamily
 

@@ -14,7 +14,7 @@ each has everything that depends on it:
 
 from __future__ import annotations
 
-from ..._layouts import LAYOUTS, CovarianceType, LayoutName
+from ..._common.families import LAYOUTS, CovarianceType, LayoutName
 from .base import CollapsedComponent, Layout
 from .diagonal import DIAGONAL
 from .full import FULL

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..._algebra import weighted_sum
+from ..._common.families import LayoutName
 from ..._common.typing import Bools, Doubles, Indices
-from ..._layouts import LayoutName
 
 EPSILON = np.finfo(np.float64).eps
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ..._algebra import weighted_sum
+from ..._common.families import LayoutName
 from ..._common.typing import Doubles, Indices
-from ..._layouts import LayoutName
 from .base import CollapsedComponent, Layout, Reading, clear_rounding, is_variance
 
 

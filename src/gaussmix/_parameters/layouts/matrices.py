@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from ... import _algebra
+from ..._common.families import LayoutName
 from ..._common.typing import Bools, Doubles, Indices
-from ..._layouts import LayoutName
 from .base import EPSILON, SMALLEST_VARIANCE, Layout, is_variance
 
 # A column whose part that the other columns do not explain (1 - R^2) is below this many rounding

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..._common.families import LayoutName
 from ..._common.typing import Doubles, Indices
-from ..._layouts import LayoutName
 from .base import CollapsedComponent, clear_rounding
 from .diagonal import Diagonal
 

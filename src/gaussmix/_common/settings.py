@@ -17,8 +17,10 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._common.typing import Acceleration, InitParams, OnCollapse, RandomState
-from ._layouts import COVARIANCE_TYPES, CovarianceType
+from ..exceptions import InvalidParameterError, compatible_class
+from .families import COVARIANCE_TYPES, CovarianceType
+from .text import ESTIMATOR, SAID_LENGTH, shown
+from .typing import Acceleration, InitParams, OnCollapse, RandomState
 
 # More threads than this are asked for by mistake; the kernels count them in an int.
 MOST_THREADS = 2**31 - 1
@@ -312,3 +314,42 @@ SETTINGS: dict[str, Setting] = {
 
 for _name, _setting in SETTINGS.items():
     setattr(Settings, _name, _setting.default)
+
+
+# --- Values held against it ----------------------------------------------------------------------
+
+# Asking what else is a number takes twenty times as long as asking for these.
+_PLAIN = frozenset({bool, int, float, str, type(None)})
+
+
+def _plain_number(value: Any) -> Any:
+    """Python's own number of the same kind; what is no number as it is."""
+    if type(value) in _PLAIN:
+        return value
+    if is_bool(value):
+        return bool(value)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    return float(value) if isinstance(value, numbers.Real) else value
+
+
+def checked_value(
+    name: str, value: Any, constraint: Constraint, estimator_name: str = ESTIMATOR
+) -> Any:
+    """The value of a parameter, with Python's own numbers; `InvalidParameterError` for one that it
+    cannot have.
+    """
+    is_valid, description = constraint
+    if not is_valid(value):
+        huge = "inf)" in description and is_huge(value)
+        raise compatible_class(InvalidParameterError)(
+            f"The {name!r} parameter of {estimator_name} must be {description}. Got "
+            f"{shown(value, SAID_LENGTH)} instead."
+            f"{' That is too large for a machine; pass a smaller number.' if huge else ''}"
+        )
+    return _plain_number(value)
+
+
+def check_n_threads(n_threads: Any) -> int:
+    """A number of threads on its way to the kernels, which trust it."""
+    return int(checked_value("n_threads", n_threads, SETTINGS["n_threads"].constraint))
