@@ -1,7 +1,7 @@
 """What a second thread costs and brings, here and in a forked process.
 
 For passes of growing work it times one EM pass (E-step and sums) on one and on two threads, in
-turns. Where two threads are not clearly faster, `gaussmix._rows.THREAD_WORK` should keep them
+turns. Where two threads are not clearly faster, `_rows.array_rows.THREAD_WORK` should keep them
 away.
 
     python benchmarks/threads.py
@@ -19,8 +19,9 @@ import time
 
 import numpy as np
 
-from gaussmix import _accumulate, _rows
-from gaussmix._initialization import initial_parameters
+from gaussmix._em.initialization import initial_parameters
+from gaussmix._estep import accumulation
+from gaussmix._rows import array_rows
 
 SHAPES = ((2, 3), (10, 8), (32, 16))  # features, components
 
@@ -33,7 +34,7 @@ def pass_of(n: int, d: int, K: int, n_threads: int):
     rng = np.random.default_rng(0)
     centres = rng.normal(0.0, 4.0, size=(K, d))
     X = centres[rng.integers(K, size=n)] + rng.normal(size=(n, d))
-    rows = _rows.Rows(X, n_threads=n_threads)
+    rows = array_rows.Rows(X, n_threads=n_threads)
     start = initial_parameters(
         rows, K, "full", init_params="random_from_data", reg_covar=1e-6,
         random_state=np.random.RandomState(0), scan=rows.scan(),
@@ -41,8 +42,8 @@ def pass_of(n: int, d: int, K: int, n_threads: int):
     asked = []
     threads = rows.threads
     rows.threads = lambda work: asked.append(work) or min(n_threads, threads(1 << 60))
-    _accumulate.accumulate(start, rows)
-    return lambda: _accumulate.accumulate(start, rows), asked[-1]
+    accumulation.accumulate(start, rows)
+    return lambda: accumulation.accumulate(start, rows), asked[-1]
 
 
 def medians(calls) -> list[float]:

@@ -15,7 +15,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gaussmix import GaussianMixture, _algebra
+from gaussmix import GaussianMixture
+from gaussmix._parameters import linear_algebra
 from gaussmix._runtime import instruction_sets
 
 N_THREADS = 4
@@ -119,7 +120,7 @@ def every_kernel() -> None:
     fit(X, 100, "full", init_params="random")
     # Matrices that are factorised by blocks, and more rows at a time than patterns lack values.
     fit(draw(600, 300, 1), 1, "full")
-    _algebra.orthonormal_rows(np.random.default_rng(0).normal(size=(200, 20, 40)))
+    linear_algebra.orthonormal_rows(np.random.default_rng(0).normal(size=(200, 20, 40)))
 
 
 def score(model: GaussianMixture, X: np.ndarray) -> list[np.ndarray]:

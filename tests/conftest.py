@@ -97,8 +97,9 @@ def mixture(covariance_type: str) -> Mixture:
     return random_mixture(np.random.default_rng(2), covariance_type, 3, 5)
 
 
-def instruction_sets() -> list[str]:
+def usable_instruction_sets() -> list[str]:
     """The instruction sets that are built and that this processor runs."""
+    from gaussmix._runtime import instruction_sets
 
     supported = instruction_sets.supported_instruction_sets()
     return [name for name in instruction_sets.built_instruction_sets() if name in supported]
@@ -106,7 +107,7 @@ def instruction_sets() -> list[str]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "instruction_set" in metafunc.fixturenames:
-        metafunc.parametrize("instruction_set", instruction_sets(), indirect=True)
+        metafunc.parametrize("instruction_set", usable_instruction_sets(), indirect=True)
 
 
 @pytest.fixture

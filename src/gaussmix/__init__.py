@@ -71,7 +71,7 @@ One arrow carries everything: rows and parameters go into `_accumulate.accumulat
 from gaussmix._build_config import VERSION as __version__
 from gaussmix._estimators.conditionals import ConditionalPrediction
 from gaussmix._runtime.config import show_config
-from gaussmix._statistics import SufficientStatistics
+from gaussmix._statistics.sufficient import SufficientStatistics
 from gaussmix.exceptions import (
     ConvergenceWarning,
     IllDefinedCovarianceError,

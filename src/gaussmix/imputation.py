@@ -30,9 +30,9 @@ from ._estimators import criteria, sklearn_api
 from ._estimators.base import assign, fitted_state, mixture_of
 from ._estimators.fitting import fit_called
 from ._estimators.imputing import completed, noise_of_draws
-from ._first_pass import FirstPass
 from ._parameters.mixture import MixtureParameters
-from ._rows import Rows
+from ._rows.array_rows import Rows
+from ._rows.first_pass import FirstPass
 from .mixture import GaussianMixture
 
 

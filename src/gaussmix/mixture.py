@@ -22,7 +22,7 @@ from ._estimators.sklearn_api import with_defaults
 from ._files import model_file
 from ._parameters.layouts import CollapsedComponent
 from ._parameters.mixture import MixtureParameters
-from ._rows import DOUBLE
+from ._rows.array_rows import DOUBLE
 
 
 @with_defaults

@@ -7,8 +7,9 @@ import itertools
 import numpy as np
 import pytest
 
-from gaussmix import ConvergenceWarning, GaussianMixture, _acceleration
-from gaussmix._acceleration import Squarem
+from gaussmix import ConvergenceWarning, GaussianMixture
+from gaussmix._em import squarem
+from gaussmix._em.squarem import Squarem
 from support.families import COVARIANCE_TYPES
 from support.models import parameters_of
 from support.reference import random_mixture
@@ -99,14 +100,14 @@ def test_results_do_not_depend_on_the_number_of_threads(overlapping):
 def test_any_coordinates_are_a_valid_mixture(covariance_type):
     rng = np.random.default_rng(0)
     parameters = parameters_of(random_mixture(rng, covariance_type, 3, 2))
-    x = _acceleration._coordinates(parameters)
-    again = _acceleration._at(x, parameters)
+    x = squarem._coordinates(parameters)
+    again = squarem._at(x, parameters)
     np.testing.assert_allclose(again.weights, parameters.weights, rtol=1e-14)
     np.testing.assert_array_equal(again.means, parameters.means)
     np.testing.assert_allclose(
         again.precisions_cholesky, parameters.precisions_cholesky, rtol=1e-14
     )
-    moved = _acceleration._at(x + rng.normal(scale=5, size=x.shape) * (x != 0), parameters)
+    moved = squarem._at(x + rng.normal(scale=5, size=x.shape) * (x != 0), parameters)
     assert moved.weights.sum() == pytest.approx(1)
     assert (moved.weights > 0).all()
     precisions = moved.precisions
@@ -117,12 +118,12 @@ def test_any_coordinates_are_a_valid_mixture(covariance_type):
 
 def test_coordinates_that_overflow_are_refused():
     parameters = parameters_of(random_mixture(np.random.default_rng(0), "full", 3, 2))
-    x = _acceleration._coordinates(parameters)
+    x = squarem._coordinates(parameters)
     for bad in (np.nan, np.inf, 1e3, -1e3):
         y = x.copy()
         y[-1] = bad  # the logarithm of the last diagonal entry
         with np.errstate(all="ignore"):
-            assert _acceleration._at(y, parameters) is None
+            assert squarem._at(y, parameters) is None
 
 
 def test_far_from_the_optimum_steps_are_plain():
@@ -130,7 +131,7 @@ def test_far_from_the_optimum_steps_are_plain():
     path = [parameters_of(random_mixture(rng, "full", 3, 2)) for _ in range(9)]
     accelerate = Squarem()
     for before, after in itertools.pairwise(path):
-        assert accelerate(before, after, 1.01 * _acceleration.LARGEST_GAIN) is after
+        assert accelerate(before, after, 1.01 * squarem.LARGEST_GAIN) is after
 
 
 @pytest.mark.parametrize(

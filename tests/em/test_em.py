@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from gaussmix._em import EMResult, best_of, run
+from gaussmix._em.loop import EMResult, best_of, run
 from gaussmix._parameters.layouts import CollapsedComponent
 
 

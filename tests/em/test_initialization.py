@@ -8,12 +8,14 @@ import warnings
 import numpy as np
 import pytest
 
-from gaussmix import ConvergenceWarning, _accumulate, _initialization, _kmeans_passes
-from gaussmix._data import LocalData
-from gaussmix._initialization import DistinctStarts, initial_parameters, plus_plus
+from gaussmix import ConvergenceWarning
+from gaussmix._em import initialization
+from gaussmix._em.initialization import DistinctStarts, initial_parameters, plus_plus
+from gaussmix._estep import accumulation, kmeans
+from gaussmix._estep.data import LocalData
 from gaussmix._mstep.maximize import maximize
 from gaussmix._parameters.mixture import MixtureParameters
-from gaussmix._rows import Rows
+from gaussmix._rows.array_rows import Rows
 from support import reference
 from support.families import COVARIANCE_TYPES
 
@@ -80,9 +82,9 @@ def test_seeds_are_rows_and_claim_the_rows_nearest_to_them(init_params, covarian
         seeds.append(centres)
         return accumulate_nearest(rows, centres, covariance_type)
 
-    accumulate_nearest = _accumulate.accumulate_nearest
+    accumulate_nearest = accumulation.accumulate_nearest
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_accumulate, "accumulate_nearest", spy)
+        patch.setattr(accumulation, "accumulate_nearest", spy)
         parameters = start(X, 4, covariance_type, init_params=init_params)
     (centres,) = seeds
     assert all((centre == X).all(axis=1).any() for centre in centres)
@@ -101,7 +103,7 @@ def test_the_same_clusters_in_another_order_are_the_same_start(covariance_type):
 
     def from_labels(label):
         shares = np.eye(3)[label]
-        sums = _accumulate.accumulate_responsibilities(
+        sums = accumulation.accumulate_responsibilities(
             Rows(X), lambda a, b: shares[a:b], 3, covariance_type
         )
         return maximize(sums, 0.0)
@@ -200,8 +202,8 @@ def test_a_generator_works_like_a_random_state(init_params):
 @pytest.mark.parametrize("init_params", ["kmeans", "k-means++"])
 def test_large_data_is_searched_on_a_subsample(monkeypatch, init_params, weighted):
     """Only a subsample is passed over more than once, and the clusters are found."""
-    monkeypatch.setattr(_initialization, "SUBSAMPLE_ROWS", 100)
-    monkeypatch.setattr(_initialization, "SUBSAMPLE_ROWS_PER_COMPONENT", 20)
+    monkeypatch.setattr(initialization, "SUBSAMPLE_ROWS", 100)
+    monkeypatch.setattr(initialization, "SUBSAMPLE_ROWS_PER_COMPONENT", 20)
     X, label = clusters(n=5000)
     sample_weight = np.random.default_rng(0).integers(0, 3, 5000) * 1.0 if weighted else None
     sizes = []
@@ -214,8 +216,8 @@ def test_large_data_is_searched_on_a_subsample(monkeypatch, init_params, weighte
         return call
 
     for name in ("lloyd", "squared_distances"):
-        function = getattr(_kmeans_passes, name)
-        monkeypatch.setattr(_kmeans_passes, name, recorded(function))
+        function = getattr(kmeans, name)
+        monkeypatch.setattr(kmeans, name, recorded(function))
     parameters = start(X, 3, sample_weight=sample_weight, init_params=init_params)
     assert set(sizes) == {160}
     if weighted:
@@ -226,13 +228,13 @@ def test_large_data_is_searched_on_a_subsample(monkeypatch, init_params, weighte
 
 @pytest.mark.parametrize("n_positive", [120, 400])
 def test_subsamples_hold_distinct_rows_of_positive_weight(monkeypatch, n_positive):
-    monkeypatch.setattr(_initialization, "SUBSAMPLE_ROWS", 150)
-    monkeypatch.setattr(_initialization, "SUBSAMPLE_ROWS_PER_COMPONENT", 0)
+    monkeypatch.setattr(initialization, "SUBSAMPLE_ROWS", 150)
+    monkeypatch.setattr(initialization, "SUBSAMPLE_ROWS_PER_COMPONENT", 0)
     X = np.arange(1000.0)[:, None]
     sample_weight = np.zeros(1000)
     sample_weight[np.random.default_rng(0).choice(1000, n_positive, replace=False)] = 2.0
     rows = Rows(X, sample_weight)
-    sample = _initialization._subsample(LocalData(rows), 3, np.random.RandomState(0))
+    sample = initialization._subsample(LocalData(rows), 3, np.random.RandomState(0))
     chosen = np.asarray(sample.X)[:, 0].astype(int)
     assert len(np.unique(chosen)) == len(chosen) == min(n_positive, 150)
     assert (sample_weight[chosen] == 2).all()
@@ -241,16 +243,16 @@ def test_subsamples_hold_distinct_rows_of_positive_weight(monkeypatch, n_positiv
 
 def test_one_index_from_each_strip():
     for n, size in [(1000, 7), (10, 10), (11, 10)]:
-        indices = _initialization._one_per_strip(n, size, np.random.RandomState(0))
+        indices = initialization._one_per_strip(n, size, np.random.RandomState(0))
         for i, index in enumerate(indices):
             assert i * n // size <= index < (i + 1) * n // size
 
 
 def test_random_rows_of_very_many(monkeypatch):
-    monkeypatch.setattr(_initialization, "PERMUTATION_ROWS", 50)
+    monkeypatch.setattr(initialization, "PERMUTATION_ROWS", 50)
     X = np.random.default_rng(3).normal(size=(200, 2))
     data = LocalData(Rows(X))
-    centres = _initialization._random_rows(data, 20, np.random.RandomState(0), data.scan())
+    centres = initialization._random_rows(data, 20, np.random.RandomState(0), data.scan())
     assert len(np.unique(centres, axis=0)) == 20
     assert all((centre == X).all(axis=1).any() for centre in centres)
 
@@ -300,12 +302,12 @@ def test_empty_clusters_move_to_the_farthest_rows():
     X = np.array([[0.0], [1.0], [2.0], [100.0], [200.0]])
     sample_weight = np.array([1.0, 1, 1, 1, 0])
     centres = np.array([[1.0], [1e5], [1e6]])
-    found = _initialization._lloyd(Rows(X), centres.copy(), 50, 0.0)
+    found = initialization._lloyd(Rows(X), centres.copy(), 50, 0.0)
     np.testing.assert_array_equal(np.sort(found.ravel()), [1, 100, 200])
-    found = _initialization._lloyd(Rows(X, sample_weight), centres[:2].copy(), 50, 0.0)
+    found = initialization._lloyd(Rows(X, sample_weight), centres[:2].copy(), 50, 0.0)
     np.testing.assert_array_equal(np.sort(found.ravel()), [1, 100])
     # Nowhere to go: all rows are at the first centre.
-    found = _initialization._lloyd(Rows(np.ones((4, 1))), np.array([[1.0], [3.0]]), 50, 0.0)
+    found = initialization._lloyd(Rows(np.ones((4, 1))), np.array([[1.0], [3.0]]), 50, 0.0)
     np.testing.assert_array_equal(found, [[1], [3]])
 
 
@@ -338,9 +340,9 @@ def test_nothing_is_searched_when_all_is_given(monkeypatch):
     def forbidden(*args):
         raise AssertionError("a search was made")
 
-    monkeypatch.setattr(_accumulate, "accumulate_nearest", forbidden)
+    monkeypatch.setattr(accumulation, "accumulate_nearest", forbidden)
     for name in ("squared_distances", "lloyd"):
-        monkeypatch.setattr(_kmeans_passes, name, forbidden)
+        monkeypatch.setattr(kmeans, name, forbidden)
     X, _ = clusters()
     parameters = start(
         X, 1, "diag", weights=np.ones(1), means=np.zeros((1, 2)), precisions=np.ones((1, 2))

@@ -16,8 +16,8 @@ from gaussmix import (
     IllDefinedCovarianceError,
     SufficientStatistics,
 )
+from gaussmix._em.collapse import RESEEDS, SPLIT, Recovery
 from gaussmix._parameters.layouts import CollapsedComponent
-from gaussmix._recovery import RESEEDS, SPLIT, Recovery
 from support.families import COVARIANCE_TYPES
 
 OWN_COVARIANCES = ["full", "diag", "spherical"]

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from mpmath import mp, mpf
 
-from gaussmix import GaussianMixture, _accumulate, _rows, _scorer
+from gaussmix import GaussianMixture
+from gaussmix._estep import accumulation, scoring
 from gaussmix._parameters.mixture import MixtureParameters
+from gaussmix._rows import array_rows
 from support import reference
 from support.exact import exact_log_densities, exact_scores
 from support.families import COVARIANCE_TYPES
@@ -153,14 +155,14 @@ def test_e_step(instruction_set: str, kind: str, covariance_type: str) -> None:
     error = score_error(mixture, X, scores)
     log_density, shares = np.empty(20), np.empty((20, 3))
     given = parameters(mixture)
-    rows = _rows.Rows(X)
-    _scorer.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+    rows = array_rows.Rows(X)
+    scoring.evaluate(given, rows, log_density=log_density, responsibilities=shares)
     for i in range(20):
         assert abs(float(mpf(log_density[i]) - exact_values[i])) <= error[i]
         for k in range(3):
             share = mp.exp(scores[i][k] - exact_values[i])
             assert abs(float(mpf(shares[i, k]) - share)) <= 2 * error[i] * float(share) + 1e-25
-    total = _accumulate.accumulate(given, rows).log_likelihood
+    total = accumulation.accumulate(given, rows).log_likelihood
     assert abs(float(mpf(total) - mp.fsum(exact_values))) <= error.sum()
 
 
@@ -274,7 +276,7 @@ def test_moments_that_overflow_about_the_centre_only(covariance_type: str, missi
     means = np.array([[0.0] * 3, [far] * 3])
     mixture = Mixture(covariance_type, np.array([0.75, 0.25]), means, covariances)
     with np.errstate(all="ignore"):
-        found = _accumulate.accumulate(parameters(mixture), _rows.Rows(X, allow_nan=True))
+        found = accumulation.accumulate(parameters(mixture), array_rows.Rows(X, allow_nan=True))
     assert np.isfinite(found.second).all()
     assert np.isfinite(found.log_likelihood)
 
@@ -296,13 +298,13 @@ def test_logarithm_of_equal_scores(
     instruction_set: str, covariance_type: str, n_features: int, dtype: type, relative: float
 ) -> None:
     """At zero, K components of weight one have the density K, and each an equal share."""
-    rows = _rows.Rows(np.zeros((1, n_features), dtype))
+    rows = array_rows.Rows(np.zeros((1, n_features), dtype))
     for K in (*range(1, 34), 63, 64, 65, 127, 128, 129, 255, 256):
         given = point_mixture(np.ones(K), n_features, covariance_type)
         # What rounding of 2 pi leaves of the density of one component.
         rest = float(given.log_determinants[0] - n_features * 0.5 * np.log(2 * np.pi))
         log_density, shares = np.empty(1, dtype), np.empty((1, K), dtype)
-        _scorer.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+        scoring.evaluate(given, rows, log_density=log_density, responsibilities=shares)
         exact = float(mp.log(K)) + rest
         assert abs(float(log_density[0]) - exact) <= relative * exact + n_features * 2 * EPS
         np.testing.assert_allclose(shares, 1 / K, rtol=relative)
@@ -316,12 +318,12 @@ def test_logarithm_and_power_of_unequal_scores(
 ) -> None:
     """Two components at zero whose weights are far from powers of two."""
     rng = np.random.default_rng(n_features)
-    rows = _rows.Rows(np.zeros((1, n_features), dtype))
+    rows = array_rows.Rows(np.zeros((1, n_features), dtype))
     for _ in range(400):
         weights = np.exp2(rng.uniform(-30.0, 30.0, 2))
         log_density, shares = np.empty(1, dtype), np.empty((1, 2), dtype)
         given = point_mixture(weights, n_features, "diag")
-        _scorer.evaluate(given, rows, log_density=log_density, responsibilities=shares)
+        scoring.evaluate(given, rows, log_density=log_density, responsibilities=shares)
         total = mp.fsum(mpf(weight) for weight in weights.tolist())
         # Logarithms of the weights, and of the density at zero, have a rounding each.
         size = 1.0 + max(abs(np.log(weights)))

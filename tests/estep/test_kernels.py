@@ -14,16 +14,11 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
-from gaussmix import (
-    _accumulate,
-    _first_pass,
-    _incomplete,
-    _kmeans_passes,
-    _rows,
-    _scorer,
-)
+from gaussmix._estep import accumulation, kmeans, scoring
+from gaussmix._estep.missing import accumulation as of_missing
 from gaussmix._parameters.layouts import layout_of
 from gaussmix._parameters.mixture import MixtureParameters
+from gaussmix._rows import array_rows, first_pass
 from gaussmix._runtime import instruction_sets
 from support import reference
 from support.families import COVARIANCE_TYPES, LAYOUTS
@@ -49,12 +44,12 @@ def test_accumulate(instruction_set: str, covariance_type: str, dtype: type) -> 
     for index, (n, d, K) in enumerate(SIZES):
         case = problem(covariance_type, n, d, K, dtype)
         weighted = (index + DTYPES.index(dtype)) % 2 == 1
-        rows = _rows.Rows(
+        rows = array_rows.Rows(
             case.X, case.sample_weight if weighted else None, n_threads=1 + index % 3
         )
         w = case.sample_weight if weighted else np.ones(n)
         assert_statistics(
-            _accumulate.accumulate(parameters(case.mixture), rows),
+            accumulation.accumulate(parameters(case.mixture), rows),
             case.X,
             case.responsibilities * w[:, None],
             error=case.score_error,
@@ -67,7 +62,7 @@ def test_accumulate(instruction_set: str, covariance_type: str, dtype: type) -> 
 def test_evaluate(instruction_set: str, covariance_type: str, dtype: type) -> None:
     for index, (n, d, K) in enumerate(SIZES):
         case = problem(covariance_type, n, d, K, dtype)
-        rows = _rows.Rows(case.X, n_threads=1 + index % 3)
+        rows = array_rows.Rows(case.X, n_threads=1 + index % 3)
         log_density, shares, labels = evaluate(parameters(case.mixture), rows)
         assert log_density.dtype == shares.dtype == dtype
         np.testing.assert_allclose(log_density, case.log_density, rtol=0, atol=case.score_error)
@@ -83,7 +78,7 @@ def test_python_counts_features_as_the_kernels_do(instruction_set: str) -> None:
     """How rows are cut, and what is allocated, follows from the width in Python."""
     kernels = instruction_sets.kernels()
     for layout in LAYOUTS:
-        for steps in (_incomplete._exact_steps, _incomplete._expanded_steps):
+        for steps in (of_missing._exact_steps, of_missing._expanded_steps):
             for d in (1, 2, 7, 18):
                 found = steps(layout_of(layout), 3, d)
                 assert found.width == kernels.width(kernels.FEATURE_SETS[found.features], d)
@@ -94,13 +89,13 @@ def test_each_output_alone_has_the_bits_of_all_three(instruction_set: str) -> No
         case = problem(covariance_type, 1000, 10, 8, np.float64)
         X = case.X.copy()
         X[::100] = 1e200 * X[::100]  # beyond every component, which each output treats apart
-        rows, given = _rows.Rows(X), parameters(case.mixture)
+        rows, given = array_rows.Rows(X), parameters(case.mixture)
         together = dict(
             zip(("log_density", "responsibilities", "labels"), evaluate(given, rows), strict=True)
         )
         for name, whole in together.items():
             alone = np.zeros_like(whole)
-            _scorer.evaluate(given, rows, **{name: alone})
+            scoring.evaluate(given, rows, **{name: alone})
             np.testing.assert_array_equal(alone, whole, err_msg=f"{covariance_type} {name}")
 
 
@@ -150,9 +145,9 @@ def test_entries_without_a_copy_are_unchanged_while_they_are_the_same_object(
 def test_the_centre_changes_only_the_rounding(instruction_set: str) -> None:
     for covariance_type in COVARIANCE_TYPES:
         case = problem(covariance_type, 1000, 10, 8, np.float64)
-        rows = _rows.Rows(case.X)
+        rows = array_rows.Rows(case.X)
         rows.centre = case.X[17].astype(np.float64)
-        given = _accumulate.accumulate(parameters(case.mixture), rows)
+        given = accumulation.accumulate(parameters(case.mixture), rows)
         assert_statistics(given, case.X, case.responsibilities, error=case.score_error)
 
 
@@ -164,14 +159,14 @@ def test_nearest_centres(instruction_set: str, dtype: type) -> None:
         centres = case.mixture.means
         exact = ((case.X.astype(np.float64)[:, None, :] - centres) ** 2).sum(axis=2)
         error = 8 * case.precision * d * (1.0 + np.abs(case.X).max() + np.abs(centres).max()) ** 2
-        rows = _rows.Rows(case.X, case.sample_weight)
-        distances = _kmeans_passes.squared_distances(rows, centres)
+        rows = array_rows.Rows(case.X, case.sample_weight)
+        distances = kmeans.squared_distances(rows, centres)
         assert distances.dtype == np.float64
         np.testing.assert_allclose(distances, exact.T, rtol=0, atol=error)
 
         labels = exact.argmin(axis=1)
         shares = (labels[:, None] == np.arange(K)) * case.sample_weight[:, None]
-        weight, means = _kmeans_passes.lloyd(rows, centres)
+        weight, means = kmeans.lloyd(rows, centres)
         np.testing.assert_allclose(weight, shares.sum(axis=0), rtol=1e-12)
         filled = shares.sum(axis=0) > 0
         expected = (shares.T @ case.X.astype(np.float64))[filled] / shares.sum(axis=0)[
@@ -180,7 +175,7 @@ def test_nearest_centres(instruction_set: str, dtype: type) -> None:
         np.testing.assert_allclose(means[filled], expected, rtol=0, atol=error)
         np.testing.assert_array_equal(means[~filled], centres[~filled])
 
-        given = _accumulate.accumulate_nearest(rows, centres, COVARIANCE_TYPES[index % 4])
+        given = accumulation.accumulate_nearest(rows, centres, COVARIANCE_TYPES[index % 4])
         assert math.isnan(given.log_likelihood)
         assert_statistics(given, case.X, shares, error=max(1e-11, 8 * case.precision))
 
@@ -195,8 +190,8 @@ def test_given_responsibilities(instruction_set: str) -> None:
             asked.append((start, stop))
             return case.responsibilities[start:stop].copy()
 
-        rows = _rows.Rows(case.X, case.sample_weight)
-        given = _accumulate.accumulate_responsibilities(rows, block, 13, covariance_type)
+        rows = array_rows.Rows(case.X, case.sample_weight)
+        given = accumulation.accumulate_responsibilities(rows, block, 13, covariance_type)
         shares = case.responsibilities * case.sample_weight[:, None]
         assert_statistics(given, case.X, shares, error=1e-11)
         assert [start for start, _ in asked] == [0, *(stop for _, stop in asked[:-1])]
@@ -212,8 +207,8 @@ def test_integer_weights_are_repetitions(instruction_set: str, covariance_type: 
     case = problem(covariance_type, 1000, 10, 8, np.float64)
     times = np.random.default_rng(5).integers(0, 4, len(case.X))
     given = parameters(case.mixture)
-    weighted = _accumulate.accumulate(given, _rows.Rows(case.X, times.astype(np.float64)))
-    repeated = _accumulate.accumulate(given, _rows.Rows(np.repeat(case.X, times, axis=0)))
+    weighted = accumulation.accumulate(given, array_rows.Rows(case.X, times.astype(np.float64)))
+    repeated = accumulation.accumulate(given, array_rows.Rows(np.repeat(case.X, times, axis=0)))
     repeated = repeated.shifted(weighted.shift)
     for name in ("weight", "first", "second"):
         np.testing.assert_allclose(
@@ -230,9 +225,9 @@ def test_a_row_of_weight_zero_is_no_row(instruction_set: str, covariance_type: s
     X = np.vstack([case.X[:100], far, case.X[100:]])
     w = np.ones(len(X))
     w[100:103] = 0.0
-    rows = _rows.Rows(X, w)
+    rows = array_rows.Rows(X, w)
     shares = np.insert(case.responsibilities, [100] * 3, 0.0, axis=0)
-    given = _accumulate.accumulate(parameters(case.mixture), rows)
+    given = accumulation.accumulate(parameters(case.mixture), rows)
     assert_statistics(
         given,
         np.where(w[:, None] > 0, X, 0.0),
@@ -240,7 +235,7 @@ def test_a_row_of_weight_zero_is_no_row(instruction_set: str, covariance_type: s
         error=case.score_error,
         log_likelihood=float(case.log_density.sum()),
     )
-    nearest = _accumulate.accumulate_nearest(rows, case.mixture.means, covariance_type)
+    nearest = accumulation.accumulate_nearest(rows, case.mixture.means, covariance_type)
     assert np.isfinite(nearest.second).all()
     assert nearest.total_weight == 193.0
 
@@ -275,24 +270,24 @@ def assert_same_everywhere(covariance_type: str, plain: np.ndarray, other: np.nd
     d, K = plain.shape[1], 5
     mixture = reference.random_mixture(np.random.default_rng(11), covariance_type, K, d)
     given = parameters(mixture)
-    left, right = _rows.Rows(plain, n_threads=2), _rows.Rows(other, n_threads=2)
+    left, right = array_rows.Rows(plain, n_threads=2), array_rows.Rows(other, n_threads=2)
     assert left.dtype == right.dtype
-    same_statistics(_accumulate.accumulate(given, left), _accumulate.accumulate(given, right))
+    same_statistics(accumulation.accumulate(given, left), accumulation.accumulate(given, right))
     for one, two in zip(evaluate(given, left), evaluate(given, right), strict=True):
         np.testing.assert_array_equal(one, two)
     same_statistics(
-        _accumulate.accumulate_nearest(left, mixture.means, covariance_type),
-        _accumulate.accumulate_nearest(right, mixture.means, covariance_type),
+        accumulation.accumulate_nearest(left, mixture.means, covariance_type),
+        accumulation.accumulate_nearest(right, mixture.means, covariance_type),
     )
     for one, two in zip(
-        _kmeans_passes.lloyd(left, mixture.means),
-        _kmeans_passes.lloyd(right, mixture.means),
+        kmeans.lloyd(left, mixture.means),
+        kmeans.lloyd(right, mixture.means),
         strict=True,
     ):
         np.testing.assert_array_equal(one, two)
     np.testing.assert_array_equal(
-        _kmeans_passes.squared_distances(left, mixture.means),
-        _kmeans_passes.squared_distances(right, mixture.means),
+        kmeans.squared_distances(left, mixture.means),
+        kmeans.squared_distances(right, mixture.means),
     )
     one, two = left.scan(), right.scan()
     assert one.bad is None
@@ -341,10 +336,10 @@ def test_inputs_are_not_written(instruction_set: str) -> None:
     given = parameters(case.mixture)
     arrays = (case.X, case.sample_weight, given.weights, given.means, given.precisions_cholesky)
     before = [array.copy() for array in arrays]
-    rows = _rows.Rows(case.X, case.sample_weight)
-    _accumulate.accumulate(given, rows)
+    rows = array_rows.Rows(case.X, case.sample_weight)
+    accumulation.accumulate(given, rows)
     evaluate(given, rows)
-    _kmeans_passes.lloyd(rows, given.means)
+    kmeans.lloyd(rows, given.means)
     for array, copy in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, copy)
 
@@ -357,20 +352,20 @@ def test_inputs_are_not_written(instruction_set: str) -> None:
 def test_scan_finds_the_first_bad_value(instruction_set: str, dtype: type) -> None:
     for n, d in ((1, 1), (4099, 9), (4099, 33)):
         X = problem("diag", n, d, 5, dtype).X
-        assert _rows.Rows(X).scan().bad is None
+        assert array_rows.Rows(X).scan().bad is None
         for value in (np.nan, np.inf, -np.inf):
             for row, column in {(0, 0), (n // 2, d - 1), (n - 1, d // 2), (n - 1, d - 1)}:
                 spoilt = X.copy()
                 spoilt[row, column] = value
                 spoilt[n - 1, d - 1] = value  # a later one must not be reported
-                assert _rows.Rows(spoilt, n_threads=3).scan().bad == (row, column)
+                assert array_rows.Rows(spoilt, n_threads=3).scan().bad == (row, column)
 
 
 def test_scan_mean_and_variance(instruction_set: str) -> None:
     rng = np.random.default_rng(2)
     X = 1e8 + rng.standard_normal((4099, 5))
     w = rng.uniform(0, 2, 4099) * (rng.random(4099) > 0.3)
-    scan = _rows.Rows(X, w).scan()
+    scan = array_rows.Rows(X, w).scan()
     centred = X - 1e8
     mean = (w @ centred) / w.sum()
     variance = (w @ (centred - mean) ** 2) / w.sum()
@@ -389,9 +384,9 @@ def test_first_passes_of_parts_merge(allow_nan: bool) -> None:
         X[:2000, 1] = np.nan  # a column without values in one part
         X[5:9] = np.nan
     cuts = [slice(0, 2000), slice(2000, 2500), slice(2500, 2500), slice(2500, 9000)]
-    whole = _rows.Rows(X, w, allow_nan=allow_nan).scan()
-    parts = [_rows.Rows(X[cut], w[cut], allow_nan=allow_nan).scan() for cut in cuts]
-    merged = _first_pass.FirstPass.merge(parts, 3)
+    whole = array_rows.Rows(X, w, allow_nan=allow_nan).scan()
+    parts = [array_rows.Rows(X[cut], w[cut], allow_nan=allow_nan).scan() for cut in cuts]
+    merged = first_pass.FirstPass.merge(parts, 3)
     assert merged.counted == whole.counted._replace(total_weight=merged.counted.total_weight)
     assert merged.counted.total_weight == pytest.approx(whole.counted.total_weight, rel=1e-13)
     assert (merged.bad, merged.n_empty) == (None, whole.n_empty)
@@ -401,21 +396,21 @@ def test_first_passes_of_parts_merge(allow_nan: bool) -> None:
     if whole.observed is not None:
         np.testing.assert_allclose(merged.observed, whole.observed, rtol=1e-12)
     X[2503, 1] = np.inf
-    parts[3] = _rows.Rows(X[2500:], w[2500:], allow_nan=allow_nan).scan()
-    assert _first_pass.FirstPass.merge(parts, 3).bad == (2503, 1)
+    parts[3] = array_rows.Rows(X[2500:], w[2500:], allow_nan=allow_nan).scan()
+    assert first_pass.FirstPass.merge(parts, 3).bad == (2503, 1)
 
 
 def test_take(instruction_set: str) -> None:
     X = problem("full", 1000, 10, 8, np.float64).X
     w = np.arange(1000.0)
     indices = np.array([999, 3, 3, 500])
-    taken = _rows.Rows(np.asfortranarray(X), w).take(indices)
+    taken = array_rows.Rows(np.asfortranarray(X), w).take(indices)
     assert (taken.n_samples, taken.n_features) == (4, 10)
     assert taken.total_weight == w[indices].sum()
     mixture = reference.random_mixture(np.random.default_rng(0), "full", 2, 10)
     same_statistics(
-        _accumulate.accumulate(parameters(mixture), taken),
-        _accumulate.accumulate(parameters(mixture), _rows.Rows(X[indices], w[indices])),
+        accumulation.accumulate(parameters(mixture), taken),
+        accumulation.accumulate(parameters(mixture), array_rows.Rows(X[indices], w[indices])),
     )
 
 
@@ -445,7 +440,7 @@ def covariances_from(stats: object, covariance_type: str) -> np.ndarray:
 def test_components_a_million_sigma_apart(instruction_set: str, covariance_type: str) -> None:
     mixture, X = two_groups(covariance_type, 1e6)
     expected = reference.maximize(reference.statistics(mixture, X), covariance_type)
-    stats = _accumulate.accumulate(parameters(mixture), _rows.Rows(X))
+    stats = accumulation.accumulate(parameters(mixture), array_rows.Rows(X))
     np.testing.assert_array_equal(stats.weight, np.bincount((X[:, 0] > 5e5).astype(int)))
     np.testing.assert_allclose(
         covariances_from(stats, covariance_type), expected.covariances, rtol=1e-9, atol=1e-9
@@ -472,7 +467,7 @@ def test_variances_that_shrink_to_the_rounding_of_the_expansion(instruction_set:
             np.array([[-150.0], [150.0]]),
             np.ones_like(expected),
         )
-        stats = _accumulate.accumulate(parameters(mixture), _rows.Rows(X))
+        stats = accumulation.accumulate(parameters(mixture), array_rows.Rows(X))
         np.testing.assert_allclose(covariances_from(stats, covariance_type), expected, rtol=1e-6)
 
 
@@ -485,7 +480,7 @@ def test_offset(instruction_set: str, covariance_type: str) -> None:
     )
     far = X + 1e8
     exact_rows = far - 1e8  # exact: what survived the rounding to 1e8
-    stats = _accumulate.accumulate(parameters(far_mixture), _rows.Rows(far))
+    stats = accumulation.accumulate(parameters(far_mixture), array_rows.Rows(far))
     expected = reference.statistics(mixture, exact_rows)
     np.testing.assert_allclose(stats.weight, expected.weight, rtol=1e-6)
     np.testing.assert_allclose(
@@ -506,7 +501,7 @@ def test_scale(instruction_set: str, covariance_type: str, exponent: int) -> Non
     scaled = Mixture(
         covariance_type, mixture.weights, unit * mixture.means, unit**2 * mixture.covariances
     )
-    stats = _accumulate.accumulate(parameters(scaled), _rows.Rows(unit * case.X))
+    stats = accumulation.accumulate(parameters(scaled), array_rows.Rows(unit * case.X))
     shares = case.responsibilities
     stats.first /= unit
     stats.second /= unit**2
@@ -525,7 +520,7 @@ def test_columns_in_units_twenty_decades_apart(instruction_set: str, covariance_
     scaled = Mixture(
         covariance_type, mixture.weights, units * mixture.means, square * mixture.covariances
     )
-    stats = _accumulate.accumulate(parameters(scaled), _rows.Rows(units * case.X))
+    stats = accumulation.accumulate(parameters(scaled), array_rows.Rows(units * case.X))
     np.testing.assert_allclose(stats.weight, case.responsibilities.sum(axis=0), rtol=1e-11)
     expected = reference.maximize(reference.statistics(mixture, case.X), covariance_type)
     np.testing.assert_allclose(
@@ -549,7 +544,7 @@ def test_tiny_variances(instruction_set: str, covariance_type: str) -> None:
     small = Mixture(
         covariance_type, mixture.weights, unit * mixture.means, unit**2 * mixture.covariances
     )
-    stats = _accumulate.accumulate(parameters(small), _rows.Rows(unit * X))
+    stats = accumulation.accumulate(parameters(small), array_rows.Rows(unit * X))
     expected = reference.maximize(reference.statistics(mixture, X), covariance_type)
     np.testing.assert_allclose(
         covariances_from(stats, covariance_type) / unit**2, expected.covariances, rtol=0, atol=1e-6
@@ -566,7 +561,7 @@ def test_far_rows(instruction_set: str, covariance_type: str, dtype: type) -> No
     for size, finite in ((1e3, True), (1e12, True), (overflowing, False)):
         X = case.X.copy()
         X[[0, 11, 24]] = (size * direction).astype(dtype)
-        log_density, shares, labels = evaluate(parameters(case.mixture), _rows.Rows(X))
+        log_density, shares, labels = evaluate(parameters(case.mixture), array_rows.Rows(X))
         assert not np.isnan(log_density).any()
         assert np.isfinite(np.delete(log_density, [0, 11, 24])).all()
         np.testing.assert_allclose(
@@ -602,7 +597,7 @@ def test_far_row_in_the_sums(instruction_set: str, covariance_type: str) -> None
     case = problem(covariance_type, 193, 13, 13, np.float64)
     X = case.X.copy()
     X[57] = 1e12 * np.linspace(-1.0, 1.0, 13)
-    stats = _accumulate.accumulate(parameters(case.mixture), _rows.Rows(X))
+    stats = accumulation.accumulate(parameters(case.mixture), array_rows.Rows(X))
     assert np.isfinite(stats.second).all()
     assert stats.weight.sum() == pytest.approx(193.0, rel=1e-12)
     if covariance_type != "tied":
@@ -622,12 +617,12 @@ def test_a_component_of_weight_zero_gets_nothing(instruction_set: str) -> None:
         dead = Mixture(
             covariance_type, weights / weights.sum(), mixture.means, mixture.covariances
         )
-        stats = _accumulate.accumulate(parameters(dead), _rows.Rows(case.X))
+        stats = accumulation.accumulate(parameters(dead), array_rows.Rows(case.X))
         assert stats.weight[4] == 0.0
         assert_statistics(
             stats, case.X, reference.responsibilities(dead, case.X), error=case.score_error
         )
-        shares = evaluate(parameters(dead), _rows.Rows(case.X))[1]
+        shares = evaluate(parameters(dead), array_rows.Rows(case.X))[1]
         assert (shares[:, 4] == 0.0).all()
 
 
@@ -656,13 +651,13 @@ def test_expected_weights_and_determinants_are_what_an_e_step_takes(covariance_t
     changed = -1.0 - 0.5 * np.arange(3)
     log_density = np.empty(len(X))
     proba = np.empty((len(X), 3))
-    _scorer.evaluate(given, _rows.Rows(X), responsibilities=proba, log_density=log_density)
+    scoring.evaluate(given, array_rows.Rows(X), responsibilities=proba, log_density=log_density)
     joint = np.log(proba) + log_density[:, None] + changed
     total = np.logaddexp.reduce(joint, axis=1)
     found = np.empty(len(X))
-    _scorer.evaluate(expected, _rows.Rows(X), log_density=found)
+    scoring.evaluate(expected, array_rows.Rows(X), log_density=found)
     np.testing.assert_allclose(found, total, rtol=1e-9)
-    statistics = _accumulate.accumulate(expected, _rows.Rows(X), 1e-6)
+    statistics = accumulation.accumulate(expected, array_rows.Rows(X), 1e-6)
     np.testing.assert_allclose(statistics.log_likelihood, total.sum(), rtol=1e-9)
     shares = np.exp(joint - total[:, None])
     np.testing.assert_allclose(statistics.weight, shares.sum(axis=0), rtol=1e-8)

@@ -13,7 +13,8 @@ import sys
 import numpy as np
 import pytest
 
-from gaussmix import _kmeans_passes, _rows
+from gaussmix._estep import kmeans
+from gaussmix._rows import array_rows
 from gaussmix._runtime import instruction_sets
 
 FEATURES = range(1, 41)
@@ -72,7 +73,7 @@ def test_every_width_in_other_layouts(instruction_set: str, dtype: type) -> None
             "bottom up": values[::-1].astype(dtype)[::-1],
         }.items():
             np.testing.assert_array_equal(
-                _kmeans_passes.squared_distances(_rows.Rows(X), points),
+                kmeans.squared_distances(array_rows.Rows(X), points),
                 expected,
                 err_msg=f"{name}, d={d}",
             )
@@ -82,7 +83,7 @@ def test_every_width_in_other_layouts(instruction_set: str, dtype: type) -> None
 GUARDED = """
 import ctypes, importlib, mmap, sys
 import numpy as np
-from gaussmix import _accumulate, _kmeans_passes, _rows, _scorer
+from gaussmix import _accumulate, kmeans, array_rows, _scorer
 from gaussmix._runtime import instruction_sets
 from gaussmix._parameters.mixture import MixtureParameters
 
@@ -114,7 +115,7 @@ def read(kernels, single, X):
     if single:
         return
     instruction_sets.row_kernels().first_nonfinite(X, 16, 1)
-    rows = _rows.Rows(X)
+    rows = array_rows.Rows(X)
     rows.scan()
     for family, covariances in ("full", np.tile(np.eye(d), (2, 1, 1))), ("diag", points):
         mixture = MixtureParameters.from_covariances(family, np.ones(2), points, covariances)
@@ -122,14 +123,14 @@ def read(kernels, single, X):
         _scorer.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
     if d > 1:
         X[::-3, 1::2] = np.nan  # the last row too
-        rows = _rows.Rows(X, allow_nan=True)
+        rows = array_rows.Rows(X, allow_nan=True)
         _accumulate.accumulate(mixture, rows)
         _scorer.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
 
 if beyond:
     X = placed(8, 3, np.float64, True)
     X = np.lib.stride_tricks.as_strided(X, (9, 3))
-    _kmeans_passes.squared_distances(_rows.Rows(X), np.ones((1, 3)))
+    kmeans.squared_distances(array_rows.Rows(X), np.ones((1, 3)))
 for name in names:
     def module(kind, name=name):
         return importlib.import_module(f"gaussmix._kernels._{kind}_{name}")

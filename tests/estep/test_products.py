@@ -11,8 +11,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture, _accumulate, _rows, _scores
+from gaussmix import GaussianMixture
+from gaussmix._estep import accumulation, score_plan
 from gaussmix._mstep.maximize import maximize
+from gaussmix._rows import array_rows
 from support import reference
 from support.assertions import relative_error
 from support.kernels import assert_statistics, problem, same_statistics
@@ -38,7 +40,7 @@ SIZES = (
 )
 
 
-def expanded(statistics, rows: _rows.Rows) -> bool:
+def expanded(statistics, rows: array_rows.Rows) -> bool:
     """Whether the moments were formed from products about the centre."""
     return bool((statistics.shift == rows.centre).all())
 
@@ -47,7 +49,7 @@ def expanded(statistics, rows: _rows.Rows) -> bool:
 def mstep(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Sums kept lane by lane, and sums as outer products of rows."""
     if request.param == "features":
-        monkeypatch.setattr(_accumulate, "LANES_BYTES", 0)
+        monkeypatch.setattr(accumulation, "LANES_BYTES", 0)
     return request.param
 
 
@@ -57,7 +59,7 @@ def error_of(case) -> float:
     """
     given = parameters(case.mixture)
     means = given.means - np.median(case.X, axis=0)
-    lost = _scores.digits_lost(given.variances + means**2, given.precisions_cholesky)
+    lost = score_plan.digits_lost(given.variances + means**2, given.precisions_cholesky)
     assert lost < 1e4  # else the bound below says little
     return case.score_error + 8 * case.precision * lost
 
@@ -72,8 +74,8 @@ def test_sums_of_products(instruction_set: str, mstep: str, dtype: type) -> None
         case.precision = float(np.finfo(np.float64).eps)
         one = None
         for n_threads in (1, 2, 3):
-            rows = _rows.Rows(case.X, w if weighted else None, n_threads=n_threads)
-            statistics = _accumulate.accumulate(parameters(case.mixture), rows)
+            rows = array_rows.Rows(case.X, w if weighted else None, n_threads=n_threads)
+            statistics = accumulation.accumulate(parameters(case.mixture), rows)
             if one is None:
                 assert expanded(statistics, rows), (n, d, K)
                 assert_statistics(
@@ -88,11 +90,11 @@ def test_sums_of_products(instruction_set: str, mstep: str, dtype: type) -> None
 
 
 def test_products_are_for_few_features_and_many_rows(instruction_set: str) -> None:
-    n, d = _scores.PRODUCTS_ROWS, _scores.PRODUCTS_FEATURES
+    n, d = score_plan.PRODUCTS_ROWS, score_plan.PRODUCTS_FEATURES
     for n_rows, n_features, expected in ((n, d, True), (n - 1, d, False), (n, d + 1, False)):
         case = problem("full", n_rows, n_features, 2, np.float64)
-        rows = _rows.Rows(case.X)
-        assert expanded(_accumulate.accumulate(parameters(case.mixture), rows), rows) == expected
+        rows = array_rows.Rows(case.X)
+        assert expanded(accumulation.accumulate(parameters(case.mixture), rows), rows) == expected
 
 
 # -------------------------------------------------------------------------------------------------
@@ -183,8 +185,8 @@ def test_no_digits_are_lost(instruction_set: str, mstep: str, build) -> None:
     """
     rng = np.random.default_rng([5, (LOSING + KEEPING).index(build)])
     mixture, X = build(rng)
-    rows = _rows.Rows(X)
-    statistics = _accumulate.accumulate(parameters(mixture), rows)
+    rows = array_rows.Rows(X)
+    statistics = accumulation.accumulate(parameters(mixture), rows)
     assert expanded(statistics, rows) == (build in KEEPING)
     log_density, exact = in_extended_precision(mixture, X)
     deviation = np.sqrt(np.array([matrix.diagonal() for matrix in mixture.covariances]))
@@ -209,10 +211,10 @@ def test_a_component_that_shrinks_in_the_step(instruction_set: str, mstep: str) 
     X = reference.draw(rng, mixture, 3001)
     narrow = X[:, 0] > 0
     X[narrow] = mixture.means[1] + 1e-5 * rng.standard_normal((narrow.sum(), 3))
-    rows = _rows.Rows(X)
+    rows = array_rows.Rows(X)
     given = parameters(mixture)
-    assert _scores.scores_for_sums(given, rows, False).features == "with_products"
-    statistics = _accumulate.accumulate(given, rows)
+    assert score_plan.scores_for_sums(given, rows, False).features == "with_products"
+    statistics = accumulation.accumulate(given, rows)
     assert not expanded(statistics, rows)
     log_density, exact = in_extended_precision(mixture, X)
     for covariance, target in zip(maximize(statistics, 0.0).covariances, exact, strict=True):
@@ -236,7 +238,7 @@ def test_a_fit_is_the_same_with_and_without_products(
             return model.fit(case.X)
 
     products = fit()
-    monkeypatch.setattr(_scores, "PRODUCTS_FEATURES", 0)
+    monkeypatch.setattr(score_plan, "PRODUCTS_FEATURES", 0)
     plain = fit()
     np.testing.assert_allclose(products.lower_bounds_, plain.lower_bounds_, rtol=1e-12)
     np.testing.assert_allclose(products.means_, plain.means_, atol=1e-8)
@@ -249,9 +251,9 @@ def test_an_outlier_among_products(instruction_set: str, mstep: str, size: float
     case = problem("full", 2203, 5, 2, np.float64)
     X = case.X.copy()
     X[1001] = size * np.linspace(-1.0, 1.0, 5)
-    rows = _rows.Rows(X)
+    rows = array_rows.Rows(X)
     with np.errstate(all="ignore"):
-        statistics = _accumulate.accumulate(parameters(case.mixture), rows)
+        statistics = accumulation.accumulate(parameters(case.mixture), rows)
     others = np.delete(case.responsibilities, 1001, axis=0).sum(axis=0)
     nearest = reference.squared_distances(case.mixture, 1e5 / size * X[1001:1002]).argmin()
     np.testing.assert_allclose(statistics.weight, others + (np.arange(2) == nearest), rtol=1e-11)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture, _accumulate, _rows
+from gaussmix import GaussianMixture
+from gaussmix._estep import accumulation
+from gaussmix._estep.score_plan import SINGLE_FEATURES
 from gaussmix._mstep.maximize import maximize
+from gaussmix._rows import array_rows
 from gaussmix._runtime import instruction_sets
-from gaussmix._scores import SINGLE_FEATURES
 from support import reference
 from support.families import COVARIANCE_TYPES
 from support.kernels import evaluate, same_statistics
@@ -79,13 +81,15 @@ def test_sums(precisions: list[bool], covariance_type: str) -> None:
         X = rows_of(mixture, n, rng)
         w = rng.uniform(0.1, 2.0, n) * (rng.random(n) > 0.2) + (n == 1) if index % 2 else None
         given = parameters(mixture)
-        double = _accumulate.accumulate(given, _rows.Rows(X.astype(np.float64), w), 0.01)
+        double = accumulation.accumulate(given, array_rows.Rows(X.astype(np.float64), w), 0.01)
         assert not any(precisions)
-        single = _accumulate.accumulate(given, _rows.Rows(X, w, n_threads=1), 0.01)
+        single = accumulation.accumulate(given, array_rows.Rows(X, w, n_threads=1), 0.01)
         assert any(precisions)
         assert_close_step(single, double, mixture)
         for n_threads in (2, 3):
-            again = _accumulate.accumulate(given, _rows.Rows(X, w, n_threads=n_threads), 0.01)
+            again = accumulation.accumulate(
+                given, array_rows.Rows(X, w, n_threads=n_threads), 0.01
+            )
             same_statistics(single, again)
         precisions.clear()
 
@@ -97,9 +101,9 @@ def test_scores(precisions: list[bool], covariance_type: str) -> None:
         mixture = reference.random_mixture(rng, covariance_type, K, d)
         X = rows_of(mixture, n, rng)
         given = parameters(mixture)
-        log_density, shares, labels = evaluate(given, _rows.Rows(X.astype(np.float64)))
+        log_density, shares, labels = evaluate(given, array_rows.Rows(X.astype(np.float64)))
         assert not any(precisions)
-        outputs = evaluate(given, _rows.Rows(X, n_threads=1))
+        outputs = evaluate(given, array_rows.Rows(X, n_threads=1))
         assert any(precisions)
         assert outputs[0].dtype == outputs[1].dtype == np.float32
         # A score is a sum of squares of which each lost some roundings of the row's own size.
@@ -110,7 +114,7 @@ def test_scores(precisions: list[bool], covariance_type: str) -> None:
         ties = np.abs(np.sort(shares, axis=1)[:, -2:].sum(axis=1) - 1.0) > 1e-3
         close = np.take_along_axis(shares, outputs[2][:, None], axis=1)[:, 0]
         assert ((outputs[2] == labels) | ties | (close > 0.49)).all()
-        many = evaluate(given, _rows.Rows(X, n_threads=3))
+        many = evaluate(given, array_rows.Rows(X, n_threads=3))
         for one, three in zip(outputs, many, strict=True):
             np.testing.assert_array_equal(one, three)
         precisions.clear()
@@ -123,10 +127,10 @@ def test_fewer_features_are_computed_in_double_precision(precisions: list[bool])
             mixture = reference.random_mixture(rng, covariance_type, 3, d)
             X = rows_of(mixture, 500, rng)
             precisions.clear()
-            _accumulate.accumulate(parameters(mixture), _rows.Rows(X))
+            accumulation.accumulate(parameters(mixture), array_rows.Rows(X))
             assert any(precisions) == (d == SINGLE_FEATURES)
             precisions.clear()
-            evaluate(parameters(mixture), _rows.Rows(X))
+            evaluate(parameters(mixture), array_rows.Rows(X))
             assert any(precisions) == (d == SINGLE_FEATURES)
 
 
@@ -192,12 +196,12 @@ def test_unsuited_mixtures(precisions: list[bool], covariance_type: str, kind: s
     mixture = UNSUITED[kind](covariance_type, rng)
     X = rows_of(mixture, 601, rng)
     given = parameters(mixture)
-    narrow = _accumulate.accumulate(given, _rows.Rows(X))
+    narrow = accumulation.accumulate(given, array_rows.Rows(X))
     assert not any(precisions)
-    wide = _accumulate.accumulate(given, _rows.Rows(X.astype(np.float64)))
+    wide = accumulation.accumulate(given, array_rows.Rows(X.astype(np.float64)))
     same_statistics(narrow, wide)
-    log_density, shares, labels = evaluate(given, _rows.Rows(X.astype(np.float64)))
-    outputs = evaluate(given, _rows.Rows(X))
+    log_density, shares, labels = evaluate(given, array_rows.Rows(X.astype(np.float64)))
+    outputs = evaluate(given, array_rows.Rows(X))
     if any(precisions):  # scoring has a centre of its own, and may suit
         assert kind == "far off"
         np.testing.assert_allclose(outputs[0], log_density, rtol=1e-5)
@@ -215,10 +219,10 @@ def test_weights_beyond_the_range(precisions: list[bool], covariance_type: str) 
     for low, high, suited in ((-3, 3, True), (-30, 0, False), (0, 30, False), (-50, -45, False)):
         w = 10.0 ** rng.uniform(low, high, len(X))
         precisions.clear()
-        statistics = _accumulate.accumulate(parameters(mixture), _rows.Rows(X, w), 0.01)
+        statistics = accumulation.accumulate(parameters(mixture), array_rows.Rows(X, w), 0.01)
         assert any(precisions) == suited
-        double = _accumulate.accumulate(
-            parameters(mixture), _rows.Rows(X.astype(np.float64), w), 0.01
+        double = accumulation.accumulate(
+            parameters(mixture), array_rows.Rows(X.astype(np.float64), w), 0.01
         )
         if suited:
             assert_close_step(statistics, double, mixture)
@@ -233,11 +237,12 @@ def test_a_row_beyond_the_range(precisions: list[bool], covariance_type: str) ->
     mixture = plain(covariance_type, rng)
     X = rows_of(mixture, 601, rng)
     X[300, 5] = 1e25
-    statistics = _accumulate.accumulate(parameters(mixture), _rows.Rows(X))
+    statistics = accumulation.accumulate(parameters(mixture), array_rows.Rows(X))
     assert not any(precisions)
     assert statistics.log_likelihood < -1e45
     same_statistics(
-        statistics, _accumulate.accumulate(parameters(mixture), _rows.Rows(X.astype(np.float64)))
+        statistics,
+        accumulation.accumulate(parameters(mixture), array_rows.Rows(X.astype(np.float64))),
     )
 
 
@@ -249,12 +254,12 @@ def test_scores_of_extreme_rows(precisions: list[bool], covariance_type: str, si
     mixture = plain(covariance_type, rng)
     X = rows_of(mixture, 193, rng)
     given = parameters(mixture)
-    before = evaluate(given, _rows.Rows(X))
+    before = evaluate(given, array_rows.Rows(X))
     far = [0, 95, 192]
     X[far] = size * rng.standard_normal((3, D))
-    log_density, shares, labels = evaluate(given, _rows.Rows(X))
+    log_density, shares, labels = evaluate(given, array_rows.Rows(X))
     assert any(precisions)
-    wide = evaluate(given, _rows.Rows(X.astype(np.float64)))
+    wide = evaluate(given, array_rows.Rows(X.astype(np.float64)))
     with np.errstate(over="ignore"):
         exact = wide[0].astype(np.float32)
     np.testing.assert_allclose(log_density, exact, rtol=1e-5)
@@ -294,17 +299,17 @@ def test_what_single_precision_cannot_hold_is_computed_in_double(covariance_type
     rng = np.random.default_rng(0)
     X = rng.standard_normal((600, 20)).astype(np.float32)
     spoil(X)
-    rows, rows64 = _rows.Rows(X), _rows.Rows(X.astype(np.float64))
+    rows, rows64 = array_rows.Rows(X), array_rows.Rows(X.astype(np.float64))
     half = np.repeat([[1.0, 0.0], [0.0, 1.0]], 300, axis=0)
 
     def blocks(start, stop):
         return half[start:stop]
 
-    statistics = _accumulate.accumulate_responsibilities(rows64, blocks, 2, covariance_type)
+    statistics = accumulation.accumulate_responsibilities(rows64, blocks, 2, covariance_type)
     floor = 1e-9 * float(X.astype(np.float64).var(axis=0).min())
     parameters = maximize(statistics, floor)
-    single = _accumulate.accumulate(parameters, rows, floor)
-    double = _accumulate.accumulate(parameters, rows64, floor).shifted(single.shift)
+    single = accumulation.accumulate(parameters, rows, floor)
+    double = accumulation.accumulate(parameters, rows64, floor).shifted(single.shift)
     assert single.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-5)
     found, expected = maximize(single, floor), maximize(double, floor)
     np.testing.assert_allclose(found.weights, expected.weights, rtol=1e-3)
@@ -382,10 +387,12 @@ def test_a_component_that_shrinks_in_the_step(
     mixture, X = point_far_off(covariance_type, 0)
     X = X.astype(np.float32)
     given = parameters(mixture)
-    single = _accumulate.accumulate(given, _rows.Rows(X))
+    single = accumulation.accumulate(given, array_rows.Rows(X))
     assert any(precisions)
     variances = maximize(single, 1e-30).variances
-    expected = maximize(_accumulate.accumulate(given, _rows.Rows(X.astype(np.float64))), 1e-30)
+    expected = maximize(
+        accumulation.accumulate(given, array_rows.Rows(X.astype(np.float64))), 1e-30
+    )
     np.testing.assert_allclose(variances, expected.variances, rtol=1e-2)
 
 
@@ -410,7 +417,7 @@ def test_a_log_likelihood_beyond_the_range(precisions: list[bool], covariance_ty
     mixture = in_units_of(2.0**-30)(covariance_type, rng)
     X = rows_of(mixture, 601, rng)
     X[300, 5] = 1e11
-    statistics = _accumulate.accumulate(parameters(mixture), _rows.Rows(X))
-    double = _accumulate.accumulate(parameters(mixture), _rows.Rows(X.astype(np.float64)))
+    statistics = accumulation.accumulate(parameters(mixture), array_rows.Rows(X))
+    double = accumulation.accumulate(parameters(mixture), array_rows.Rows(X.astype(np.float64)))
     assert double.log_likelihood < -1e38
     assert statistics.log_likelihood == pytest.approx(double.log_likelihood, rel=1e-5)

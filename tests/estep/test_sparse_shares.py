@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from gaussmix import GaussianMixture, _accumulate, _rows, _scorer
+from gaussmix import GaussianMixture
+from gaussmix._estep import accumulation, scoring
+from gaussmix._rows import array_rows
 from support import reference
 from support.families import COVARIANCE_TYPES
 from support.kernels import assert_statistics, evaluate, same_statistics
@@ -54,9 +56,9 @@ def test_sums(instruction_set: str, covariance_type: str, n: int, d: int) -> Non
     w = np.random.default_rng(n).uniform(0.5, 2.0, n) * (labels != 4)
     for index, order in enumerate(orders(labels).values()):
         weight = w if index == 1 else np.ones(n)
-        rows = _rows.Rows(X[order], None if index != 1 else w[order], n_threads=1 + index)
+        rows = array_rows.Rows(X[order], None if index != 1 else w[order], n_threads=1 + index)
         assert_statistics(
-            _accumulate.accumulate(parameters(mixture), rows),
+            accumulation.accumulate(parameters(mixture), rows),
             X[order],
             (shares * weight[:, None])[order],
             error=1e-10,
@@ -73,15 +75,15 @@ def test_what_is_said_of_a_row_depends_on_no_other(
     """To the last bit, in whatever order and company rows come."""
     mixture, X, labels = separated(covariance_type, d, 1500, dtype)
     given = parameters(mixture)
-    whole = evaluate(given, _rows.Rows(X))
+    whole = evaluate(given, array_rows.Rows(X))
     found = np.empty(len(X), dtype=np.intp)
     for order in orders(labels).values():
-        for one, other in zip(whole, evaluate(given, _rows.Rows(X[order])), strict=True):
+        for one, other in zip(whole, evaluate(given, array_rows.Rows(X[order])), strict=True):
             np.testing.assert_array_equal(other, one[order])
-        _scorer.evaluate(given, _rows.Rows(X[order]), labels=found)
+        scoring.evaluate(given, array_rows.Rows(X[order]), labels=found)
         np.testing.assert_array_equal(found, whole[2][order])
     for i in (0, 700, 1499):
-        alone = evaluate(given, _rows.Rows(X[i : i + 1]))
+        alone = evaluate(given, array_rows.Rows(X[i : i + 1]))
         for one, other in zip(whole, alone, strict=True):
             np.testing.assert_array_equal(other, one[i : i + 1])
 
@@ -130,7 +132,7 @@ def test_small_shares_of_heavy_rows_count_beside_light_rows(
     shares = reference.responsibilities(mixture, X) * w[:, None]
     added = shares[:-1, 1].sum() / w[-1]
     assert 1e-12 < added < 1e-10
-    statistics = _accumulate.accumulate(parameters(mixture), _rows.Rows(X, w))
+    statistics = accumulation.accumulate(parameters(mixture), array_rows.Rows(X, w))
     assert statistics.weight[1] / 1e-12 - 1.0 == pytest.approx(added, abs=2e-14 * n**0.5)
     assert_statistics(statistics, X, shares, error=1e-12)
 
@@ -142,11 +144,11 @@ def test_common_weights_of_any_size_change_no_share(
     """What counts is the range of the weights: a power of two common to all scales the sums."""
     mixture, X, _ = separated(covariance_type, 5, 1500)
     given = parameters(mixture)
-    plain = _accumulate.accumulate(given, _rows.Rows(X, np.ones(1500)))
-    same_statistics(plain, _accumulate.accumulate(given, _rows.Rows(X)))
+    plain = accumulation.accumulate(given, array_rows.Rows(X, np.ones(1500)))
+    same_statistics(plain, accumulation.accumulate(given, array_rows.Rows(X)))
     for exponent in (-300, -40, 40, 300):
         w = np.full(1500, 2.0**exponent)
-        scaled = _accumulate.accumulate(given, _rows.Rows(X, w))
+        scaled = accumulation.accumulate(given, array_rows.Rows(X, w))
         for name in ("weight", "first", "second"):
             np.testing.assert_array_equal(
                 np.ldexp(getattr(scaled, name), -exponent), getattr(plain, name)
@@ -167,7 +169,7 @@ def test_a_component_of_one_row(
     mixture.means[2] = X[n // 2]
     mixture.covariances[2] = 1e-6
     expected = reference.maximize(reference.statistics(mixture, X), covariance_type, 1e-6)
-    statistics = _accumulate.accumulate(parameters(mixture), _rows.Rows(X), 1e-6)
+    statistics = accumulation.accumulate(parameters(mixture), array_rows.Rows(X), 1e-6)
     shares = reference.responsibilities(mixture, X)
     assert shares[:, 2].sum() == pytest.approx(1.0, abs=1e-12)
     plain = reference.Statistics(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gaussmix._common.families import covariance_shape
-from gaussmix._conditioning import Conditional, marginal
+from gaussmix._parameters.conditioning import Conditional, marginal
 from support import reference
 from support.models import parameters_of
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaussmix import GaussianMixture, _draws
-from gaussmix._draws import Noise
+from gaussmix import GaussianMixture
+from gaussmix._estep import drawing
+from gaussmix._estep.drawing import Noise
 from gaussmix._parameters.mixture import MixtureParameters
 from support import reference
 from support.families import COVARIANCE_TYPES
@@ -54,7 +55,7 @@ def drawn(
 ) -> tuple[np.ndarray, np.ndarray]:
     X = np.full((n, parameters.n_features), np.nan, dtype)
     y = np.full(n, -1)
-    _draws.draw(parameters, key, first, X, y, n_threads)
+    drawing.draw(parameters, key, first, X, y, n_threads)
     return X, y
 
 
@@ -332,7 +333,7 @@ def test_nothing_is_written_beyond_the_rows(instruction_set):
             for n in (1, 7, 50):
                 for dtype in (np.float64, np.float32):
                     X, y = np.full((n + 2, d), np.nan, dtype), np.full(n + 2, -1)
-                    _draws.draw(parameters, KEY, 0, X[1:-1], y[1:-1], 1)
+                    drawing.draw(parameters, KEY, 0, X[1:-1], y[1:-1], 1)
                     assert np.isfinite(X[1:-1]).all()
                     assert np.isnan(X[[0, -1]]).all()
                     assert y[0] == y[-1] == -1

@@ -13,8 +13,8 @@ from gaussmix import (
     GaussianMixture,
     IllDefinedCovarianceError,
     SufficientStatistics,
-    _em,
 )
+from gaussmix._em import loop
 from support import reference
 from support.assertions import assert_state, state_of
 from support.families import COVARIANCE_TYPES
@@ -161,8 +161,8 @@ def test_a_start_that_repeats_an_earlier_one_is_not_run_again(covariance_type, m
     rng = np.random.default_rng(0)
     X = np.repeat(np.diag([9.0, 9.0, 9.0]), 50, axis=0) + rng.normal(size=(150, 3))
     runs = []
-    run = _em.run
-    monkeypatch.setattr(_em, "run", lambda *args, **kw: runs.append(run(*args, **kw)) or runs[-1])
+    run = loop.run
+    monkeypatch.setattr(loop, "run", lambda *args, **kw: runs.append(run(*args, **kw)) or runs[-1])
     options = {"covariance_type": covariance_type, "tol": 1e-6, "max_iter": 500}
     model = GaussianMixture(3, n_init=8, random_state=2, **options).fit(X)
     assert len(runs) == 1
@@ -179,8 +179,8 @@ def test_a_start_that_repeats_an_earlier_one_is_not_run_again(covariance_type, m
 def test_a_given_start_is_run_once(monkeypatch, old_faithful):
     given = GaussianMixture(2, random_state=0, max_iter=0).fit(old_faithful)
     runs = []
-    run = _em.run
-    monkeypatch.setattr(_em, "run", lambda *args, **kw: runs.append(run(*args, **kw)) or runs[-1])
+    run = loop.run
+    monkeypatch.setattr(loop, "run", lambda *args, **kw: runs.append(run(*args, **kw)) or runs[-1])
     GaussianMixture(
         2,
         n_init=4,

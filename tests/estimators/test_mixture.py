@@ -269,7 +269,7 @@ def test_the_place_of_a_bad_value_among_many_rows(monkeypatch, old_faithful, nam
     X = np.tile(old_faithful, (40, 1))
     X[9000, 1] = np.nan
     X[9001, 0] = np.inf
-    monkeypatch.setattr(gaussmix._scorer, "BLOCK_VALUES", 2000)
+    monkeypatch.setattr(gaussmix._estep.scoring, "BLOCK_VALUES", 2000)
     for rows in (X, np.asfortranarray(X), X.astype(np.float32)):
         with pytest.raises(ValueError, match=r"NaN. First at row 9000, column 1"):
             getattr(model, name)(rows)

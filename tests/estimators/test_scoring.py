@@ -11,10 +11,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import (
-    GaussianMixture,
-    NotFittedError,
-)
+from gaussmix import GaussianMixture, NotFittedError
 from support import reference
 from support.assertions import assert_state, state_of
 from support.models import SCORING, mixture_of
@@ -48,7 +45,7 @@ def test_scores_agree_with_the_reference(model, old_faithful):
 
 def test_sums_over_blocks(monkeypatch, model, old_faithful):
     expected = [model.score(old_faithful), model.bic(old_faithful), model.icl(old_faithful)]
-    monkeypatch.setattr(gaussmix._scorer, "BLOCK_VALUES", 100)
+    monkeypatch.setattr(gaussmix._estep.scoring, "BLOCK_VALUES", 100)
     found = [model.score(old_faithful), model.bic(old_faithful), model.icl(old_faithful)]
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 

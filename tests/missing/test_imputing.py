@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture, _completing, sources
+from gaussmix import GaussianMixture, sources
+from gaussmix._estep.missing import completion
 from support import reference
 from support.families import COVARIANCE_TYPES
 from support.models import random_model
@@ -174,7 +175,7 @@ def test_pieces_and_units_do_not_show(monkeypatch):
     X = holed(mixture, 300)
     whole = model.impute(X, n_draws=2, random_state=1), *model.impute(X, return_std=True)
     for name in ("UNIT_VALUES", "BATCH_VALUES", "PIECE_VALUES"):
-        monkeypatch.setattr(_completing, name, 100)
+        monkeypatch.setattr(completion, name, 100)
     cut = model.impute(X, n_draws=2, random_state=1), *model.impute(X, return_std=True)
     for one, other in zip(whole, cut, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
@@ -223,7 +224,7 @@ def test_draws_come_from_each_component_as_often_as_it_is_responsible():
 def test_shares_of_zero_are_never_chosen():
     shares = np.array([[0.0, 0.3, 0.7, 0.0]])
     uniform = np.array([[0.0, 0.3, np.nextafter(1.0, 0.0)]])
-    assert _completing._chosen(shares, uniform).tolist() == [[1, 2, 2]]
+    assert completion._chosen(shares, uniform).tolist() == [[1, 2, 2]]
 
 
 def test_draws_are_reproducible():

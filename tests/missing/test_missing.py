@@ -13,8 +13,8 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from gaussmix import GaussianMixture
-from gaussmix._incomplete import IncompleteWay
-from gaussmix._rows import Rows
+from gaussmix._estep.missing.accumulation import IncompleteWay
+from gaussmix._rows.array_rows import Rows
 from support import reference
 from support.assertions import assert_same
 from support.families import COVARIANCE_TYPES

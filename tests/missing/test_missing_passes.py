@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import _accumulate
-from gaussmix._incomplete import IncompleteWay
-from gaussmix._patterns import patterns
-from gaussmix._rows import Rows
+from gaussmix._estep import accumulation
+from gaussmix._estep.missing.accumulation import IncompleteWay
+from gaussmix._estep.missing.patterns import patterns
+from gaussmix._rows.array_rows import Rows
 from gaussmix.sources import ChunkSource
 from support import reference
 from support.assertions import assert_same
@@ -38,8 +38,8 @@ from support.reference import Mixture
 @pytest.mark.parametrize("kept_bytes", [0, 125_000, 1 << 25])
 def test_what_is_kept_changes_no_bit(monkeypatch, kept_bytes):
     """Room for nothing, for some units and for all, and pieces whose size changes with K."""
-    monkeypatch.setattr("gaussmix._patterns.KEPT_BYTES", kept_bytes)
-    monkeypatch.setattr("gaussmix._incomplete.UNIT_VALUES", 3 * 4_000)
+    monkeypatch.setattr("gaussmix._estep.missing.patterns.KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr("gaussmix._estep.missing.accumulation.UNIT_VALUES", 3 * 4_000)
     rng = np.random.default_rng(8)
     X = reference.draw(rng, reference.random_mixture(rng, "tied", 2, 3), 19_001)
     X[::2, 0] = X[5::7, 1] = np.nan
@@ -72,12 +72,12 @@ def test_cheap_ways_are_taken_where_they_hold(covariance_type):
     mixture = reference.random_mixture(rng, covariance_type, 2, 3)
     X = holed(rng, reference.draw(rng, mixture, 3_000), 0.2)
     near = Rows(X, allow_nan=True)
-    ways = list(_accumulate.ways(parameters_of(mixture), near, 0.0))
+    ways = list(accumulation.ways(parameters_of(mixture), near, 0.0))
     assert [way.expanded for way in ways] == [True, False]
     assert ways[0].holds(ways[0].follow(near), 0.0)
     # A component 1e4 deviations away from the others.
     away = dataclasses.replace(mixture, means=mixture.means + np.array([[0.0], [1e4]]))
-    ways = list(_accumulate.ways(parameters_of(away), near, 0.0))
+    ways = list(accumulation.ways(parameters_of(away), near, 0.0))
     assert [way.expanded for way in ways] == [False]
 
 
@@ -98,8 +98,8 @@ def test_a_component_that_shrinks_keeps_its_digits(covariance_type):
         covariances.get(covariance_type, np.ones(2)),
     )
     rows = Rows(X, allow_nan=True)
-    assert next(iter(_accumulate.ways(parameters_of(mixture), rows, 0.0))).expanded
-    found = _accumulate.accumulate(parameters_of(mixture), rows)
+    assert next(iter(accumulation.ways(parameters_of(mixture), rows, 0.0))).expanded
+    found = accumulation.accumulate(parameters_of(mixture), rows)
     exact = IncompleteWay(parameters_of(mixture), rows.centre, expanded=False).follow(rows)
     same_statistics(found, exact)
 

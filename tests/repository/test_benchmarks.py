@@ -18,8 +18,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaussmix import GaussianMixture, _rows, _scores, _sums
+from gaussmix import GaussianMixture
+from gaussmix._estep import score_plan, sums
 from gaussmix._parameters.layouts import layout_of
+from gaussmix._rows import array_rows
 from gaussmix._runtime import instruction_sets
 from support.families import COVARIANCE_TYPES
 from support.paths import ROOT
@@ -184,14 +186,14 @@ def test_a_larger_problem_that_is_cheaper_is_a_cliff(benchmarks):
 def test_the_cost_model_counts_what_the_library_does(benchmarks, family, d):
     mixture = benchmarks.cost_model.Mixture(5, d, family)
     model = benchmarks.scaling.overlapping(mixture)
-    rows = _rows.Rows(np.random.default_rng(0).normal(size=(4000, d)))
-    scores = _scores.scores_for_sums(model._parameters(), rows, single=False)
+    rows = array_rows.Rows(np.random.default_rng(0).normal(size=(4000, d)))
+    scores = score_plan.scores_for_sums(model._parameters(), rows, single=False)
     if scores.estep == "triangular":
-        sums = _sums._moment_work("outer", 5, d, d)
+        sums = sums._moment_work("outer", 5, d, d)
     else:
         kernels = instruction_sets.kernels()
         width = kernels.width(kernels.FEATURE_SETS[layout_of(family).features], d)
-        sums = _sums._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
+        sums = sums._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
     assert mixture.multiply_adds() == (scores.row_work, sums)
 
     statistics = model.accumulate(rows.X)

@@ -313,7 +313,7 @@ def test_checks_and_model_files_need_only_numpy(path):
 def test_the_import_reader_understands_every_form(tmp_path):
     file = tmp_path / "example.py"
     file.write_text(
-        "import gaussmix._em\n"
+        "import gaussmix._em.loop\n"
         "from gaussmix import _sums\n"
         "from gaussmix._runtime import run\n"
         "def later():\n"

@@ -15,11 +15,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import (
-    ConvergenceWarning,
-    GaussianMixture,
-    IllDefinedCovarianceError,
-)
+from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError
 from gaussmix._parameters.layouts.matrices import columns_without_spread
 from support.assertions import assert_sound, nothing_lost, only_warnings, raises_everywhere
 from support.families import COVARIANCE_TYPES

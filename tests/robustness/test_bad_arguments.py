@@ -10,9 +10,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import (
-    GaussianMixture,
-)
+from gaussmix import GaussianMixture
 from support.assertions import assert_sound, nothing_lost
 from support.families import COVARIANCE_TYPES
 from support.models import FITTED_ARRAYS, FITTING

@@ -15,12 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaussmix import (
-    ConvergenceWarning,
-    GaussianMixture,
-    InvalidParameterError,
-    NotFittedError,
-)
+from gaussmix import ConvergenceWarning, GaussianMixture, InvalidParameterError, NotFittedError
 from support.assertions import assert_same, nothing_lost, only_warnings, raises_everywhere
 from support.families import COVARIANCE_TYPES
 from support.models import FITTING, METHODS, SCORING

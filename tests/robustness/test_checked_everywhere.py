@@ -13,7 +13,7 @@ import gaussmix
 from gaussmix import GaussianMixture, GaussianMixtureImputer
 from gaussmix._common.text import shown
 from gaussmix._kernels import _threads
-from gaussmix._rows import Rows
+from gaussmix._rows.array_rows import Rows
 from gaussmix._runtime import cgroups, instruction_sets, threads
 from support.processes import output_of
 

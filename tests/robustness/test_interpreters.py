@@ -11,10 +11,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import (
-    ConvergenceWarning,
-    GaussianMixture,
-)
+from gaussmix import ConvergenceWarning, GaussianMixture
 from support.assertions import assert_same, only_warnings
 from support.families import COVARIANCE_TYPES
 from support.models import INIT_PARAMS, SCORING

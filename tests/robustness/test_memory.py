@@ -21,9 +21,11 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, _kmeans_passes, _rows
-from gaussmix._first_pass import SCAN_ROWS
-from gaussmix._rows import Rows
+from gaussmix import GaussianMixture
+from gaussmix._estep import kmeans
+from gaussmix._rows import array_rows
+from gaussmix._rows.array_rows import Rows
+from gaussmix._rows.first_pass import SCAN_ROWS
 from gaussmix._runtime import instruction_sets
 from support import failing_allocations
 from support.failing_allocations import CASES, rows
@@ -317,8 +319,8 @@ def test_results_lie_more_than_2_31_apart(tmp_path):
     # A file without contents, so that only what is written takes room.
     far = np.memmap(tmp_path / "far", dtype=np.float64, mode="w+", shape=(2, 2**31 + 500))
     assert far.strides[0] > 2**31 * 8
-    distances = _kmeans_passes.squared_distances(Rows(X, n_threads=2), points, far[:, -500:])
-    np.testing.assert_array_equal(distances, _kmeans_passes.squared_distances(Rows(X), points))
+    distances = kmeans.squared_distances(Rows(X, n_threads=2), points, far[:, -500:])
+    np.testing.assert_array_equal(distances, kmeans.squared_distances(Rows(X), points))
 
 
 # More than a process can address: less than that some systems promise, and do not have.
@@ -375,7 +377,7 @@ def test_the_place_of_a_nan_beyond_2_31_values():
 
 @pytest.mark.slow
 def test_one_block_of_more_than_2_31_values(monkeypatch):
-    monkeypatch.setattr(_rows, "BLOCK_BYTES_IN_PLACE", 2**40)
+    monkeypatch.setattr(array_rows, "BLOCK_BYTES_IN_PLACE", 2**40)
     model = mixture_of_eight()
     # Pages that are only read, and are zero, take no memory.
     X = np.zeros((2**31 // 8 + 1000, 8), dtype=np.float32)

@@ -21,14 +21,9 @@ from hypothesis import settings
 from mpmath import mp
 
 import gaussmix
-from gaussmix import (
-    GaussianMixture,
-    IllDefinedCovarianceError,
-    SufficientStatistics,
-    _digits,
-    _scores,
-)
+from gaussmix import GaussianMixture, IllDefinedCovarianceError, SufficientStatistics
 from gaussmix._common.text import MOST_LISTED
+from gaussmix._estep import accuracy, score_plan
 from support import reference
 from support.assertions import relative_error
 from support.bounds import (
@@ -159,12 +154,12 @@ def exact_step(expected: Expected) -> Mixture:
 
 
 def digits_of_a_step(case: Case) -> float:
-    """Part of a new variance, in any direction, that a step may lose; see `gaussmix._digits`."""
+    """Part of a new variance, in any direction, that a step may lose; see `_estep.accuracy`."""
     if case.single:
         full = case.covariance_type == "full"
-        lost = _scores.SINGLE_DIGITS_LOST if full else _scores.EXPANSION_LIMIT_SINGLE
+        lost = score_plan.SINGLE_DIGITS_LOST if full else score_plan.EXPANSION_LIMIT_SINGLE
     else:
-        lost = _digits.CANCELLATION_LIMIT
+        lost = accuracy.CANCELLATION_LIMIT
     return 4 * lost * case.precision
 
 

@@ -48,7 +48,8 @@ def test_the_widest_usable_or_the_requested_instruction_set_is_chosen(
 
 @pytest.mark.parametrize("name", USABLE)
 def test_the_environment_forces_an_instruction_set(name):
-    code = "from gaussmix._runtime import instruction_sets as r; print(r.instruction_set(), r.kernels().__name__)"
+    code = "from gaussmix._runtime.instruction_sets import instruction_set, kernels\n"
+    code += "print(instruction_set(), kernels().__name__)"
     assert output_of(code, GAUSSMIX_ISA=name) == f"{name} gaussmix._kernels._em_{name}"
 
 

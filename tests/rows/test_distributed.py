@@ -285,22 +285,23 @@ def test_parameters_are_in_the_graph_once():
 def test_the_scheduler_knows_the_size_of_statistics():
     from dask.sizeof import sizeof
 
-    import gaussmix._dask_tasks  # noqa: F401
+    import gaussmix._estep.dask_tasks  # noqa: F401
 
     model = GaussianMixture.from_parameters([1.0], np.zeros((1, 9)), np.eye(9)[None])
     assert sizeof(model.accumulate(np.ones((2, 9)))) == 8 * (1 + 9 + 81 + 9)
 
 
 def test_graphs_pickled_by_earlier_versions_find_their_tasks():
-    from gaussmix import _dask_collections, _dask_tasks
+    from gaussmix._estep import dask_tasks
+    from gaussmix._rows.array_rows import dask_collections
 
     def found(name):
         return pickle.loads(f"cgaussmix.distributed\n{name}\n.".encode())
 
-    assert found("_scored") is _dask_tasks.scored
-    assert found("_imputed") is _dask_tasks.imputed
-    assert found("_Common") is _dask_tasks.Common
-    assert found("_values_of_frame") is _dask_collections.values_of_frame
+    assert found("_scored") is dask_tasks.scored
+    assert found("_imputed") is dask_tasks.imputed
+    assert found("_Common") is dask_tasks.Common
+    assert found("_values_of_frame") is dask_collections.values_of_frame
 
 
 def test_fit_predict_is_lazy(rows):
@@ -506,9 +507,9 @@ class Watched(GaussianMixture):
     """Calls `when` as soon as the fit under way has reached iteration 4."""
 
     def watch(self, monkeypatch, when) -> None:
-        from gaussmix import _em
+        from gaussmix._em.loop import loop
 
-        run = _em.run
+        run = loop.run
 
         def watched(*args, **kwargs):
             def on_iteration(number, change):
@@ -517,7 +518,7 @@ class Watched(GaussianMixture):
 
             return run(*args, **kwargs | {"on_iteration": on_iteration})
 
-        monkeypatch.setattr(_em, "run", watched)
+        monkeypatch.setattr(loop, "run", watched)
 
 
 def test_a_killed_worker_costs_only_its_recomputation(client, monkeypatch):
@@ -553,7 +554,7 @@ def test_interrupt_leaves_no_task_behind(client, rows, monkeypatch):
 
 def threads_of_task(n_threads, n_tasks, group):
     """What a task may use, once all of its group have begun and before any ends."""
-    from gaussmix._dask_tasks import task_threads
+    from gaussmix._estep.dask_tasks import task_threads
 
     groups = vars(distributed.get_worker())
     together = groups.setdefault(group, threading.Barrier(n_tasks))
@@ -582,7 +583,7 @@ def test_threads_of_tasks_follow_the_worker(client):
 
 
 def test_threads_of_local_tasks_share_those_of_the_process(monkeypatch):
-    from gaussmix._dask_tasks import task_threads
+    from gaussmix._estep.dask_tasks import task_threads
 
     monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
     monkeypatch.setattr("gaussmix._runtime.threads.thread_count", lambda: 8)

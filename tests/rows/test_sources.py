@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture, _rows, _streamed, _thinning, sources
+from gaussmix import GaussianMixture, sources
+from gaussmix._rows import array_rows, sampling, streamed
 from gaussmix.sources import ArrowSource, ChunkSource, NpySource, ParquetSource, RowSource
 from support.assertions import assert_same
 from support.families import COVARIANCE_TYPES
@@ -99,8 +100,8 @@ def test_odd_sizes(n, d):
 @pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
 def test_every_start_is_the_same(monkeypatch, init_params):
     """Also where the rows are more than are searched."""
-    monkeypatch.setattr("gaussmix._initialization.SUBSAMPLE_ROWS", 500)
-    monkeypatch.setattr("gaussmix._initialization.PERMUTATION_ROWS", 5000)
+    monkeypatch.setattr("gaussmix._em.initialization.SUBSAMPLE_ROWS", 500)
+    monkeypatch.setattr("gaussmix._em.initialization.PERMUTATION_ROWS", 5000)
     X = blobs(20_000)
     options = {"init_params": init_params, "n_init": 3}
     source = ChunkSource(cut(X, 13), memory=TINY)
@@ -393,21 +394,21 @@ def test_a_buffer_may_be_used_again_and_again():
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 127, 128, 129, 1000, 99_999])
 @pytest.mark.parametrize("most", [64, 100])
 def test_one_pass_keeps_what_the_number_of_rows_tells(n, most):
-    chosen = _thinning.thinned(n, most)
+    chosen = sampling.thinned(n, most)
     assert (np.diff(chosen) > 0).all()
     assert min(n, most // 2 - 1) <= len(chosen) <= most
     rng = np.random.default_rng(n)
-    reservoir = _thinning.Reservoir(most)
+    reservoir = sampling.Reservoir(most)
     for piece in cut(np.arange(n)[:, None], 20, seed=rng.integers(1000)):
         reservoir.add(piece, None)
     np.testing.assert_array_equal(reservoir.rows(most)[0][:, 0], chosen)
-    fewer = _thinning.thinned(n, most // 4)
+    fewer = sampling.thinned(n, most // 4)
     np.testing.assert_array_equal(reservoir.rows(most // 4)[0][:, 0], fewer)
 
 
 def test_every_row_is_kept_with_the_same_probability():
     """Over places within strata, and over every period of two."""
-    chosen = _thinning.thinned(1 << 20, 1 << 14)
+    chosen = sampling.thinned(1 << 20, 1 << 14)
     assert len(chosen) == 1 << 14
     np.testing.assert_array_equal(chosen // 64, np.arange(1 << 14))
     counts = np.bincount(chosen % 64, minlength=64)
@@ -420,10 +421,10 @@ def test_every_row_is_kept_with_the_same_probability():
 def test_rows_without_weight_are_not_sampled():
     X = np.arange(5000.0)[:, None]
     w = (np.arange(5000) % 3 == 0).astype(float)
-    reservoir = _thinning.Reservoir(100)
+    reservoir = sampling.Reservoir(100)
     for rows, weights in zip(cut(X, 7), cut(w, 7)):
         reservoir.add(rows, weights)
-    kept = _rows.Rows(X, w).thinned(100)
+    kept = array_rows.Rows(X, w).thinned(100)
     np.testing.assert_array_equal(reservoir.rows(100)[0], kept.X)
     assert (kept.sample_weight == 1).all()
 
@@ -528,7 +529,7 @@ except KeyboardInterrupt:
 
 
 def test_progress_of_long_passes(monkeypatch, capsys):
-    monkeypatch.setattr("gaussmix._progress.ROWS_SECONDS", 0.0)
+    monkeypatch.setattr("gaussmix._em.progress.ROWS_SECONDS", 0.0)
     mixture(verbose=1, max_iter=1).fit(ChunkSource(cut(blobs(), 9), memory=TINY))
     out = capsys.readouterr().out
     assert "30,011 of 30,011 rows read" in out
@@ -604,7 +605,7 @@ def holed(X, seed=3):
 @pytest.fixture
 def units(monkeypatch):
     """Several units of rows that are grouped by pattern, instead of one."""
-    monkeypatch.setattr("gaussmix._incomplete.UNIT_VALUES", 3 * 4096)
+    monkeypatch.setattr("gaussmix._estep.missing.accumulation.UNIT_VALUES", 3 * 4096)
 
 
 empty_rows = pytest.mark.filterwarnings("ignore:.* rows of X have no value")
@@ -652,8 +653,8 @@ def test_nulls_are_missing_values(tmp_path, units):
 @empty_rows
 @pytest.mark.parametrize("init_params", ["kmeans", "k-means++", "random", "random_from_data"])
 def test_every_start_with_missing_values(monkeypatch, units, init_params):
-    monkeypatch.setattr("gaussmix._initialization.SUBSAMPLE_ROWS", 500)
-    monkeypatch.setattr("gaussmix._initialization.PERMUTATION_ROWS", 5000)
+    monkeypatch.setattr("gaussmix._em.initialization.SUBSAMPLE_ROWS", 500)
+    monkeypatch.setattr("gaussmix._em.initialization.PERMUTATION_ROWS", 5000)
     X = holed(blobs(12_000))
     settings = {"init_params": init_params, "n_init": 2, "allow_nan": True}
     source = ChunkSource(cut(X, 13), memory=TINY)
@@ -873,7 +874,7 @@ def test_without_pyarrow(tmp_path, monkeypatch):
 
 
 def test_blocks_are_of_whole_chunks():
-    rows, _names = _streamed.read(
+    rows, _names = streamed.read(
         ChunkSource(cut(blobs(), 17), memory=TINY), estimator_name="GaussianMixture"
     )
     for chunk_rows in (24, 384, 4096):

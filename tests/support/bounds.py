@@ -6,11 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gaussmix import (
-    SufficientStatistics,
-    _partition,
-    _rows,
-)
+from gaussmix import SufficientStatistics
+from gaussmix._estep import partition
+from gaussmix._rows import array_rows
 from support import reference
 from support.cases import Case, assume
 from support.reference import Mixture, deviations
@@ -112,13 +110,13 @@ class Expected:
 
         In single precision only the rows of a tile are added.
         """
-        n = min(self.case.n, _partition.TILE_ROWS[0]) if self.case.single else self.case.n
+        n = min(self.case.n, partition.TILE_ROWS[0]) if self.case.single else self.case.n
         return self.case.precision * (ROUNDINGS + n / 2)
 
 
 def centre_of(X: np.ndarray, w: np.ndarray | None) -> np.ndarray:
     """The point about which the library takes differences of rows."""
-    return _rows.Rows(X, w).centre
+    return array_rows.Rows(X, w).centre
 
 
 def assert_within(name: str, value, target, bound) -> None:

@@ -16,10 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 from numpy.lib.stride_tricks import as_strided
 
-from gaussmix import (
-    ConvergenceWarning,
-    GaussianMixture,
-)
+from gaussmix import ConvergenceWarning, GaussianMixture
 from support import reference
 from support.examples import NEW_EXAMPLES
 from support.families import COVARIANCE_TYPES

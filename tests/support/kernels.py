@@ -8,8 +8,9 @@ from functools import cache, cached_property
 import numpy as np
 import pytest
 
-from gaussmix import _rows, _scorer
+from gaussmix._estep import scoring
 from gaussmix._parameters.mixture import MixtureParameters
+from gaussmix._rows import array_rows
 from support import reference
 from support.families import COVARIANCE_TYPES
 from support.reference import Mixture
@@ -124,13 +125,15 @@ def assert_statistics(
         )
 
 
-def evaluate(mixture_parameters: MixtureParameters, rows: _rows.Rows) -> tuple[np.ndarray, ...]:
+def evaluate(
+    mixture_parameters: MixtureParameters, rows: array_rows.Rows
+) -> tuple[np.ndarray, ...]:
     """All three outputs of one evaluation: log-densities, responsibilities, labels."""
     n, K = rows.n_samples, mixture_parameters.n_components
     log_density = np.full(n, np.nan, dtype=rows.dtype)
     shares = np.full((n, K), np.nan, dtype=rows.dtype)
     labels = np.full(n, -1, dtype=np.intp)
-    _scorer.evaluate(
+    scoring.evaluate(
         mixture_parameters, rows, log_density=log_density, responsibilities=shares, labels=labels
     )
     return log_density, shares, labels

@@ -10,7 +10,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import _online
 from .._build_config import VERSION
 from .._checks.messages import ill_defined, not_fitted
 from .._checks.parameters import (
@@ -34,13 +33,14 @@ from .._common.typing import (
     RandomState,
     StrPath,
 )
+from .._estep.missing.patterns import patterns
+from .._estep.row_sets import RowSet, row_set
+from .._estep.scoring import Scorer
 from .._files import model_file
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
-from .._patterns import patterns
-from .._row_sets import RowSet, row_set
-from .._rows import DOUBLE, Rows
-from .._scorer import Scorer
+from .._rows.array_rows import DOUBLE, Rows
+from .._statistics.running import Running
 from ..exceptions import IllDefinedCovarianceError, ModelFileError, NotFittedError
 from ..sources import RowsLike
 from . import hooks, sklearn_api
@@ -273,7 +273,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             state = state | {name: state[name].copy() for name in lent}
         return others | state, Kept.assigned(self.covariance_type, state)
 
-    def _remembered(self) -> _online.Running | None:
+    def _remembered(self) -> Running | None:
         """The running statistics, unless somebody has changed the parameters since."""
         running, arrays = getattr(self, "_running", (None, ()))
         if running is None:
@@ -394,9 +394,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         if contents["feature_names"] is not None:
             state["feature_names_in_"] = np.array(contents["feature_names"], dtype=object)
         arrays = contents["running"]
-        running = (
-            None if arrays is None else _online.Running.from_arrays(self.covariance_type, arrays)
-        )
+        running = None if arrays is None else Running.from_arrays(self.covariance_type, arrays)
         self._assign(with_running(state, running))
 
 
@@ -463,7 +461,7 @@ def fitted_state(parameters: MixtureParameters, dtype: FloatDType) -> dict[str, 
     return state
 
 
-def with_running(state: dict[str, Any], running: _online.Running | None) -> dict[str, Any]:
+def with_running(state: dict[str, Any], running: Running | None) -> dict[str, Any]:
     """Fitted attributes with running statistics, and what the parameters are that these belong
     to.
     """

@@ -8,8 +8,6 @@ from typing import Any, NamedTuple, Self, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _scorer
-from .._algebra import mixed, product, symmetric_product, transposed
 from .._checks.arguments import check_one_feature
 from .._checks.arrays import check_probabilities, check_values
 from .._checks.columns import (
@@ -24,9 +22,11 @@ from .._checks.outputs import new_result
 from .._checks.rows import as_rows
 from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices, Names
-from .._conditioning import Conditional, marginal
+from .._estep import scoring
+from .._parameters.conditioning import Conditional, marginal
+from .._parameters.linear_algebra import mixed, product, symmetric_product, transposed
 from .._parameters.mixture import MixtureParameters
-from .._rows import Rows
+from .._rows.array_rows import Rows
 from .._runtime.threads import limited
 from .base import BaseMixture, given_state
 
@@ -258,12 +258,12 @@ class ConditionalMixture(BaseMixture):
         >>> model.cdf([0.0, 2.0]).round(3)
         array([0.5 , 0.75])
         """
-        from .. import _univariate
+        from .._parameters import univariate
 
         weights, means, deviations = self._one_feature("cdf")
         values = check_values(x, "x", allow_nan=self.allow_nan)
         with np.errstate(all="ignore"):
-            result = _univariate.cdf(values.ravel(), weights, means, deviations)
+            result = univariate.cdf(values.ravel(), weights, means, deviations)
         return result.reshape(values.shape).astype(_result_dtype(x), copy=False)[()]
 
     @explains_failures
@@ -294,13 +294,13 @@ class ConditionalMixture(BaseMixture):
         >>> model.quantile([0.025, 0.25, 0.75]).round(3)
         array([-3.645, -2.   ,  2.   ])
         """
-        from .. import _univariate
+        from .._parameters import univariate
 
         components = self._one_feature("quantile")
         p = check_probabilities(q, "q")
         parts = (np.broadcast_to(part[:, None], (len(part), p.size)) for part in components)
         with np.errstate(all="ignore"):
-            result = _univariate.quantiles(p.ravel(), *parts)
+            result = univariate.quantiles(p.ravel(), *parts)
         return result.reshape(p.shape).astype(_result_dtype(q), copy=False)[()]
 
     # -- shared ----------------------------------------------------------------------------------
@@ -346,7 +346,7 @@ class ConditionalMixture(BaseMixture):
         shares = np.empty((len(values), parameters.n_components))
         if conditional.given.size:
             rows = Rows(values, n_threads=self.n_threads)
-            _scorer.evaluate(parameters, rows, responsibilities=shares, spare=False)
+            scoring.evaluate(parameters, rows, responsibilities=shares, spare=False)
         else:
             shares[...] = parameters.weights / parameters.weights.sum()
         return shares
@@ -414,7 +414,7 @@ def _predict(
     result.covariance[rows] = covariance
     if result.quantiles is None or probabilities is None:
         return
-    from .. import _univariate
+    from .._parameters import univariate
 
     weights = shares.T
     deviations = np.sqrt(conditional.variances)
@@ -422,5 +422,5 @@ def _predict(
         spread = np.broadcast_to(deviations[:, j, None], weights.shape)
         for i, probability in enumerate(probabilities):
             p = np.full(len(rows), probability)
-            found = _univariate.quantiles(p, weights, centres[:, :, j].T, spread)
+            found = univariate.quantiles(p, weights, centres[:, :, j].T, spread)
             result.quantiles[rows, i, j] = found

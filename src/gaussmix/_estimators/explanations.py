@@ -8,18 +8,18 @@ from typing import Literal, Protocol
 
 import numpy as np
 
-from .. import _scorer
-from .._algebra import ordered_sum, product, product_about, transposed
 from .._checks.arguments import check_contributions, check_flag
 from .._checks.numbers import computing_dtype
 from .._checks.parameters import check_random_state
 from .._common.failures import explains_failures
 from .._common.typing import Doubles, Floats, Generator, Indices, RandomState
-from .._conditioning import marginal
+from .._estep import scoring
+from .._estep.score_plan import HALF_LOG_2PI
+from .._parameters.conditioning import marginal
+from .._parameters.linear_algebra import ordered_sum, product, product_about, transposed
 from .._parameters.mixture import MixtureParameters
-from .._rows import Rows
+from .._rows.array_rows import Rows
 from .._runtime.threads import limited
-from .._scores import HALF_LOG_2PI
 from ..sources import RowsLike
 from . import hooks
 from .base import BaseMixture
@@ -255,7 +255,7 @@ class _Shapley:
     ) -> None:
         self._parameters = parameters
         self._n_threads = n_threads
-        self._scorers: dict[tuple[int, ...], _scorer.Scorer] = {}
+        self._scorers: dict[tuple[int, ...], scoring.Scorer] = {}
         self._orders: list[Indices] = []
         if parameters.n_features > _MOST_SUBSETS:
             for _ in range(0, n_permutations, 2):
@@ -273,7 +273,7 @@ class _Shapley:
         orders = [position[order] for order in self._orders]
         return _SomeOrders(own, [order[order >= 0] for order in orders], self._n_threads)
 
-    def _subset_scorers(self, own: MixtureParameters, known: Indices) -> list[_scorer.Scorer]:
+    def _subset_scorers(self, own: MixtureParameters, known: Indices) -> list[scoring.Scorer]:
         """A scorer for each of `_subsets` of the columns."""
         if len(self._scorers) > 1 << _MOST_SUBSETS:
             self._scorers.clear()
@@ -283,7 +283,7 @@ class _Shapley:
             if key not in self._scorers:
                 whole = subset.size == known.size
                 mixture = own if whole else marginal(self._parameters, key)
-                self._scorers[key] = _scorer.Scorer(mixture)
+                self._scorers[key] = scoring.Scorer(mixture)
             scorers.append(self._scorers[key])
         return scorers
 
@@ -292,7 +292,7 @@ class _AllSubsets:
     """Shapley values from the log-densities of all subsets of the features."""
 
     def __init__(
-        self, parameters: MixtureParameters, scorers: list[_scorer.Scorer], n_threads: int | None
+        self, parameters: MixtureParameters, scorers: list[scoring.Scorer], n_threads: int | None
     ) -> None:
         self._parameters = parameters
         self._scorers = scorers
@@ -332,7 +332,7 @@ class _SomeOrders:
     def explain(self, values: Doubles) -> Doubles:
         parameters = self._parameters
         contributions = np.zeros(values.shape)
-        whole = _density(_scorer.Scorer(parameters), values, self._n_threads)
+        whole = _density(scoring.Scorer(parameters), values, self._n_threads)
         for order in self._orders:
             leading = self._leading(marginal(parameters, order), values[:, order])
             leading[:, -1] = whole
@@ -363,7 +363,7 @@ def _mark_underflow(
         return
     alone = np.empty((lost.size, values.shape[1]))
     for j in range(values.shape[1]):
-        scorer = _scorer.Scorer(marginal(parameters, [j]))
+        scorer = scoring.Scorer(marginal(parameters, [j]))
         alone[:, j] = _density(scorer, values[lost, j : j + 1], n_threads)
     blamed = alone == -np.inf
     blamed |= ~blamed.any(axis=1, keepdims=True)
@@ -388,7 +388,7 @@ def _shapley_coefficients(subsets: list[Indices], d: int) -> Doubles:
     return coefficients
 
 
-def _density(scorer: _scorer.Scorer, values: Doubles, n_threads: int | None) -> Doubles:
+def _density(scorer: scoring.Scorer, values: Doubles, n_threads: int | None) -> Doubles:
     """Log-densities of rows, (n,)."""
     density = np.empty(len(values))
     scorer.evaluate(

@@ -7,7 +7,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _em, _fitting
 from .._checks.messages import (
     collapse_warning,
     constant_columns_warning,
@@ -22,13 +21,14 @@ from .._checks.rows import check_enough_rows
 from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Collapse, Doubles, Indices, Names
 from .._common.warnings import warn
-from .._data import Context, Data
-from .._first_pass import FirstPass
-from .._initialization import sample_rows
+from .._em import fitting, loop
+from .._em.initialization import sample_rows
+from .._estep.data import Context, Data
+from .._estep.row_sets import RowSet, row_set
 from .._parameters.layouts import CollapsedComponent, layout_of
 from .._parameters.mixture import MixtureParameters, without_knowledge
-from .._row_sets import RowSet, row_set
-from .._statistics import SufficientStatistics
+from .._rows.first_pass import FirstPass
+from .._statistics.sufficient import SufficientStatistics
 from ..sources import RowsLike
 from . import hooks
 from .base import BaseMixture, fitted_state
@@ -126,7 +126,7 @@ class FittingMixture(BaseMixture):
         Messages about an X without names call its columns by `column_names`.
         """
         hooks.refuse(self, hooks.FIT)
-        settings = _fitting.checked_settings(self)
+        settings = fitting.checked_settings(self)
         context = Context(type(self).__name__, settings.n_threads, settings.allow_nan)
         rows = row_set(X, context)
         data, names = rows.to_fit(sample_weight, sample_rows(settings.n_components))
@@ -145,7 +145,7 @@ class FittingMixture(BaseMixture):
         )
         continues = self._continues()
         try:
-            result = _fitting.best_run(
+            result = fitting.best_run(
                 data,
                 scan,
                 settings,
@@ -201,7 +201,7 @@ class FittingMixture(BaseMixture):
 
     def _warn(
         self,
-        result: _em.EMResult[MixtureParameters],
+        result: loop.EMResult[MixtureParameters],
         scan: FirstPass,
         names: Names | None,
         n_samples: int,
@@ -272,7 +272,7 @@ class FittingMixture(BaseMixture):
         True
         """
         hooks.refuse(self, "ed")
-        settings = _fitting.checked_settings(self)
+        settings = fitting.checked_settings(self)
         parameters = self._parameters()
         data = self._row_set(X).to_learn(sample_weight)
         with np.errstate(all="ignore"):

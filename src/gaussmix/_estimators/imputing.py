@@ -7,8 +7,8 @@ from typing import Literal, overload
 from .._checks.arguments import check_flag, check_n_draws
 from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Floats, RandomState
-from .._draws import Noise
-from .._row_sets import imputed
+from .._estep.drawing import Noise
+from .._estep.row_sets import imputed
 from ..sources import RowsLike
 from .base import BaseMixture
 

@@ -19,17 +19,18 @@ from typing import Any, Protocol, Self, overload
 
 import numpy as np
 
-from .. import _agreement, _scorer
-from .._agreement import COVARIANCES, FACTORS, PRECISIONS
 from .._checks.columns import check_names_of_means
 from .._checks.mixtures import set_array
 from .._checks.parameters import check_parameters
 from .._common.failures import explains_failures
 from .._common.families import CovarianceType
 from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Names
-from .._data import Context
+from .._estep import scoring
+from .._estep.data import Context
 from .._parameters.mixture import MixtureParameters
 from .._runtime import instruction_sets
+from . import agreement
+from .agreement import COVARIANCES, FACTORS, PRECISIONS
 
 # What can be made again from the attributes is kept for the next use up to this many bytes.
 MOST_KEPT = 64 * 1024 * 1024
@@ -109,7 +110,7 @@ class Kept:
         self.followers = followers
         self.held: list[Any] = [None] * 5
         self.copies: list[Any] = [None] * 5
-        self.scorer: _scorer.Scorer | None = None
+        self.scorer: scoring.Scorer | None = None
         self.settings: tuple[Any, Any, Any, Any] = (_REPLACED,) * 4
         self.context: Context
         self._parameters: MixtureParameters | None = None
@@ -315,18 +316,18 @@ class Kept:
         if sources:
             self.factorised = _FACTORS in self.followers and _COVARIANCES in sources
             matrices = {NAMES[place]: self._base(place) for place in sorted(sources)}
-            self._parameters = _agreement.mixture(self.covariance_type, weights, means, matrices)
+            self._parameters = agreement.mixture(self.covariance_type, weights, means, matrices)
             if not (self.is_small or self.followers) and all(
                 np.array_equal(self._base(place), self._own(place))
                 for place in (_COVARIANCES, _FACTORS)
             ):
                 self._parameters = None  # can be read off the attributes
         elif changed:
-            weights, means = _agreement.weights_and_means(weights, means)
+            weights, means = agreement.weights_and_means(weights, means)
             parameters = before.parameters
             shape = parameters.precisions_cholesky.shape
             name = next((n for n, value in zip(NAMES[2:], self.given[2:]) if value is not None))
-            _agreement.check_shape(name, shape, self.covariance_type, means)
+            agreement.check_shape(name, shape, self.covariance_type, means)
             self._parameters = replace(parameters, weights=weights, means=means)
             self.factorised = before.factorised
         else:

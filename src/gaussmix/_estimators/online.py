@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import _fitting, _online
 from .._checks.arguments import check_update
 from .._checks.messages import collapse_warning
 from .._checks.mixtures import check_components, check_means
@@ -17,12 +16,14 @@ from .._common.failures import explains_failures
 from .._common.text import shown
 from .._common.typing import Collapse
 from .._common.warnings import warn
-from .._data import Data
+from .._em import fitting, stepwise
+from .._estep.data import Data
 from .._mstep.maximize import factorised
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
 from .._runtime.threads import limited
-from .._statistics import SufficientStatistics
+from .._statistics.running import Running
+from .._statistics.sufficient import SufficientStatistics
 from ..sources import RowsLike
 from . import hooks
 from .base import fitted_state, with_running
@@ -72,7 +73,7 @@ class OnlineMixture(FittingMixture):
     def _updated(self, statistics: SufficientStatistics, update: str) -> dict[str, Any]:
         """The fitted attributes after `update`."""
         hooks.refuse(self, "m")
-        settings = _fitting.checked_settings(self)
+        settings = fitting.checked_settings(self)
         check_update(update)
         previous = self._parameters()
         if not isinstance(statistics, SufficientStatistics):
@@ -82,11 +83,11 @@ class OnlineMixture(FittingMixture):
         statistics.check(previous.covariance_type, previous.n_components, previous.n_features)
         names = getattr(self, "feature_names_in_", None)
         n_iter = getattr(self, "n_iter_", 0) + 1
-        recovery = _fitting.recovery(settings, statistics.total_weight / max(statistics.n_rows, 1))
+        recovery = fitting.recovery(settings, statistics.total_weight / max(statistics.n_rows, 1))
         finish = factorised if recovery is None else partial(recovery.mended, iteration=n_iter)
         try:
             with np.errstate(all="ignore"), limited(settings.n_threads):
-                estimate = _online.chosen_estimate(
+                estimate = stepwise.chosen_estimate(
                     statistics, previous, update, settings.reg_covar, settings.variance_floor
                 )
                 parameters = finish(statistics, *estimate, previous)
@@ -183,7 +184,7 @@ class OnlineMixture(FittingMixture):
     ) -> dict[str, Any] | None:
         """The fitted attributes after `partial_fit`; None where it leaves them as they are."""
         hooks.refuse(self, "emd")
-        settings = _fitting.checked_settings(self)
+        settings = fitting.checked_settings(self)
         check_update(update)
         if not hasattr(self, "means_"):
             return self._first_batch(X, sample_weight)
@@ -204,7 +205,7 @@ class OnlineMixture(FittingMixture):
                     return None
                 if running is None and seen > 0:
                     running = self._implied(previous, weight / n_rows)
-                running = _online.with_batch(
+                running = stepwise.with_batch(
                     running,
                     batch,
                     n_rows,
@@ -212,8 +213,8 @@ class OnlineMixture(FittingMixture):
                     learning_decay=settings.learning_decay,
                     forgetting=settings.forgetting,
                 )
-                recovery = _fitting.recovery(settings, running.row_weight)
-                parameters, running = _online.step(
+                recovery = fitting.recovery(settings, running.row_weight)
+                parameters, running = stepwise.step(
                     running,
                     previous,
                     update,
@@ -358,7 +359,7 @@ class OnlineMixture(FittingMixture):
         self, components: ArrayLike, means: ArrayLike | None
     ) -> dict[str, Any] | None:
         """The fitted attributes after `revive`; None where it leaves them as they are."""
-        settings = _fitting.checked_settings(self)
+        settings = fitting.checked_settings(self)
         previous = self._stored_parameters()
         K, d = previous.means.shape
         placed = check_components(components, K)
@@ -373,7 +374,7 @@ class OnlineMixture(FittingMixture):
         running = self._remembered()
         try:
             with np.errstate(all="ignore"), limited(settings.n_threads):
-                parameters, moved = _online.revived(previous, placed, places)
+                parameters, moved = stepwise.revived(previous, placed, places)
         except CollapsedComponent as collapsed:
             names = getattr(self, "feature_names_in_", None)
             raise self._ill_defined(collapsed, names, self._dtype) from None
@@ -381,10 +382,10 @@ class OnlineMixture(FittingMixture):
             running = running.placed(moved, parameters, settings.reg_covar)
         return with_running(vars(self) | fitted_state(parameters, self._dtype), running)
 
-    def _implied(self, parameters: MixtureParameters, row_weight: float) -> _online.Running:
+    def _implied(self, parameters: MixtureParameters, row_weight: float) -> Running:
         """The running statistics that the parameters imply."""
         reg_covar = float(self.reg_covar)
-        return _online.Running.implied(parameters, float(self._seen()), row_weight, reg_covar)
+        return Running.implied(parameters, float(self._seen()), row_weight, reg_covar)
 
     def _next_state(
         self, parameters: MixtureParameters, n_iter: int, collapses: list[Collapse], update: str

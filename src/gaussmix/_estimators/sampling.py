@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import _draws
 from .._checks.arguments import check_n_samples
 from .._checks.outputs import new_result
 from .._common.failures import explains_failures
 from .._common.typing import Floats, Generator, Indices, RandomState
+from .._estep import drawing
 from .._parameters.mixture import MixtureParameters
 from .base import BaseMixture
 
@@ -69,8 +69,8 @@ class SamplingMixture(BaseMixture):
         parameters = self._parameters()
         X, y = self._new_sample(parameters, check_n_samples(n_samples))
         # After what can fail: the generator moves on only if rows are drawn.
-        key = _draws.key_from(self._generator(random_state))
-        _draws.draw(parameters, key, 0, X, y, self.n_threads)
+        key = drawing.key_from(self._generator(random_state))
+        drawing.draw(parameters, key, 0, X, y, self.n_threads)
         return X, y
 
     def _new_sample(self, parameters: MixtureParameters, n_rows: int) -> tuple[Floats, Indices]:
@@ -84,8 +84,8 @@ def sample_blocks(
 ) -> Iterator[tuple[Floats, Indices]]:
     """The rows that `sample` draws with this generator, and their components, block by block."""
     parameters = model._parameters()
-    key = _draws.key_from(generator)
+    key = drawing.key_from(generator)
     for first in range(0, n_samples, block_rows):
         X, y = model._new_sample(parameters, min(block_rows, n_samples - first))
-        _draws.draw(parameters, key, first, X, y, model.n_threads)
+        drawing.draw(parameters, key, first, X, y, model.n_threads)
         yield X, y

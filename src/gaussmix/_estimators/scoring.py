@@ -8,8 +8,8 @@ import numpy as np
 
 from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Floats, Indices
-from .._row_sets import row_set
-from .._rows import Rows
+from .._estep.row_sets import row_set
+from .._rows.array_rows import Rows
 from ..sources import RowsLike
 from . import criteria, hooks
 from .base import BaseMixture

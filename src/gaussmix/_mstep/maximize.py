@@ -10,7 +10,7 @@ from .._common.families import CovarianceType
 from .._common.typing import Doubles
 from .._parameters.layouts import CollapsedComponent, layout_of
 from .._parameters.mixture import MixtureParameters
-from .._statistics import SufficientStatistics
+from .._statistics.sufficient import SufficientStatistics
 from .families import FAMILIES
 
 # Added to the weight of every component, in units of the mean weight of a row, as scikit-learn

@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from .. import _streamed
 from .._common.settings import SETTINGS, Option
 from .._common.text import printable
 from .._common.typing import AnyArray, Doubles, Floats
+from .._estep.row_sum import RowSum
 from .._estimators import criteria
 from .._files.errors import TableError
 from .._files.tables import writers
 from .._files.tables.base import Table
-from .._row_sum import RowSum
+from .._rows import streamed
 from ..mixture import GaussianMixture
 from . import values
 from .arguments import (
@@ -204,7 +204,7 @@ def _weighted_log_likelihood(
 ) -> float:
     pieces: Iterable[tuple[AnyArray, Doubles | None]]
     if isinstance(X, Tables):
-        parts = _streamed.pieces(X, type(model).__name__)
+        parts = streamed.pieces(X, type(model).__name__)
         pieces = ((part.X, part.weight) for part in parts)
     else:
         pieces = [(X, sample_weight)]

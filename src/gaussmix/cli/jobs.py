@@ -16,13 +16,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import _streamed
 from .._common.text import counted, listed, plain, printable
 from .._common.typing import AnyArray
 from .._files.errors import TableError
 from .._files.tables import writers
 from .._files.tables.base import MOST_COLUMNS, Table
 from .._files.tables.writers import Field
+from .._rows import streamed
 from ..mixture import GaussianMixture, load
 from . import outputs
 from .inputs import Tables, files_of
@@ -131,7 +131,7 @@ class Job:
             n_rows = 0
             with (
                 writers.writing(output, fields) as writer,
-                contextlib.closing(_streamed.pieces(tables, type(self.model).__name__)) as pieces,
+                contextlib.closing(streamed.pieces(tables, type(self.model).__name__)) as pieces,
             ):
                 for piece in pieces:
                     writer.write(*make(piece.X))

@@ -12,13 +12,7 @@ from .._common.typing import AnyArray
 from .._estimators.scoring import fill_scores
 from .._files.tables.base import Table
 from .._files.tables.writers import Field
-from .arguments import (
-    DATA_FORMATS,
-    DIRECTORY_OUTPUT,
-    OUTPUT_FORMATS,
-    Commands,
-    add_job_arguments,
-)
+from .arguments import DATA_FORMATS, DIRECTORY_OUTPUT, OUTPUT_FORMATS, Commands, add_job_arguments
 from .jobs import Job, Make, run_job
 
 

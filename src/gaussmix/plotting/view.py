@@ -11,8 +11,8 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from .._checks.rows import as_rows
-from .._conditioning import marginal
 from .._estimators.base import mixture_of
+from .._parameters.conditioning import marginal
 from .._parameters.layouts import layout_of
 from ..mixture import GaussianMixture
 from . import checks

@@ -4,7 +4,7 @@
     unconstrained    all covariances of a layout: "full", "tied", "diag" and "spherical"
 
 `FAMILIES` has them by the name that ``covariance_type`` takes. A new family is a class in a module
-here, an entry there, and its layout's name in `_layouts.LAYOUTS`.
+here, an entry there, and its layout's name in `_common.families.LAYOUTS`.
 """
 
 from __future__ import annotations

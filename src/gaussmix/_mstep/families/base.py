@@ -14,7 +14,7 @@ class CovarianceFamily:
     Attributes
     ----------
     name : str
-        The value of ``covariance_type``; `_layouts.LAYOUTS` says which layout it has.
+        The value of ``covariance_type``; `_common.families.LAYOUTS` says which layout it has.
     constrained : bool
         Whether the layout can hold covariances that do not belong to the family.
     """

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._algebra import weighted_sum
 from ..._common.families import LayoutName
 from ..._common.typing import Bools, Doubles, Indices
+from ..linear_algebra import weighted_sum
 
 EPSILON = np.finfo(np.float64).eps
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._algebra import weighted_sum
 from ..._common.families import LayoutName
 from ..._common.typing import Doubles, Indices
+from ..linear_algebra import weighted_sum
 from .base import CollapsedComponent, Layout, Reading, clear_rounding, is_variance
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _algebra
-from ..._algebra import symmetric_product, weighted_sum
 from ..._common.typing import Doubles
+from .. import linear_algebra
+from ..linear_algebra import symmetric_product, weighted_sum
 from .base import CollapsedComponent, Reading, clear_rounding
 from .matrices import (
     MatrixLayout,
@@ -57,7 +57,7 @@ class Full(MatrixLayout):
         return principal_axis(covariances[component])
 
     def factorise(self, covariances: Doubles) -> Doubles:
-        factors = _algebra.inverse_factors(covariances)
+        factors = linear_algebra.inverse_factors(covariances)
         definite = is_definite(covariances, factors)
         if not definite.all():
             component = int(np.argmin(definite))

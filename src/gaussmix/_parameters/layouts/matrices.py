@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _algebra
 from ..._common.families import LayoutName
 from ..._common.typing import Bools, Doubles, Indices
+from .. import linear_algebra
 from .base import EPSILON, SMALLEST_VARIANCE, Layout, is_variance
 
 # A column whose part that the other columns do not explain (1 - R^2) is below this many rounding
@@ -42,15 +42,17 @@ def is_definite(matrices: Doubles, factors: Doubles) -> Bools | np.bool_:
 
 def covariances_of(factors: Doubles) -> Doubles:
     """``inv(U U')`` of upper triangular matrices (..., d, d)."""
-    return _algebra.symmetric_product(_algebra.transposed(_algebra.inverse_triangles(factors)))
+    return linear_algebra.symmetric_product(
+        linear_algebra.transposed(linear_algebra.inverse_triangles(factors))
+    )
 
 
 def from_precisions(precisions: Doubles) -> tuple[Doubles, Doubles]:
     """``(factors, covariances)`` of definite precisions (..., d, d)."""
     # P = U U' with U upper triangular: with both axes reversed U becomes lower triangular, and the
     # ordinary Cholesky factor of the reversed P is the reversed U.
-    upper = _algebra.cholesky(precisions[..., ::-1, ::-1])
-    factors = np.ascontiguousarray(_algebra.transposed(upper)[..., ::-1, ::-1])
+    upper = linear_algebra.cholesky(precisions[..., ::-1, ::-1])
+    factors = np.ascontiguousarray(linear_algebra.transposed(upper)[..., ::-1, ::-1])
     return factors, covariances_of(factors)
 
 
@@ -64,13 +66,13 @@ def raise_eigenvalues(matrices: Doubles, least: Doubles) -> None:
         if not np.isfinite(block).all():
             continue  # `factorise` says what is wrong
         above = block - np.eye(len(block))
-        if _algebra.cholesky(above).any():
+        if linear_algebra.cholesky(above).any():
             continue  # all directions are long enough
-        values, vectors = _algebra.eigenvectors(block)
+        values, vectors = linear_algebra.eigenvectors(block)
         low = values < 1
         # Only the directions that are short are changed: the others keep their digits.
         lengthened = vectors[:, low] * np.sqrt(1 - values[low]) * unit[:, None]
-        matrix[np.ix_(usable, usable)] += _algebra.symmetric_product(lengthened)
+        matrix[np.ix_(usable, usable)] += linear_algebra.symmetric_product(lengthened)
 
 
 def columns_without_spread(covariance: Doubles) -> list[int]:
@@ -78,7 +80,7 @@ def columns_without_spread(covariance: Doubles) -> list[int]:
     variances = covariance.diagonal()
     bad = np.flatnonzero(~is_variance(variances))
     if bad.size == 0 and np.isfinite(covariance).all():
-        direction = _algebra.eigenvectors(_correlations(covariance))[1][:, 0]
+        direction = linear_algebra.eigenvectors(_correlations(covariance))[1][:, 0]
         bad = np.flatnonzero(np.abs(direction) > _LOADING)
     return bad.tolist()
 
@@ -98,7 +100,7 @@ def _correlations(covariance: Doubles) -> Doubles:
 def principal_axis(covariance: Doubles) -> Doubles:
     """`Layout.principal_axis` of one matrix, (d, d)."""
     deviations = np.sqrt(diagonals(covariance))
-    values, vectors = _algebra.eigenvectors(covariance / deviations / deviations[:, None])
+    values, vectors = linear_algebra.eigenvectors(covariance / deviations / deviations[:, None])
     axis = vectors[:, -1]
     # Its sign is anybody's choice, so it is made here.
     axis = axis * np.sign(axis[np.argmax(np.abs(axis))])
@@ -138,7 +140,7 @@ class MatrixLayout(Layout):
         diagonals(covariances)[...] += reg_covar
 
     def precisions(self, factors: Doubles) -> Doubles:
-        return _algebra.symmetric_product(factors)
+        return linear_algebra.symmetric_product(factors)
 
     def covariances(self, factors: Doubles) -> Doubles:
         return covariances_of(factors)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ... import _algebra
-from ..._algebra import product, weighted_sum
 from ..._common.typing import Bools, Doubles, Indices
+from .. import linear_algebra
+from ..linear_algebra import product, weighted_sum
 from .base import CollapsedComponent, Reading, clear_rounding
 from .matrices import (
     MatrixLayout,
@@ -89,7 +89,7 @@ class Tied(MatrixLayout):
         return covariances
 
     def factorise(self, covariances: Doubles) -> Doubles:
-        factor = _algebra.inverse_factors(covariances)
+        factor = linear_algebra.inverse_factors(covariances)
         if not is_definite(covariances, factor):
             raise CollapsedComponent(None, columns_without_spread(covariances))
         return factor
