@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gaussmix._common.families import covariance_shape
 from gaussmix._parameters.conditioning import Conditional, marginal
+from gaussmix._parameters.layouts import layout_of
 from support import reference
 from support.models import parameters_of
 
@@ -19,7 +19,7 @@ def densely(parameters):
     covariance_type, means = parameters.covariance_type, parameters.means
     K, d = means.shape
     factors = parameters.precisions_cholesky
-    assert parameters.covariances.shape == factors.shape == covariance_shape(covariance_type, K, d)
+    assert parameters.covariances.shape == factors.shape == layout_of(covariance_type).shape(K, d)
     expected = reference.precision_factors(covariance_type, parameters.covariances)
     np.testing.assert_allclose(factors, expected, rtol=1e-9, atol=1e-12)
     mixture = reference.Mixture(covariance_type, parameters.weights, means, parameters.covariances)

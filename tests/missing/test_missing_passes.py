@@ -13,8 +13,8 @@ import pytest
 import gaussmix
 from gaussmix._estep import accumulation
 from gaussmix._estep.missing.accumulation import IncompleteWay
-from gaussmix._estep.missing.patterns import patterns
 from gaussmix._rows.array_rows import Rows
+from gaussmix._rows.patterns import patterns
 from gaussmix.sources import ChunkSource
 from support import reference
 from support.assertions import assert_same
@@ -38,7 +38,7 @@ from support.reference import Mixture
 @pytest.mark.parametrize("kept_bytes", [0, 125_000, 1 << 25])
 def test_what_is_kept_changes_no_bit(monkeypatch, kept_bytes):
     """Room for nothing, for some units and for all, and pieces whose size changes with K."""
-    monkeypatch.setattr("gaussmix._estep.missing.patterns.KEPT_BYTES", kept_bytes)
+    monkeypatch.setattr("gaussmix._rows.patterns.KEPT_BYTES", kept_bytes)
     monkeypatch.setattr("gaussmix._estep.missing.accumulation.UNIT_VALUES", 3 * 4_000)
     rng = np.random.default_rng(8)
     X = reference.draw(rng, reference.random_mixture(rng, "tied", 2, 3), 19_001)

@@ -19,150 +19,53 @@ from gaussmix import _build_config
 
 SOURCE = Path(__file__).parents[2] / "src" / "gaussmix"
 
-#: From the top down: a module imports only modules that come after it.
-ORDER = [
-    "__main__",
-    "cli",
-    "__init__",  # the public names
-    "plotting",
-    "imputation",
-    "mixture",
-    "_conditionals",  # a name in pickles of earlier versions
-    "_estimators",
-    "_online",
-    "_row_sets",
-    "distributed",  # a name in dask graphs of earlier versions
-    "_dask_rows",
-    "_dask_tasks",
-    "_dask_collections",
-    "_completing",
-    "_draws",
-    "_fitting",
-    "_em",
-    "_acceleration",
-    "_recovery",
-    "_initialization",
-    "_data",
-    "_scorer",
-    "_accumulate",
-    "_kmeans_passes",
-    "_sums",
-    "_row_sum",
-    "_incomplete",
-    "_available",
-    "_digits",
-    "_scores",
-    "_streamed",
-    "_read_ahead",
-    "sources",
-    "_partition",
-    "_rows",
-    "_first_pass",
-    "_patterns",
-    "_thinning",
-    "_conditioning",
-    "_agreement",
-    "_mstep",
-    "_statistics",
-    "_parameters",
-    "_algebra",
-    "_runtime",
-    "_kernels",
-    "_build_config",
+#: The rooms from the ground up: modules of one import from their own and from floors below only.
+FLOORS = [
+    ["_common", "exceptions", "_kernels", "_build_config"],
+    ["_runtime"],
+    ["_parameters"],
+    ["_statistics", "_checks", "_files"],
+    ["_mstep", "_rows"],
+    ["_estep"],
+    ["_em"],
+    ["_estimators"],
+    ["mixture", "sources", "distributed"],
+    ["imputation"],
+    ["__init__", "plotting"],  # the public names; what is imported on its own
+    ["cli"],
+    ["__main__"],
 ]
 
-#: Beside that order: what each of these imports from the package. Anything above may import them.
-BESIDE = {
-    "_checks": {"exceptions", "_common", "_layouts", "_settings"},
-    "_common": set(),
-    "_layouts": set(),
-    "_settings": {"_common", "_layouts"},
-    "_progress": set(),
-    "_files": {"_common", "_layouts", "_settings", "exceptions"},
-    "exceptions": {"_common"},
-    "_persistence": {"exceptions"},  # a name in pickles of earlier versions
-    "_univariate": {"_algebra", "_common"},
-    "_validation": {"exceptions"},  # names in pickles of earlier versions
-}
+#: Where pickles of earlier versions look for what has moved; nothing imports these.
+EARLIER = ["_conditionals", "_online", "_persistence", "_validation", "distributed"]
 
-#: The modules and packages of a sub-package, in the same order.
-WITHIN = {
-    "_checks": [
-        "rows",
-        "mixtures",
-        "weights",
-        "outputs",
-        "columns",
-        "arrays",
-        "tables",
-        "numbers",
-        "parameters",
-        "arguments",
-        "messages",
-    ],
-    "_common": ["failures", "text", "typing", "warnings", "caching"],
-    "_estimators": [
-        "interchange",
-        "online",
-        "imputing",
-        "explanations",
-        "conditionals",
-        "sampling",
-        "scoring",
-        "criteria",
-        "fitting",
-        "base",
-        "kept",
-        "sklearn_api",
-        "hooks",
-    ],
-    "cli": [
-        "fit",
-        "score",
-        "impute",
-        "sample",
-        "info",
-        "show_config",
-        "demo",
-        "describe",
-        "jobs",
-        "arguments",
-        "outputs",
-        "wording",
-        "inputs",
-        "values",
-        "messages",
-        "process",
-    ],
-    "_files": [
-        "model_file",
-        "model_metadata",
-        "model_checks",
-        "npz",
-        "model_members",
-        "tables",
-        "atomic",
-        "paths",
-        "errors",
-    ],
-    "_files.tables": [
-        "opening",
-        "writers",
-        "parquet",
-        "npy",
-        "csv",
-        "lines",
-        "formats",
-        "base",
-    ],
-    "plotting": ["single", "several", "regions", "view", "style", "checks"],
-}
+#: On the lowest floor values are held against the table of settings, which ends in exceptions.
+BESIDE = {"_common": {"exceptions"}, "exceptions": {"_common"}}
 
-#: What uses estimators as anybody could: by public attributes, and functions that take one.
-OUTSIDERS = ["cli"]
+FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+FLOOR_OF |= dict.fromkeys(EARLIER, FLOOR_OF["mixture"])
 
+#: The packages whose modules are named from the top down.
+PACKAGES = [
+    "_common", "_runtime", "_parameters", "_parameters.layouts", "_statistics", "_checks",
+    "_files", "_files.tables", "_mstep", "_mstep.families", "_rows", "_rows.sources", "_estep",
+    "_estep.missing", "_em", "_estimators", "plotting", "cli",
+]  # fmt: skip
+
+#: In these the map says what there is, and the order is left to the reader.
+UNORDERED = {"_common", "_checks", "_parameters.layouts", "_mstep.families", "plotting", "cli"}
+
+FILES = sorted(SOURCE.rglob("*.py"))
 MODULES = {path.stem for path in SOURCE.glob("*.py")}
 MODULES |= {path.parent.name for path in SOURCE.glob("*/__init__.py")} | {"_build_config"}
+
+
+def package_of(path: Path) -> str:
+    return ".".join(path.parent.relative_to(SOURCE.parent).parts)
+
+
+def name_of(path: Path) -> str:
+    return str(path.relative_to(SOURCE))
 
 
 def imports_of(path: Path, package: str) -> set[str]:
@@ -185,56 +88,126 @@ def own_imports_of(path: Path, package: str = "gaussmix") -> set[str]:
     return {name if name in MODULES else "__init__" for name in own}
 
 
-def test_every_module_has_its_place():
-    assert {*ORDER, *BESIDE} == MODULES
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("name", [n for n in ORDER if (SOURCE / f"{n}.py").exists()])
-def test_imports_go_down_only(name):
-    below = {*ORDER[ORDER.index(name) + 1 :], *BESIDE}
-    assert own_imports_of(SOURCE / f"{name}.py") <= below
+def test_every_module_has_its_floor():
+    assert FLOOR_OF.keys() == MODULES
 
 
-@pytest.mark.parametrize("name", BESIDE)
-def test_modules_beside_the_order_import_only_what_is_named_here(name):
-    if (SOURCE / name).is_dir():
-        own = set()
-        for path in (SOURCE / name).rglob("*.py"):
-            package = ".".join(path.parent.relative_to(SOURCE.parent).parts)
-            own |= own_imports_of(path, package) - {name}
-    else:
-        own = own_imports_of(SOURCE / f"{name}.py")
-    assert own == BESIDE[name]
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_go_down_only(path):
+    room = room_of(path)
+    above = own_imports_of(path, package_of(path)) - {room} - BESIDE.get(room, set())
+    above -= {other for other in above if FLOOR_OF[other] < FLOOR_OF[room]}
+    assert above == set()
 
 
-@pytest.mark.parametrize(("package", "name"), [(p, n) for p in WITHIN for n in WITHIN[p]])
-def test_imports_within_a_package_go_down_too(package, name):
-    parts = [*package.split("."), name]
-    path = SOURCE.joinpath(*parts).with_suffix(".py")
-    if not path.exists():
-        assert f"{package}.{name}" in WITHIN  # a package: its modules have their turn
-        return
-    top = parts[0]
-    below = BESIDE[top] if top in BESIDE else {*ORDER[ORDER.index(top) + 1 :], *BESIDE}
-    assert own_imports_of(path, f"gaussmix.{package}") <= {top, *below}
-    names = [full.split(".")[1:] for full in imports_of(path, f"gaussmix.{package}")]
-    for depth in range(1, len(parts)):
-        around, place = parts[:depth], parts[depth]
-        siblings = {full[depth] for full in names if full[:depth] == around and full[depth:]}
-        within = WITHIN[".".join(around)]
-        itself = {place} if depth < len(parts) - 1 else set()
-        assert siblings <= {*within[within.index(place) + 1 :]} | itself
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_nothing_is_taken_from_the_names_of_earlier_versions(path):
+    assert own_imports_of(path, package_of(path)).isdisjoint(EARLIER)
 
 
-@pytest.mark.parametrize("package", WITHIN)
+def named_in(package: str) -> list[str]:
+    """What a package's docstring names, in its order; or a comment where that is a page."""
+    text = SOURCE.joinpath(*package.split("."), "__init__.py").read_text(encoding="utf-8")
+    return re.findall(r"^#? {4}(\w+) {2,}\S", text, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_names_its_modules(package):
-    """In its docstring, or in a comment where the docstring is a page of the documentation."""
     folder = SOURCE.joinpath(*package.split("."))
-    text = (folder / "__init__.py").read_text(encoding="utf-8")
-    named = re.findall(r"^#? {4}(\w+) {2,}\S", text, flags=re.MULTILINE)
     there = {path.stem for path in folder.glob("*.py")} - {"__init__"}
     there |= {path.parent.name for path in folder.glob("*/__init__.py")}
-    assert sorted(named) == sorted(there) == sorted(WITHIN[package])
+    assert sorted(named_in(package)) == sorted(there)
+
+
+@pytest.mark.parametrize("package", [p for p in PACKAGES if p not in UNORDERED])
+def test_modules_of_a_package_import_only_those_named_below_them(package):
+    order = named_in(package)
+    parts = ["gaussmix", *package.split(".")]
+    for path in SOURCE.joinpath(*parts[1:]).rglob("*.py"):
+        inside = path.relative_to(SOURCE.joinpath(*parts[1:])).parts[0].removesuffix(".py")
+        if inside == "__init__":
+            continue
+        names = [name.split(".") for name in imports_of(path, package_of(path))]
+        siblings = {n[len(parts)] for n in names if n[: len(parts)] == parts and n[len(parts) :]}
+        assert siblings & {*order} <= {*order[order.index(inside) :]}, path
+
+
+def test_every_package_is_looked_at():
+    folders = {path.parent.relative_to(SOURCE) for path in SOURCE.glob("*/**/__init__.py")}
+    assert {".".join(folder.parts) for folder in folders} == {*PACKAGES, "_kernels"}
+
+
+#: Names that say which covariances, as a value of `covariance_type` or of a layout.
+SHAPES = {"full", "tied", "diag", "spherical"}
+
+
+def comparisons_with_a_shape(text: str) -> list[str]:
+    """Comparisons with a layout's or a family's name, and tables by such names, as source."""
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+        elif isinstance(node, ast.Dict):
+            sides = [key for key in node.keys if key is not None]
+        elif isinstance(node, ast.MatchValue):
+            sides = [node.value]
+        else:
+            continue
+        constants = {c.value for s in sides for c in ast.walk(s) if isinstance(c, ast.Constant)}
+        if constants & SHAPES:
+            found.append(ast.unparse(node))
+    return found
+
+
+KNOWS_LAYOUTS = ("_parameters/layouts", "_mstep/families", "_common/families.py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_only_layouts_and_families_know_what_covariances_look_like(path):
+    if not name_of(path).startswith(KNOWS_LAYOUTS):
+        assert comparisons_with_a_shape(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "layout == 'full'",
+        "parameters.covariance_type in ('diag', 'spherical')",
+        "{'tied': 1}[name]",
+        "if a: b = x if y != 'spherical' else z",
+    ],
+)
+def test_a_comparison_with_a_shape_is_noticed(line):
+    assert len(comparisons_with_a_shape(line)) == 1
+
+
+MOST_LINES = 550
+LONGEST_FUNCTION = 60  # lines of code, without docstring, comments and the signature
+
+
+def code_lines(function: ast.FunctionDef, lines: list[str]) -> int:
+    """Lines of the body that hold code."""
+    body = function.body
+    if isinstance(body[0], ast.Expr) and isinstance(body[0].value, ast.Constant):
+        body = body[1:]
+    if not body:
+        return 0
+    within = lines[body[0].lineno - 1 : body[-1].end_lineno]
+    return sum(bool(line.strip()) and not line.strip().startswith("#") for line in within)
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_a_file_has_one_subject_and_a_function_fits_on_a_screen(path):
+    text = path.read_text(encoding="utf-8")
+    lines = text.splitlines()
+    assert len(lines) <= MOST_LINES
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            assert code_lines(node, lines) <= LONGEST_FUNCTION, node.name
 
 
 def test_no_class_says_what_others_have():
@@ -245,55 +218,14 @@ def test_no_class_says_what_others_have():
                 assert not [inner for inner in node.body if isinstance(inner, ast.If)], path
 
 
-def private_attributes_in(path: Path) -> list[str]:
-    """Attributes with a leading underscore that a file takes from anything but self and cls."""
-    found = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        match node:
-            case ast.Attribute(value=value, attr=name):
-                pass
-            case ast.Call(
-                func=ast.Name("getattr" | "setattr" | "hasattr" | "delattr"),
-                args=[value, ast.Constant(name), *_],
-            ):
-                pass
-            case _:
-                continue
-        owner, special = ast.unparse(value), name.startswith("__") and name.endswith("__")
-        if name.startswith("_") and not special and owner not in ("self", "cls", "super()"):
-            found.append(f"{owner}.{name}")
-    return found
-
-
-@pytest.mark.parametrize("package", OUTSIDERS)
-def test_no_private_attribute_is_used_from_outside(package):
-    paths = [*(SOURCE / package).glob("*.py")]
-    assert paths
-    for path in paths:
-        assert private_attributes_in(path) == [], path
-
-
-def test_private_attributes_are_found(tmp_path):
-    file = tmp_path / "example.py"
-    file.write_text(
-        "class Job(Base):\n"
-        "    def run(self, model):\n"
-        "        super()._run(self._rows, self.rows_, type(self).__name__)\n"
-        "        self.model._scorer().evaluate(model.means_, model._parameters())\n"
-        "        getattr(model, '_kept', None)\n"
-        "        model._seen = getattr(self, '_seen', hasattr(model, 'names_'))\n",
-        encoding="utf-8",
-    )
-    expected = ["model._kept", "model._parameters", "model._seen", "self.model._scorer"]
-    assert sorted(private_attributes_in(file)) == expected
-
-
 def test_the_kernel_package_imports_nothing_of_ours():
     assert own_imports_of(SOURCE / "_kernels/__init__.py", "gaussmix._kernels") == set()
 
 
 def test_only_the_runtime_imports_compiled_modules():
-    importing = {path.stem for path in SOURCE.glob("*.py") if "_kernels" in own_imports_of(path)}
+    importing = {
+        room_of(path) for path in FILES if "_kernels" in own_imports_of(path, package_of(path))
+    }
     assert importing == {"_runtime"}
 
 
@@ -314,15 +246,15 @@ def test_the_import_reader_understands_every_form(tmp_path):
     file = tmp_path / "example.py"
     file.write_text(
         "import gaussmix._em.loop\n"
-        "from gaussmix import _sums\n"
+        "from gaussmix import _mstep\n"
         "from gaussmix._runtime import run\n"
         "def later():\n"
         "    from . import _statistics\n"
-        "    from ._draws import Noise\n"
+        "    from ._files.paths import open_regular\n"
         "    from numpy import gaussmix\n",
         encoding="utf-8",
     )
-    assert own_imports_of(file) == {"_em", "_sums", "_runtime", "_statistics", "_draws"}
+    assert own_imports_of(file) == {"_em", "_mstep", "_runtime", "_statistics", "_files"}
     for line in ("import gaussmix", "from gaussmix import load", "from . import __version__"):
         file.write_text(line, encoding="utf-8")
         assert own_imports_of(file) == {"__init__"}
@@ -343,10 +275,12 @@ print([name for name in optional.split() if name in sys.modules])
     assert done.stdout.strip() == "[]"
 
 
-def test_the_map_names_every_module():
+def test_the_map_names_every_room_from_the_top_down():
     named = re.findall(r"^ {4}(\w+) {2,}\S", gaussmix.__doc__, flags=re.MULTILINE)
-    assert sorted(named) == sorted(MODULES - {"__init__"})
-    assert [name for name in ORDER if name != "__init__"] == named[: len(ORDER) - 1]
+    unnamed = {"__init__", "__main__", "_build_config", *EARLIER}
+    assert sorted(named) == sorted(MODULES - unnamed)
+    floors = [FLOOR_OF[name] for name in named]
+    assert floors == sorted(floors, reverse=True)
 
 
 def test_public_names():

@@ -1,4 +1,4 @@
-"""Plots and the imputer use what any user of an estimator can: its public attributes and methods.
+"""Commands, plots and the imputer use what any user of an estimator can: public attributes.
 
 What has no public name is a function of a module below that takes the estimator.
 """
@@ -12,7 +12,8 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "gaussmix"
 
-FILES = [SOURCE / "imputation.py", *sorted((SOURCE / "plotting").glob("*.py"))]
+FILES = [SOURCE / "imputation.py"]
+FILES += sorted(path for room in ("plotting", "cli") for path in (SOURCE / room).glob("*.py"))
 
 #: Functions whose second argument, or first, is the name of an attribute.
 BY_NAME = {"getattr", "setattr", "hasattr", "delattr", "attrgetter", "methodcaller"}
@@ -74,7 +75,7 @@ def test_no_private_attribute_of_an_estimator_is_used(path):
         "setattr(model, '_kept', None)",
         "operator.attrgetter('_kept')",
         "vars(model)['_kept']",
-        "_validation._as_array(X)",
+        "columns._as_array(X)",
         "from ._estimators.base import _is_fitted",
     ],
 )
@@ -88,8 +89,8 @@ def test_a_private_use_is_noticed(line):
         "self._checked_parameters()",
         "super()._repr_html_()",
         "type(self).__name__",
-        "_validation.as_rows(X)",
-        "from .. import _validation",
+        "columns.as_rows(X)",
+        "from .. import _files",
         "from .._estimators.base import mixture_of",
         "ax.plot(x, y, label='_lowest')",
         "getattr(model, 'feature_names_in_', None)",

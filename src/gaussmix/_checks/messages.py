@@ -10,9 +10,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .._common.families import LAYOUTS, CovarianceType
+from .._common.families import CovarianceType
 from .._common.text import ESTIMATOR, column_label, column_labels, listed
 from .._common.typing import Collapse, ColumnNames, Doubles, OnCollapse
+from .._parameters.layouts import layout_of
 from ..exceptions import (
     ConvergenceWarning,
     IllDefinedCovarianceError,
@@ -91,7 +92,7 @@ def ill_defined(
             'set on_collapse="drop" or on_collapse="reseed" to go on without the component or with'
             " it placed elsewhere"
         )
-    if LAYOUTS[covariance_type] in ("full", "tied"):
+    if layout_of(covariance_type).matrices:
         remedies.append('use covariance_type="diag", or drop columns that follow from others')
     if len(columns) == 1:
         remedies.append("drop a column that is constant")
@@ -174,7 +175,7 @@ def constant_columns_warning(
     for all columns, which the column makes smaller.
     """
     labels = column_labels(columns, feature_names)
-    if LAYOUTS[covariance_type] == "spherical":
+    if layout_of(covariance_type).isotropic:
         return UserWarning(
             f"X is constant in {labels}. It tells nothing, and makes the variance smaller that"
             " each component has for all columns. Drop the column."
@@ -200,7 +201,7 @@ def widened_columns_warning(
         columns,
         lambda column: f"{column_label(column, feature_names)} (variance {variances[column]:.2g})",
     )
-    if LAYOUTS[covariance_type] == "spherical":
+    if layout_of(covariance_type).isotropic:
         where = f"the mean of the columns ({variances[list(columns)].mean():.2g})"
     fitting = 1e-6 * float(variances[list(columns)].min())
     return UserWarning(

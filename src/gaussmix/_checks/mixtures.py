@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .._common.families import LAYOUTS, CovarianceType, covariance_shape
+from .._common.families import LAYOUTS, CovarianceType
 from .._common.text import shown
 from .._common.typing import Doubles, Floats, Indices
+from .._parameters.layouts import layout_of
 from .arrays import array_of_shape, as_float64, check_finite, first_index
 from .parameters import check_parameters
 
@@ -46,7 +47,7 @@ def check_initial(
     if means_init is not None:
         means = array_of_shape(means_init, "means_init", (n_components, n_features))
     if precisions_init is not None:
-        shape = covariance_shape(covariance_type, n_components, n_features)
+        shape = layout_of(covariance_type).shape(n_components, n_features)
         precisions = array_of_shape(precisions_init, "precisions_init", shape)
         _check_positive(precisions, "precisions_init", covariance_type, "precision")
     return weights, means, precisions
@@ -86,7 +87,7 @@ def check_mixture(
     weights = array_of_shape(weights, "weights", means.shape[:1])
     _check_weights(weights, "weights", 1e-6)
     means = array_of_shape(means, "means", means.shape)
-    shape = covariance_shape(covariance_type, *means.shape)
+    shape = layout_of(covariance_type).shape(*means.shape)
     covariances = array_of_shape(covariances, "covariances", shape)
     _check_positive(covariances, "covariances", covariance_type, "covariance")
     return covariance_type, weights, means, covariances
@@ -97,7 +98,7 @@ def _covariance_type_of(covariances: Doubles, shape_of_means: tuple[int, int]) -
     beside their layout.
     """
     free = [name for name, layout in LAYOUTS.items() if name == layout]
-    shapes = {name: covariance_shape(name, *shape_of_means) for name in free}
+    shapes = {name: layout_of(name).shape(*shape_of_means) for name in free}
     fitting = [name for name, shape in shapes.items() if shape == covariances.shape]
     if len(fitting) == 1:
         return fitting[0]
@@ -210,17 +211,17 @@ def _check_positive(array: Doubles, name: str, covariance_type: CovarianceType, 
     Matrices that are symmetric up to rounding are made exactly so, in place.
     """
     what = f"{covariance_type} {noun}"
-    layout = LAYOUTS[covariance_type]
-    if layout in ("diag", "spherical"):
+    layout = layout_of(covariance_type)
+    if not layout.matrices:
         if not np.all(array > 0):
             first = first_index(~(array > 0))
             raise ValueError(
                 f"'{what}' should be positive, but {name}{list(first)} is {array[first]}"
             )
         return
-    matrices = array if layout == "full" else array[np.newaxis]
+    matrices = array[np.newaxis] if layout.shared else array
     for k, matrix in enumerate(matrices):
-        which = f"{name}[{k}]" if layout == "full" else name
+        which = name if layout.shared else f"{name}[{k}]"
         wrong = f"'{what}' should be symmetric, positive-definite, but {which}"
         _check_positive_definite(matrix, wrong)
 

@@ -29,15 +29,3 @@ LAYOUTS: dict[CovarianceType, LayoutName] = {
 }
 
 COVARIANCE_TYPES = LAYOUTS.keys()
-
-
-def covariance_shape(
-    covariance_type: CovarianceType, n_components: int, n_features: int
-) -> tuple[int, ...]:
-    """The shape of the covariances of a mixture."""
-    return {
-        "full": (n_components, n_features, n_features),
-        "tied": (n_features, n_features),
-        "diag": (n_components, n_features),
-        "spherical": (n_components,),
-    }[LAYOUTS[covariance_type]]

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .. import sources
 from .._checks.outputs import check_out, new_result
 from .._checks.rows import as_rows, check_shape_of_rows, is_dask, nonfinite_error
 from .._checks.weights import check_sample_weight
@@ -22,7 +21,8 @@ from .._common.typing import AnyArray, Floats, Indices, Names
 from .._parameters.mixture import MixtureParameters
 from .._rows import streamed
 from .._rows.array_rows import CENTRE_ROWS, Rows
-from ..sources import RowsLike, RowSource
+from .._rows.sources.base import RowsLike, RowSource
+from .._rows.sources.recognise import as_source
 from . import scoring
 from .data import Context, Data, LocalData
 from .drawing import Noise
@@ -87,7 +87,7 @@ def row_set(X: RowsLike, context: Context) -> RowSet:
             from .dask_rows import DaskRows
 
             return DaskRows(X, context)
-        source = sources.as_source(X)
+        source = as_source(X)
         if source is not None:
             return SourceRows(source, context)
     return ArrayRows(X, context)

@@ -1,18 +1,19 @@
 """What the public estimators share.
 
-    base             fitted attributes: read, replaced together, kept in a file; rows, a scorer
-    kept             what the fitted arrays were at the last use, and what was made of them
-    fitting          fit, and the sums of one pass
-    scoring          densities, responsibilities, labels and criteria of rows
-    criteria         AIC and BIC, and the number of parameters that they count
-    sampling         rows drawn
-    online           steps: update, partial_fit, split, merge, retire, revive
-    conditionals     some columns: marginals, conditionals, distributions, quantiles
-    explanations     why a row scores as it does: contributions, Mahalanobis distances
-    imputing         missing values filled in
-    interchange      to scikit-learn's class and back, and its names of methods
-    sklearn_api      what scikit-learn expects of an estimator, without importing it
-    hooks            its private methods that a subclass may have, and nothing here calls
+    interchange     to scikit-learn's class and back, and its names of methods
+    online          steps: update, partial_fit, retire, revive
+    imputing        missing values filled in
+    explanations    why a row scores as it does: contributions, Mahalanobis distances
+    conditionals    some columns: marginals, conditionals, distributions, quantiles
+    sampling        rows drawn
+    scoring         densities, responsibilities, labels and criteria of rows
+    criteria        AIC and BIC, and the number of parameters that they count
+    fitting         fit, and the sums of one pass
+    base            fitted attributes: read, replaced together, kept in a file; rows, a scorer
+    kept            what the fitted arrays were at the last use, and what was made of them
+    agreement       arrays that a user has set: checked, and made one mixture
+    sklearn_api     what scikit-learn expects of an estimator, without importing it
+    hooks           its private methods that a subclass may have, and nothing here calls
 
 Each class here adds methods to `base.BaseMixture`, and calls nothing that is not below it.
 """

@@ -33,16 +33,16 @@ from .._common.typing import (
     RandomState,
     StrPath,
 )
-from .._estep.missing.patterns import patterns
 from .._estep.row_sets import RowSet, row_set
 from .._estep.scoring import Scorer
 from .._files import model_file
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import DOUBLE, Rows
+from .._rows.patterns import patterns
+from .._rows.sources.base import RowsLike
 from .._statistics.running import Running
 from ..exceptions import IllDefinedCovarianceError, ModelFileError, NotFittedError
-from ..sources import RowsLike
 from . import hooks, sklearn_api
 from .kept import NAMES, FittedArray, Kept, renewed
 

@@ -19,8 +19,8 @@ from .._parameters.conditioning import marginal
 from .._parameters.linear_algebra import ordered_sum, product, product_about, transposed
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import Rows
+from .._rows.sources.base import RowsLike
 from .._runtime.threads import limited
-from ..sources import RowsLike
 from . import hooks
 from .base import BaseMixture
 

@@ -28,8 +28,8 @@ from .._estep.row_sets import RowSet, row_set
 from .._parameters.layouts import CollapsedComponent, layout_of
 from .._parameters.mixture import MixtureParameters, without_knowledge
 from .._rows.first_pass import FirstPass
+from .._rows.sources.base import RowsLike
 from .._statistics.sufficient import SufficientStatistics
-from ..sources import RowsLike
 from . import hooks
 from .base import BaseMixture, fitted_state
 

@@ -9,7 +9,7 @@ from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Floats, RandomState
 from .._estep.drawing import Noise
 from .._estep.row_sets import imputed
-from ..sources import RowsLike
+from .._rows.sources.base import RowsLike
 from .base import BaseMixture
 
 

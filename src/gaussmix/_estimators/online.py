@@ -21,10 +21,10 @@ from .._estep.data import Data
 from .._mstep.maximize import factorised
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
+from .._rows.sources.base import RowsLike
 from .._runtime.threads import limited
 from .._statistics.running import Running
 from .._statistics.sufficient import SufficientStatistics
-from ..sources import RowsLike
 from . import hooks
 from .base import fitted_state, with_running
 from .fitting import FittingMixture

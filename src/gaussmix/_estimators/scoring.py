@@ -10,7 +10,7 @@ from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Floats, Indices
 from .._estep.row_sets import row_set
 from .._rows.array_rows import Rows
-from ..sources import RowsLike
+from .._rows.sources.base import RowsLike
 from . import criteria, hooks
 from .base import BaseMixture
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .._common.families import LAYOUTS, CovarianceType, covariance_shape
+from .._common.families import CovarianceType
 from .._common.typing import AnyArray, Doubles, Floats
+from .._parameters.layouts import Layout, layout_of
 from .errors import Refusal
 from .model_members import INITIAL, RUNNING
 
@@ -28,7 +29,7 @@ def check_shapes(shapes: Mapping[str, tuple[int, ...]], metadata: Mapping[str, A
     covariance_type = metadata["parameters"]["covariance_type"]
     expected = {
         "weights": (k,),
-        "covariances": covariance_shape(covariance_type, k, d),
+        "covariances": layout_of(covariance_type).shape(k, d),
         "lower_bound": (),
     }
     running = [name for name in RUNNING if name in shapes]
@@ -97,13 +98,13 @@ def _check_totals(totals: Doubles, evidence: Doubles) -> None:
 
 def _check_covariances(covariances: Floats, covariance_type: CovarianceType) -> None:
     """Check that variances are positive and matrices symmetric, not that these are definite."""
-    layout = LAYOUTS[covariance_type]
-    if layout in ("diag", "spherical"):
+    layout = layout_of(covariance_type)
+    if not layout.matrices:
         if not (covariances > 0).all():
             place = [int(i) for i in np.argwhere(~(covariances > 0))[0]]
             raise Refusal(f"covariances{place} is {covariances[tuple(place)]}, and not positive")
         return
-    matrices = covariances if layout == "full" else covariances[np.newaxis]
+    matrices = covariances[np.newaxis] if layout.shared else covariances
     variances = np.diagonal(matrices, axis1=1, axis2=2).astype(np.float64)
     least = variances.min(axis=1)
     if not (least > 0).all():
@@ -130,16 +131,16 @@ def _blocks(matrices: Floats) -> Iterator[tuple[slice, slice]]:
             yield slice(k, k + together), slice(first, first + rows)
 
 
-def _which(layout: str, k: int) -> str:
-    return f"covariances[{k}]" if layout == "full" else "covariances"
+def _which(layout: Layout, k: int) -> str:
+    return "covariances" if layout.shared else f"covariances[{k}]"
 
 
 def check_definite(covariances: Floats, covariance_type: CovarianceType) -> None:
     """Check that symmetric matrices are positive definite."""
-    layout = LAYOUTS[covariance_type]
-    if layout in ("diag", "spherical"):
+    layout = layout_of(covariance_type)
+    if not layout.matrices:
         return
-    matrices = covariances if layout == "full" else covariances[np.newaxis]
+    matrices = covariances[np.newaxis] if layout.shared else covariances
     together = max(1, _BLOCK // matrices.shape[-1] ** 2)
     for first in range(0, len(matrices), together):
         block = matrices[first : first + together].astype(np.float64)

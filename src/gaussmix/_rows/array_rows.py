@@ -10,10 +10,10 @@ import numpy as np
 from .._checks.weights import moderate_exponent
 from .._common.caching import cached_property
 from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices
-from .._estep.missing.patterns import Kept
 from .._runtime import instruction_sets
 from .._runtime.threads import thread_count
 from .first_pass import SCAN_ROWS, ColumnSums, Count, FirstPass
+from .patterns import Kept
 from .sampling import thinned
 
 SINGLE: FloatDType = np.dtype(np.float32)

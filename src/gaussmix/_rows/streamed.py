@@ -21,11 +21,11 @@ from .._checks.weights import check_sample_weight, check_total_weight, moderate_
 from .._common.text import column_label, plain
 from .._common.typing import AnyArray, Doubles, Indices, Names
 from .._statistics.sufficient import SufficientStatistics
-from ..sources import RowSource
 from .array_rows import CENTRE_ROWS, SINGLE, Block, Rows
 from .first_pass import SCAN_ROWS, Count, FirstPass, mean_of
 from .read_ahead import filled_ahead, read_ahead
 from .sampling import Reservoir
+from .sources.base import RowSource
 
 # The part of the memory allowed that one block takes. Two parts more are left for what a source
 # needs to decode its chunks.

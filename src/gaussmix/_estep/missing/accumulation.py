@@ -24,6 +24,7 @@ from ..._common.typing import Doubles, Floats, Indices
 from ..._parameters.layouts import Layout
 from ..._parameters.mixture import MixtureParameters
 from ..._rows.array_rows import Block, Rows, Seen
+from ..._rows.patterns import Grouper, Patterns
 from ..._runtime import instruction_sets
 from ..._statistics.sufficient import SufficientStatistics
 from ..accuracy import has_cancelled
@@ -36,7 +37,6 @@ from ..partition import (
     partition,
 )
 from ..score_plan import EXPANSION_LIMIT, LOG2E, digits_lost, scores_for_sums, scoring_centre
-from .patterns import Grouper, Patterns
 
 if TYPE_CHECKING:
     from ..._runtime.instruction_sets import MissingKernels

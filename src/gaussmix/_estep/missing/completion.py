@@ -30,10 +30,10 @@ from ..._parameters.linear_algebra import (
 )
 from ..._parameters.mixture import MixtureParameters
 from ..._rows.array_rows import Rows
+from ..._rows.patterns import Patterns
 from ..._runtime.threads import limited
 from ..drawing import Noise
 from .accumulation import UNIT_VALUES, IncompleteScorer, Unit, units
-from .patterns import Patterns
 
 # Numbers in the slopes of patterns that are solved together.
 BATCH_VALUES = 1 << 19

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..._common.failures import explains_failures
-from ..._common.typing import Bools, Doubles, Floats, Indices
-from ..._runtime import instruction_sets
+from .._common.failures import explains_failures
+from .._common.typing import Bools, Doubles, Floats, Indices
+from .._runtime import instruction_sets
 
 # Rows that one thread marks at a time.
 MARK_ROWS = 8192
