@@ -105,7 +105,7 @@ def test_log_determinants(mixture):
     dense = reference.dense_covariances(mixture)
     expected = [-0.5 * np.linalg.slogdet(covariance)[1] for covariance in dense]
     np.testing.assert_allclose(parameters.log_determinants, expected, rtol=1e-11)
-    assert (parameters.n_components, parameters.n_features) == (3, 4)
+    assert (parameters.n_components, parameters.n_features) == (3, 5)
 
 
 def test_precisions_and_covariances_are_inverses(mixture):
