@@ -2,8 +2,8 @@
 
 Compiled for each instruction set in double and in single precision; `gaussmix._runtime.instruction_sets` picks one.
 The entry points stand beside their loops in the files that are included.  Arguments are checked by
-nobody here: `gaussmix._passes` calls with arrays of the right type, shape and layout.  Threads
-come from `_threads.parallel_for`, which gets each kind of work as a function of an index.
+nobody here: whoever calls has arrays of the right type, shape and layout.  Threads come from
+`_threads.parallel_for`, which gets each kind of work as a function of an index.
 
 Rows are cut into chunks of `chunk_rows`, and chunk c belongs to partial sum c modulo the number
 of partial sums.  A partial sum is computed by one thread, in the order of its chunks, and the
