@@ -284,6 +284,18 @@ def test_the_map_names_every_room_from_the_top_down():
     assert floors == sorted(floors, reverse=True)
 
 
+def test_contributing_names_what_there_is():
+    text = (SOURCE.parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = text.partition("| to change | look in | its tests |\n| --- | --- | --- |\n")[2]
+    rows = table.partition("\n\n")[0].splitlines()
+    assert len(rows) > 15
+    for _, _, places, tests, _ in (row.split("|") for row in rows):
+        for place in re.findall(r"`([^`]+)`", places):
+            assert (SOURCE / place).exists(), place
+        for test in re.findall(r"`(test_[^`]+)`", tests):
+            assert len([*(SOURCE.parents[1] / "tests").rglob(test)]) == 1, test
+
+
 def test_public_names():
     for name in gaussmix.__all__:
         assert hasattr(gaussmix, name)
