@@ -83,7 +83,8 @@ def test_every_width_in_other_layouts(instruction_set: str, dtype: type) -> None
 GUARDED = """
 import ctypes, importlib, mmap, sys
 import numpy as np
-from gaussmix import _accumulate, kmeans, array_rows, _scorer
+from gaussmix._estep import accumulation, kmeans, scoring
+from gaussmix._rows import array_rows
 from gaussmix._runtime import instruction_sets
 from gaussmix._parameters.mixture import MixtureParameters
 
@@ -119,13 +120,13 @@ def read(kernels, single, X):
     rows.scan()
     for family, covariances in ("full", np.tile(np.eye(d), (2, 1, 1))), ("diag", points):
         mixture = MixtureParameters.from_covariances(family, np.ones(2), points, covariances)
-        _accumulate.accumulate(mixture, rows)
-        _scorer.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
+        accumulation.accumulate(mixture, rows)
+        scoring.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
     if d > 1:
         X[::-3, 1::2] = np.nan  # the last row too
         rows = array_rows.Rows(X, allow_nan=True)
-        _accumulate.accumulate(mixture, rows)
-        _scorer.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
+        accumulation.accumulate(mixture, rows)
+        scoring.evaluate(mixture, rows, labels=np.empty(n, dtype=np.intp))
 
 if beyond:
     X = placed(8, 3, np.float64, True)

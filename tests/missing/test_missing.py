@@ -13,7 +13,7 @@ import pytest
 from scipy import integrate, optimize, stats
 
 from gaussmix import GaussianMixture
-from gaussmix._estep.missing.accumulation import IncompleteWay
+from gaussmix._estep.missing.accumulation import IncompletePlan
 from gaussmix._rows.array_rows import Rows
 from support import reference
 from support.assertions import assert_same
@@ -303,10 +303,10 @@ def test_one_step_is_the_reference_s(covariance_type, size, dtype):
 @pytest.mark.parametrize(
     ("covariance_type", "expanded"),
     [
-        (kind, way)
+        (kind, plan)
         for kind in COVARIANCE_TYPES
-        for way in (False, True)
-        if (kind, way) != ("diag", True)
+        for plan in (False, True)
+        if (kind, plan) != ("diag", True)
     ],
 )
 def test_either_way_through_the_tiles(instruction_set, covariance_type, expanded, d):
@@ -323,10 +323,10 @@ def test_either_way_through_the_tiles(instruction_set, covariance_type, expanded
         mixture = reference.random_mixture(rng, covariance_type, 3, d)
         expected = reference.incomplete_statistics(mixture, X, sample_weight=weights)
         for rows in of_types:
-            way = IncompleteWay(parameters_of(mixture), rows.centre, expanded)
-            found = way.follow(rows)
+            plan = IncompletePlan(parameters_of(mixture), rows.centre, expanded)
+            found = plan.accumulate(rows)
             assert_close_statistics(found, expected, 1e-10)
-            same_statistics(found, way.follow(Rows(rows.X, weights, allow_nan=True)))
+            same_statistics(found, plan.accumulate(Rows(rows.X, weights, allow_nan=True)))
 
 
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)

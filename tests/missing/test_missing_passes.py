@@ -12,7 +12,7 @@ import pytest
 
 import gaussmix
 from gaussmix._estep import accumulation
-from gaussmix._estep.missing.accumulation import IncompleteWay
+from gaussmix._estep.missing.accumulation import IncompletePlan
 from gaussmix._rows.array_rows import Rows
 from gaussmix._rows.patterns import patterns
 from gaussmix.sources import ChunkSource
@@ -47,10 +47,10 @@ def test_what_is_kept_changes_no_bit(monkeypatch, kept_bytes):
     for K in (2, 200, 2, 40):
         mixture = reference.random_mixture(rng, "tied", K, 3)
         for expanded in (True, False):
-            way = IncompleteWay(parameters_of(mixture), rows.centre, expanded)
-            expected = way.follow(Rows(X, allow_nan=True))
+            plan = IncompletePlan(parameters_of(mixture), rows.centre, expanded)
+            expected = plan.accumulate(Rows(X, allow_nan=True))
             for _ in range(2):
-                same_statistics(way.follow(rows), expected)
+                same_statistics(plan.accumulate(rows), expected)
     assert len(rows.kept.patterns) == {0: 0, 125_000: 3, 1 << 25: 5}[kept_bytes]
 
 
@@ -58,9 +58,9 @@ def test_nothing_is_kept_of_pieces_that_are_completed_row_by_row():
     rng = np.random.default_rng(9)
     mixture = reference.random_mixture(rng, "tied", 2, 30)
     rows = Rows(holed(rng, reference.draw(rng, mixture, 2_000), 0.2), allow_nan=True)
-    way = IncompleteWay(parameters_of(mixture), rows.centre, expanded=True)
+    plan = IncompletePlan(parameters_of(mixture), rows.centre, expanded=True)
     tracemalloc.start()
-    way.follow(rows)
+    plan.accumulate(rows)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2_000 * 30 * 31 // 2 * 8  # a triangle for each
@@ -72,13 +72,13 @@ def test_cheap_ways_are_taken_where_they_hold(covariance_type):
     mixture = reference.random_mixture(rng, covariance_type, 2, 3)
     X = holed(rng, reference.draw(rng, mixture, 3_000), 0.2)
     near = Rows(X, allow_nan=True)
-    ways = list(accumulation.ways(parameters_of(mixture), near, 0.0))
-    assert [way.expanded for way in ways] == [True, False]
-    assert ways[0].holds(ways[0].follow(near), 0.0)
+    plans = list(accumulation.plans(parameters_of(mixture), near, 0.0))
+    assert [plan.expanded for plan in plans] == [True, False]
+    assert plans[0].is_accurate(plans[0].accumulate(near), 0.0)
     # A component 1e4 deviations away from the others.
     away = dataclasses.replace(mixture, means=mixture.means + np.array([[0.0], [1e4]]))
-    ways = list(accumulation.ways(parameters_of(away), near, 0.0))
-    assert [way.expanded for way in ways] == [False]
+    plans = list(accumulation.plans(parameters_of(away), near, 0.0))
+    assert [plan.expanded for plan in plans] == [False]
 
 
 @pytest.mark.parametrize("covariance_type", ["full", "tied", "spherical"])
@@ -98,9 +98,9 @@ def test_a_component_that_shrinks_keeps_its_digits(covariance_type):
         covariances.get(covariance_type, np.ones(2)),
     )
     rows = Rows(X, allow_nan=True)
-    assert next(iter(accumulation.ways(parameters_of(mixture), rows, 0.0))).expanded
+    assert next(iter(accumulation.plans(parameters_of(mixture), rows, 0.0))).expanded
     found = accumulation.accumulate(parameters_of(mixture), rows)
-    exact = IncompleteWay(parameters_of(mixture), rows.centre, expanded=False).follow(rows)
+    exact = IncompletePlan(parameters_of(mixture), rows.centre, expanded=False).accumulate(rows)
     same_statistics(found, exact)
 
 

@@ -189,12 +189,12 @@ def test_the_cost_model_counts_what_the_library_does(benchmarks, family, d):
     rows = array_rows.Rows(np.random.default_rng(0).normal(size=(4000, d)))
     scores = score_plan.scores_for_sums(model._parameters(), rows, single=False)
     if scores.estep == "triangular":
-        sums = sums._moment_work("outer", 5, d, d)
+        work = sums._moment_work("outer", 5, d, d)
     else:
         kernels = instruction_sets.kernels()
         width = kernels.width(kernels.FEATURE_SETS[layout_of(family).features], d)
-        sums = sums._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
-    assert mixture.multiply_adds() == (scores.row_work, sums)
+        work = sums._moment_work("dots", 5, d, width) // 2  # the planner counts them twice
+    assert mixture.multiply_adds() == (scores.row_work, work)
 
     statistics = model.accumulate(rows.X)
     numbers = [statistics.weight, statistics.first, statistics.shift, statistics.second]

@@ -348,7 +348,7 @@ def test_a_quota_is_rounded_up_and_bounds_the_cpus(monkeypatch, quota, cpus):
 def test_the_quota_is_read_again_only_after_a_while(monkeypatch):
     now = 1000.0
     readings = iter([2.0, 4.0])
-    monkeypatch.setattr(instruction_sets, "_quota_cache", None)
+    monkeypatch.setattr(cgroups, "_quota_cache", None)
     monkeypatch.setattr(cgroups, "cpu_quota", lambda: next(readings))
     monkeypatch.setattr(cgroups.time, "monotonic", lambda: now)
     assert [cgroups._cached_cpu_quota() for _ in range(3)] == [2.0, 2.0, 2.0]

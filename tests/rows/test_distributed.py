@@ -293,7 +293,7 @@ def test_the_scheduler_knows_the_size_of_statistics():
 
 def test_graphs_pickled_by_earlier_versions_find_their_tasks():
     from gaussmix._estep import dask_tasks
-    from gaussmix._rows.array_rows import dask_collections
+    from gaussmix._rows import dask_collections
 
     def found(name):
         return pickle.loads(f"cgaussmix.distributed\n{name}\n.".encode())
@@ -507,7 +507,7 @@ class Watched(GaussianMixture):
     """Calls `when` as soon as the fit under way has reached iteration 4."""
 
     def watch(self, monkeypatch, when) -> None:
-        from gaussmix._em.loop import loop
+        from gaussmix._em import loop
 
         run = loop.run
 
@@ -586,7 +586,7 @@ def test_threads_of_local_tasks_share_those_of_the_process(monkeypatch):
     from gaussmix._estep.dask_tasks import task_threads
 
     monkeypatch.delenv("GAUSSMIX_NUM_THREADS", raising=False)
-    monkeypatch.setattr("gaussmix._runtime.threads.thread_count", lambda: 8)
+    monkeypatch.setattr("gaussmix._estep.dask_tasks.thread_count", lambda: 8)
     with task_threads(None) as first, task_threads(None) as second, task_threads(3) as asked:
         assert (first, second, asked) == (8, 4, 3)
     with task_threads(None) as again:

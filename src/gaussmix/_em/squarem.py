@@ -27,7 +27,7 @@ GROWTH = 4.0
 class Squarem:
     """Where to evaluate next, for one run of EM.
 
-    Every third pass is made at an extrapolated point; `_em.run` returns to the plain iterate when
+    Every third pass is made at an extrapolated point; `loop.run` returns to the plain iterate when
     the log-likelihood there is lower, which the pass tells for nothing.
 
     Parameters

@@ -18,7 +18,7 @@ from .score_plan import (
     EXPANSION_LIMIT,
     EXPANSION_LIMIT_SINGLE,
     SINGLE_DIGITS_LOST,
-    Scores,
+    ScorePlan,
     digits_lost,
 )
 
@@ -32,7 +32,7 @@ CANCELLATION_LIMIT_SINGLE = 1e5
 
 
 def centred_moments_hold(
-    parameters: MixtureParameters, centre: Doubles, scores: Scores, reg_covar: float
+    parameters: MixtureParameters, centre: Doubles, scores: ScorePlan, reg_covar: float
 ) -> bool:
     """Whether variances may be formed from moments about the centre, as far as the parameters
     before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.

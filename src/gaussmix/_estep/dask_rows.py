@@ -28,13 +28,13 @@ from .._rows.first_pass import Count, FirstPass
 from .._rows.sampling import thinned
 from .._statistics.sufficient import SufficientStatistics
 from . import accumulation, dask_tasks, scoring
-from .accumulation import AnyWay
+from .accumulation import AnyPlan
 from .dask_tasks import SAME, Common
 from .data import Context
 
 
 class DaskData:
-    """Rows in the partitions of a dask array; see `_data.Data`.
+    """Rows in the partitions of a dask array; see `data.Data`.
 
     Parameters
     ----------
@@ -96,36 +96,36 @@ class DaskData:
         return self.thinned(most)
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
-        for way in accumulation.ways(parameters, self, reg_covar):
-            statistics = way.completed(self._sum(way), self._scattered)
-            if way.holds(statistics, reg_covar):
+        for plan in accumulation.plans(parameters, self, reg_covar):
+            statistics = plan.finish(self._sum(plan), self._scattered)
+            if plan.is_accurate(statistics, reg_covar):
                 break
         return statistics
 
     def accumulate_nearest(
         self, centres: Doubles, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        way = accumulation.nearest_way(self, centres, covariance_type)
-        return way.completed(self._sum(way), self._scattered)
+        plan = accumulation.nearest_plan(self, centres, covariance_type)
+        return plan.finish(self._sum(plan), self._scattered)
 
     def accumulate_random(
         self, random_state: Generator, n_components: int, covariance_type: CovarianceType
     ) -> SufficientStatistics:
-        way = accumulation.given_way(self, n_components, covariance_type)
+        plan = accumulation.given_plan(self, n_components, covariance_type)
         seed = tuple((random_state.uniform(size=4) * 2**32).astype(np.int64).tolist())
-        common = replace(self._common, way=way, seed=seed)
+        common = replace(self._common, plan=plan, seed=seed)
         numbers = [(i,) for i in range(len(self._partitions))]
         parts = self._checked(self._partitions.sum(dask_tasks.followed_at_random, common, numbers))
-        return way.completed(parts, self._scattered)
+        return plan.finish(parts, self._scattered)
 
     def _scattered(self) -> Doubles:
         """Second moment of all rows about the centre, (d, d): the same in every iteration."""
         if self._scatter is None:
-            self._scatter = self._sum(accumulation.scatter_way(self.centre)).second[0]
+            self._scatter = self._sum(accumulation.scatter_plan(self.centre)).second[0]
         return self._scatter
 
-    def _sum(self, way: AnyWay) -> SufficientStatistics:
-        common = replace(self._common, way=way)
+    def _sum(self, plan: AnyPlan) -> SufficientStatistics:
+        common = replace(self._common, plan=plan)
         return self._checked(self._partitions.sum(dask_tasks.followed, common))
 
     def _checked(self, statistics: SufficientStatistics) -> SufficientStatistics:
@@ -182,7 +182,7 @@ class DaskData:
 
 
 class DaskRows:
-    """A dask collection; see `_row_sets.RowSet`.
+    """A dask collection; see `row_sets.RowSet`.
 
     Scores and rows filled in are dask arrays, which are computed when they are asked for.
     """

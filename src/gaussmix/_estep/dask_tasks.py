@@ -30,7 +30,7 @@ from .._runtime import cgroups
 from .._runtime.threads import thread_count
 from .._statistics.sufficient import SufficientStatistics
 from . import accumulation, scoring
-from .accumulation import AnyWay
+from .accumulation import AnyPlan
 from .drawing import Noise
 from .missing.completion import complete
 from .row_sum import RowSum
@@ -47,7 +47,7 @@ class Common:
     dtype: FloatDType = DOUBLE  # of all rows, once it is known
     exponent: int = 0  # weights are multiplied by this power of two
     weight_range: tuple[float, float] = (1.0, 1.0)
-    way: AnyWay | None = None
+    plan: AnyPlan | None = None
     allow_nan: bool = False
     parameters: MixtureParameters | None = None
     seed: tuple[int, ...] = ()
@@ -209,18 +209,18 @@ SAME = "Every computation must give the same rows; X = X.persist() computes them
 
 def followed(X: Any, weight: Any, common: Common) -> SufficientStatistics:
     """Statistics of a partition."""
-    assert common.way is not None
+    assert common.plan is not None
     with task_threads(common.n_threads) as threads, np.errstate(all="ignore"):
-        return common.way.follow(rows_of(X, weight, common, threads))
+        return common.plan.accumulate(rows_of(X, weight, common, threads))
 
 
 def followed_at_random(X: Any, weight: Any, common: Common, number: int) -> SufficientStatistics:
     """Statistics of a partition under uniform random responsibilities."""
-    assert common.way is not None
+    assert common.plan is not None
     generator = np.random.default_rng([*common.seed, number])
-    blocks = accumulation.random_responsibilities(generator, len(common.way.means))
+    blocks = accumulation.random_responsibilities(generator, len(common.plan.means))
     with task_threads(common.n_threads) as threads:
-        return common.way.follow(rows_of(X, weight, common, threads), blocks)
+        return common.plan.accumulate(rows_of(X, weight, common, threads), blocks)
 
 
 def scored(
@@ -233,7 +233,7 @@ def scored(
         rows = rows_of(X, None, common, threads, number)
         scorer = scoring.Scorer(common.parameters)
         out: AnyArray = np.empty(*scorer.form(field, rows))
-        bad = scorer.fill(field, rows, out, spare=False)
+        bad = scorer.fill(field, rows, out, check_first=False)
     if bad is not None:
         raise bad_value(rows.X[bad[0]][None], bad, number or 0, common)
     return (out if out.ndim == 2 else out[:, None]).astype(dtype, copy=False)

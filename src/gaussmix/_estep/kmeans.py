@@ -7,7 +7,7 @@ import numpy as np
 from .._common.typing import Doubles
 from .._rows.array_rows import Rows
 from .._runtime import instruction_sets
-from .missing.starts import Indicated, available_distances, available_scores
+from .missing.starts import IndicatorRows, available_distances, available_scores
 from .partition import partition
 from .score_plan import nearest_scores
 from .sums import sums_over
@@ -35,7 +35,7 @@ def lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
 
 def _available_lloyd(rows: Rows, centres: Doubles) -> tuple[Doubles, Doubles]:
     """`lloyd` for rows with missing values."""
-    both = Indicated(rows, rows.centre)
+    both = IndicatorRows(rows, rows.centre)
     scores = available_scores(centres, rows.centre)
     origins = np.tile(both.centre, (len(centres), 1))
     sums = sums_over(both, scores, "sums", both.centre, origins)

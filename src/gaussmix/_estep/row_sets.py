@@ -62,7 +62,7 @@ class RowSet(Protocol):
         ...
 
     def log_likelihood(self, scorer: scoring.Scorer, completed: bool) -> tuple[float, int]:
-        """Log-likelihood of the rows and their number; with `completed`, that of the rows and
+        """Log-likelihood of the rows and their number; with `finish`, that of the rows and
         their most probable labels together.
         """
         ...
@@ -109,7 +109,7 @@ class _LocalRows(ABC):
 
     def labels(self, scorer: scoring.Scorer) -> Indices:
         labels = np.empty(self._fitted.n_samples, dtype=np.intp)
-        scorer.fill("labels", self._fitted, labels, spare=False)
+        scorer.fill("labels", self._fitted, labels, check_first=False)
         return labels
 
     @explains_failures
@@ -176,12 +176,12 @@ class ArrayRows(_LocalRows):
         X = self._checked()
         rows = self._context.rows(X)
         shape, dtype = scorer.form(field, rows)
-        spare = out is not None
+        check_first = out is not None
         if out is None:
             out = new_result(shape, dtype, takes_out=True)
         else:
             check_out(out, shape, dtype, X)
-        bad = scorer.fill(field, rows, out, spare=spare)
+        bad = scorer.fill(field, rows, out, check_first=check_first)
         if bad is not None:
             self._context.require_finite(X, bad)
         return out
@@ -246,7 +246,7 @@ class SourceRows(_LocalRows):
         if out is not None:
             rows = self._read_like_the_fitted(None)
             check_out(out, *scorer.form(field, rows), rows.X)
-            bad = scorer.fill(field, rows, out, spare=False)
+            bad = scorer.fill(field, rows, out, check_first=False)
             if bad is not None and isinstance(rows, streamed.StreamedRows):
                 raise rows.changed_at(*bad)
             return out
@@ -254,7 +254,7 @@ class SourceRows(_LocalRows):
         for first, X in self.pieces():
             rows = self._context.rows(X)
             part = np.empty(*scorer.form(field, rows))
-            bad = scorer.fill(field, rows, part, spare=False)
+            bad = scorer.fill(field, rows, part, check_first=False)
             self._context.require_finite(X, bad, first)
             parts.append(part)
         return parts.array()

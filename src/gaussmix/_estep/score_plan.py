@@ -14,7 +14,7 @@ import numpy as np
 
 from .._common.typing import Doubles
 from .._parameters.mixture import MixtureParameters
-from .._rows.array_rows import Seen
+from .._rows.array_rows import RowsSummary
 from .._rows.first_pass import SINGLE_RANGE
 
 LOG2E = 1.0 / math.log(2.0)
@@ -45,7 +45,7 @@ EXPANSION_LIMIT = 1e5
 EXPANSION_LIMIT_SINGLE = 1e4
 
 
-class Scores(NamedTuple):
+class ScorePlan(NamedTuple):
     """An E-step for the kernels: how scores are computed and from what."""
 
     estep: str
@@ -79,7 +79,7 @@ def _constants(parameters: MixtureParameters) -> Doubles:
     return (constants - parameters.n_features * HALF_LOG_2PI) * LOG2E
 
 
-def exact_scores(parameters: MixtureParameters) -> Scores:
+def exact_scores(parameters: MixtureParameters) -> ScorePlan:
     """Scores from differences to the means, which lose only the rounding of each mean's distance
     from the centre.
     """
@@ -88,10 +88,10 @@ def exact_scores(parameters: MixtureParameters) -> Scores:
     constants = _constants(parameters)
     estep, stride, row_work = parameters.layout.reading(K, d)
     factors = parameters.layout.per_column(factors, d)
-    return Scores(estep, factors.ravel(), stride, constants, row_work)
+    return ScorePlan(estep, factors.ravel(), stride, constants, row_work)
 
 
-def scores_for_sums(parameters: MixtureParameters, rows: Seen, single: bool) -> Scores:
+def scores_for_sums(parameters: MixtureParameters, rows: RowsSummary, single: bool) -> ScorePlan:
     """The cheapest E-step that loses no digits of the rows."""
     means = parameters.means - rows.centre
     limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
@@ -104,7 +104,9 @@ def scores_for_sums(parameters: MixtureParameters, rows: Seen, single: bool) -> 
             constants = _constants(parameters) - 0.5 * LOG2E * distances
             K, width = coefficients.shape
             factors = (LOG2E * coefficients).ravel()
-            return Scores("linear", factors, width, constants, K * width, layout.features, single)
+            return ScorePlan(
+                "linear", factors, width, constants, K * width, layout.features, single
+            )
     return exact_scores(parameters)._replace(single=single)
 
 
@@ -129,7 +131,7 @@ def suits_single(parameters: MixtureParameters, centre: Doubles) -> bool:
     )
 
 
-def _products_pay(parameters: MixtureParameters, rows: Seen, means: Doubles) -> bool:
+def _products_pay(parameters: MixtureParameters, rows: RowsSummary, means: Doubles) -> bool:
     """Whether products of features are worth their cost and precise enough."""
     if parameters.n_features > PRODUCTS_FEATURES or rows.n_samples < PRODUCTS_ROWS:
         return False
@@ -145,9 +147,9 @@ def digits_lost(squares: Doubles, factors: Doubles) -> float:
     return float((squares * np.einsum("kpr,kpr->kp", factors, factors)).max())
 
 
-def nearest_scores(centres: Doubles, origin: Doubles) -> Scores:
+def nearest_scores(centres: Doubles, origin: Doubles) -> ScorePlan:
     """Scores in the order of closeness: ``2 x'c - c'c``, x and c about the origin."""
     K, d = centres.shape
     moved = centres - origin
     constants = -np.einsum("kj,kj->k", moved, moved)
-    return Scores("nearest", (2.0 * moved).ravel(), d, constants, K * d)
+    return ScorePlan("nearest", (2.0 * moved).ravel(), d, constants, K * d)

@@ -88,17 +88,17 @@ class Scorer:
         return (rows.n_samples,), rows.dtype
 
     def fill(
-        self, field: str, rows: Rows, out: AnyArray, *, spare: bool = True
+        self, field: str, rows: Rows, out: AnyArray, *, check_first: bool = True
     ) -> tuple[int, int] | None:
         """`evaluate` into one array; `field` says which it is."""
         # A dictionary of arguments would take a tenth of the time of a row.
         if field == "labels":
-            return self.evaluate(rows, labels=out, spare=spare)
+            return self.evaluate(rows, labels=out, check_first=check_first)
         if field == "responsibilities":
-            return self.evaluate(rows, responsibilities=out, spare=spare)
+            return self.evaluate(rows, responsibilities=out, check_first=check_first)
         if field == "component_log_density":
-            return self._fill_by_component(rows, out, spare)
-        return self.evaluate(rows, log_density=out, spare=spare)
+            return self._fill_by_component(rows, out, check_first)
+        return self.evaluate(rows, log_density=out, check_first=check_first)
 
     @cached_property
     @explains_failures
@@ -120,16 +120,18 @@ class Scorer:
         ]
 
     @explains_failures
-    def _fill_by_component(self, rows: Rows, out: Floats, spare: bool) -> tuple[int, int] | None:
+    def _fill_by_component(
+        self, rows: Rows, out: Floats, check_first: bool
+    ) -> tuple[int, int] | None:
         """Log-density of rows under each component alone, (n, K), a block of rows at a time."""
-        bad = rows.first_bad() if spare else None
+        bad = rows.first_bad() if check_first else None
         if bad is not None:
             return bad
         for block in rows.pieces(_COMPONENT_ROWS):
             some = Rows(block.X, n_threads=rows.n_threads, allow_nan=rows.allow_nan)
             density = np.empty(some.n_samples, some.dtype)
             for k, scorer in enumerate(self._alone):
-                bad = scorer.evaluate(some, log_density=density, spare=False)
+                bad = scorer.evaluate(some, log_density=density, check_first=False)
                 if bad is not None:
                     return block.first + bad[0], bad[1]
                 out[block.rows, k] = density
@@ -142,7 +144,7 @@ class Scorer:
         log_density: Floats | None = None,
         responsibilities: Floats | None = None,
         labels: Indices | None = None,
-        spare: bool = True,
+        check_first: bool = True,
     ) -> tuple[int, int] | None:
         """Fill the given C-contiguous arrays, if all rows are finite but for missing values.
 
@@ -186,7 +188,7 @@ class Scorer:
             )
             return None if position < 0 else divmod(position, self.n_features)
         outputs = log_density, responsibilities, labels
-        return self._evaluate_many(rows, kernels, job, cut, outputs, spare)
+        return self._evaluate_many(rows, kernels, job, cut, outputs, check_first)
 
     def _evaluate_incomplete(self, rows: Rows, *outputs: AnyArray | None) -> None:
         """`evaluate` for rows with missing values: by the density of what each row has.
@@ -210,7 +212,7 @@ class Scorer:
         if complete.size:
             alone = Rows(unit.block.X[complete], n_threads=rows.n_threads)
             front: dict[str, Any] = {k: v[: complete.size] for k, v in values.items()}
-            self.evaluate(alone, **front, spare=False)
+            self.evaluate(alone, **front, check_first=False)
         if groups.order.size:
             back: dict[str, Any] = {k: v[complete.size :] for k, v in values.items()}
             self._incomplete.fill(unit.block.X, groups, rows, **back)
@@ -228,10 +230,10 @@ class Scorer:
         job: ScoringJob,
         cut: Partition,
         outputs: tuple[Floats | None, Floats | None, Indices | None],
-        spare: bool,
+        check_first: bool,
     ) -> tuple[int, int] | None:
         """`evaluate` for rows in many chunks."""
-        bad = rows.first_nonfinite() if spare else None
+        bad = rows.first_nonfinite() if check_first else None
         if bad is not None:
             return bad
         log_density, responsibilities, labels = outputs
@@ -247,7 +249,7 @@ class Scorer:
                 threads,
             )  # fmt: skip
         # Finite rows can be infinite less the centre: only the second look tells.
-        return None if finite or spare else rows.first_nonfinite()
+        return None if finite or check_first else rows.first_nonfinite()
 
 
 def evaluate(
@@ -257,7 +259,7 @@ def evaluate(
     log_density: Floats | None = None,
     responsibilities: Floats | None = None,
     labels: Indices | None = None,
-    spare: bool = True,
+    check_first: bool = True,
 ) -> tuple[int, int] | None:
     """Score rows once: `Scorer.evaluate` under these parameters."""
     return Scorer(parameters).evaluate(
@@ -265,7 +267,7 @@ def evaluate(
         log_density=log_density,
         responsibilities=responsibilities,
         labels=labels,
-        spare=spare,
+        check_first=check_first,
     )
 
 
@@ -301,7 +303,7 @@ def add_log_likelihood(
         rows = Rows(X[start : start + size], n_threads=n_threads, allow_nan=allow_nan)
         density = np.empty(*scorer.form("log_density", rows))
         proba = np.empty(*scorer.form("responsibilities", rows)) if completed else None
-        bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, spare=False)
+        bad = scorer.evaluate(rows, log_density=density, responsibilities=proba, check_first=False)
         if bad is not None:
             return start + bad[0], bad[1]
         if proba is None:

@@ -13,7 +13,7 @@ from .._common.typing import Doubles
 from .._rows.array_rows import BLOCK_BYTES, Rows
 from .._runtime import instruction_sets
 from .partition import Partition, most_partials, negligible_bits, partition
-from .score_plan import Scores
+from .score_plan import ScorePlan
 
 if TYPE_CHECKING:
     from .._runtime.instruction_sets import Kernels
@@ -80,7 +80,7 @@ def _plan(
 
 def sums_over(
     rows: Rows,
-    scores: Scores,
+    scores: ScorePlan,
     mstep: str,
     centre: Doubles,
     means: Doubles,

@@ -346,7 +346,7 @@ class ConditionalMixture(BaseMixture):
         shares = np.empty((len(values), parameters.n_components))
         if conditional.given.size:
             rows = Rows(values, n_threads=self.n_threads)
-            scoring.evaluate(parameters, rows, responsibilities=shares, spare=False)
+            scoring.evaluate(parameters, rows, responsibilities=shares, check_first=False)
         else:
             shares[...] = parameters.weights / parameters.weights.sum()
         return shares

@@ -392,7 +392,9 @@ def _density(scorer: scoring.Scorer, values: Doubles, n_threads: int | None) -> 
     """Log-densities of rows, (n,)."""
     density = np.empty(len(values))
     scorer.evaluate(
-        Rows(np.ascontiguousarray(values), n_threads=n_threads), log_density=density, spare=False
+        Rows(np.ascontiguousarray(values), n_threads=n_threads),
+        log_density=density,
+        check_first=False,
     )
     return density
 

@@ -134,7 +134,7 @@ class ImputingMixture(BaseMixture):
     def _completed(
         self, X: AnyArray, noise: Noise | None, *, return_std: bool = False, first: int = 0
     ) -> tuple[Floats, ...]:
-        """Checked rows in memory filled in, see `_row_sets.imputed`."""
+        """Checked rows in memory filled in, see `row_sets.imputed`."""
         return imputed(
             self._parameters(), X, noise, self._current().context, return_std=return_std,
             first=first,
@@ -151,5 +151,5 @@ def noise_of_draws(
 def completed(
     model: ImputingMixture, X: AnyArray, noise: Noise | None, *, return_std: bool = False
 ) -> tuple[Floats, ...]:
-    """Checked rows in memory filled in, see `_row_sets.imputed`."""
+    """Checked rows in memory filled in, see `row_sets.imputed`."""
     return model._completed(X, noise, return_std=return_std)

@@ -208,4 +208,4 @@ def fill_scores(model: BaseMixture, X: AnyArray, **outputs: AnyArray) -> None:
         By the names that `Scorer.evaluate` has for them.
     """
     rows = Rows(X, n_threads=model.n_threads, allow_nan=model.allow_nan)
-    model._scorer().evaluate(rows, **outputs, spare=False)
+    model._scorer().evaluate(rows, **outputs, check_first=False)

@@ -14,11 +14,11 @@ from .._common.settings import SETTINGS
 from .errors import Refusal
 from .npz import Member, Reader, read_data
 
-# With a new version comes a file of it, written by tests/models/make.py.
+# With a new version comes a file of it, written by tests/files/models/make.py.
 FORMAT_VERSION = 5
 
 # Entries of the metadata that a format version brought, with what earlier files mean; of the
-# constructor parameters `_settings.SETTINGS` says it.
+# constructor parameters `_common.settings.SETTINGS` says it.
 _NEW_ENTRIES: dict[int, dict[str, Any]] = {3: {"collapses": []}, 4: {"n_samples_seen": 0}}
 RUNNING_SINCE = 4
 

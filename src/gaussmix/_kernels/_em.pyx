@@ -1,6 +1,7 @@
 """The kernels over complete rows: scores, and the sums of an M-step in the same pass; k-means.
 
-Compiled for each instruction set in double and in single precision; `gaussmix._runtime.instruction_sets` picks one.
+Compiled for each instruction set in double and in single precision; `_runtime.instruction_sets`
+picks one.
 The entry points stand beside their loops in the files that are included.  Arguments are checked by
 nobody here: whoever calls has arrays of the right type, shape and layout.  Threads come from
 `_threads.parallel_for`, which gets each kind of work as a function of an index.

@@ -13,7 +13,7 @@ from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices
 from .._runtime import instruction_sets
 from .._runtime.threads import thread_count
 from .first_pass import SCAN_ROWS, ColumnSums, Count, FirstPass
-from .patterns import Kept
+from .patterns import PassCache
 from .sampling import thinned
 
 SINGLE: FloatDType = np.dtype(np.float32)
@@ -31,7 +31,7 @@ BLOCK_BYTES_IN_PLACE = 128 * 1024 * 1024
 CENTRE_ROWS = 2048
 
 
-class Seen(Protocol):
+class RowsSummary(Protocol):
     """What is known of all rows once they have been looked at, wherever they are."""
 
     @property
@@ -168,9 +168,9 @@ class Rows:
         return self.allow_nan and self.first_nonfinite() is not None
 
     @cached_property
-    def kept(self) -> Kept:
+    def kept(self) -> PassCache:
         """What passes over incomplete rows keep from one to the next."""
-        return Kept()
+        return PassCache()
 
     @cached_property
     def ordinary(self) -> bool:

@@ -93,7 +93,7 @@ class Grouper:
         return Patterns(observed, order[: len(X)], starts[: found + 1])
 
 
-class Kept:
+class PassCache:
     """What does not change from one pass over rows to the next, as far as there is room for it.
 
     Passes over the same rows at the same time need one each.

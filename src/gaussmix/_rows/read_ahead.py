@@ -97,20 +97,21 @@ def filled_ahead(
     A block's arrays are filled again once the next block is asked for. They are of the type and
     the number of columns of the rows `like` which they are, with weights where those have some.
     """
-    spare: queue.SimpleQueue[_Buffer | None] = queue.SimpleQueue()
+    check_first: queue.SimpleQueue[_Buffer | None] = queue.SimpleQueue()
     for _ in range(BLOCKS):
-        spare.put(_Buffer(size, like.n_features, like.dtype, like.weighted))
+        check_first.put(_Buffer(size, like.n_features, like.dtype, like.weighted))
     first = 0
-    with _ReadAhead(_filled(pieces, spare), wake=lambda: spare.put(None)) as buffers:
+    with _ReadAhead(_filled(pieces, check_first), wake=lambda: check_first.put(None)) as buffers:
         for buffer in buffers:
             block = buffer.rows(first)
             yield block
             first += len(block.X)
-            spare.put(buffer)
+            check_first.put(buffer)
 
 
 def _filled(
-    pieces: Iterator[tuple[AnyArray, Doubles | None]], spare: queue.SimpleQueue[_Buffer | None]
+    pieces: Iterator[tuple[AnyArray, Doubles | None]],
+    check_first: queue.SimpleQueue[_Buffer | None],
 ) -> Iterator[_Buffer]:
     """Fill buffers with the rows of one pass, each but the last to its end."""
     buffer = None
@@ -118,7 +119,7 @@ def _filled(
         start = 0
         while start < len(X):
             if buffer is None:
-                buffer = spare.get()
+                buffer = check_first.get()
                 if buffer is None:
                     return  # nobody reads on
                 buffer.used = 0

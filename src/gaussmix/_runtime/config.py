@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from .. import _build_config
-from .cgroups import available_cpus, cpu_quota
+from . import cgroups
 from .instruction_sets import (
     built_instruction_sets,
     instruction_set,
@@ -46,8 +46,8 @@ def config() -> Config:
         "openmp": _build_config.OPENMP,
         "openmp_libraries": _openmp_libraries(),
         "threads": thread_count(),
-        "available_cpus": available_cpus(),
-        "cpu_quota": cpu_quota(),
+        "available_cpus": cgroups.available_cpus(),
+        "cpu_quota": cgroups.cpu_quota(),
     }
 
 

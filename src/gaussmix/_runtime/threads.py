@@ -15,7 +15,7 @@ from .._common.settings import MOST_THREADS, check_n_threads
 from .._common.text import shown
 from .._common.warnings import warn
 from .._kernels import _threads
-from .cgroups import available_cpus
+from . import cgroups
 from .system_text import whole_number
 
 _limit: ContextVar[int | None] = ContextVar("n_threads", default=None)
@@ -72,7 +72,8 @@ def thread_count(n_threads: int | None = None) -> int:
     own = _own_thread_variable(os.environ.get("GAUSSMIX_NUM_THREADS", ""))
     if own is not None:
         return own
-    wanted = _openmp_thread_variable(os.environ.get("OMP_NUM_THREADS", "")) or available_cpus()
+    wanted = _openmp_thread_variable(os.environ.get("OMP_NUM_THREADS", ""))
+    wanted = wanted or cgroups.available_cpus()
     return min(wanted, _threads.openmp_max_threads() or wanted)
 
 

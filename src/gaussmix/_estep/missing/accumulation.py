@@ -23,7 +23,7 @@ from ..._common.families import CovarianceType
 from ..._common.typing import Doubles, Floats, Indices
 from ..._parameters.layouts import Layout
 from ..._parameters.mixture import MixtureParameters
-from ..._rows.array_rows import Block, Rows, Seen
+from ..._rows.array_rows import Block, Rows, RowsSummary
 from ..._rows.patterns import Grouper, Patterns
 from ..._runtime import instruction_sets
 from ..._statistics.sufficient import SufficientStatistics
@@ -210,8 +210,8 @@ def _pieces(groups: Patterns, most_rows: int, few: int) -> Indices:
 # --- Sums ---------------------------------------------------------------------------------------
 
 
-class IncompleteWay(NamedTuple):
-    """A way to form statistics of rows with missing values; see `_accumulate.Way`."""
+class IncompletePlan(NamedTuple):
+    """A way to form statistics of rows with missing values, as an `AccumulationPlan`."""
 
     parameters: MixtureParameters
     centre: Doubles  # rows are read less this point
@@ -225,7 +225,7 @@ class IncompleteWay(NamedTuple):
     def means(self) -> Doubles:
         return self.parameters.means
 
-    def follow(
+    def accumulate(
         self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
     ) -> SufficientStatistics:
         """Statistics of rows, all or a part of them, formed in this way."""
@@ -284,13 +284,13 @@ class IncompleteWay(NamedTuple):
             n_rows=rows.n_samples,
         )
 
-    def completed(
+    def finish(
         self, statistics: SufficientStatistics, scatter: Callable[[], Doubles]
     ) -> SufficientStatistics:
         """The statistics of all rows: those of the parts lack nothing."""
         return statistics
 
-    def holds(self, statistics: SufficientStatistics, reg_covar: float) -> bool:
+    def is_accurate(self, statistics: SufficientStatistics, reg_covar: float) -> bool:
         """Whether the statistics of all rows have the digits that an M-step needs."""
         if not self.expanded:
             return True
@@ -298,8 +298,8 @@ class IncompleteWay(NamedTuple):
         return not has_cancelled(about_centre, reg_covar, single=False)
 
 
-def incomplete_ways(parameters: MixtureParameters, rows: Seen) -> Iterator[IncompleteWay]:
-    """`_accumulate.ways` for rows with missing values.
+def incomplete_plans(parameters: MixtureParameters, rows: RowsSummary) -> Iterator[IncompletePlan]:
+    """`accumulation.plans` for rows with missing values.
 
     What holds for all features holds for some.
     """
@@ -307,8 +307,8 @@ def incomplete_ways(parameters: MixtureParameters, rows: Seen) -> Iterator[Incom
     lanes = scores.row_work * instruction_sets.kernels().vector_bytes()
     # Where scores may be expanded about the centre, moments may, as far as one can tell before.
     if scores.estep == "linear" and lanes <= LANES_BYTES:
-        yield IncompleteWay(parameters, rows.centre, expanded=True)
-    yield IncompleteWay(parameters, rows.centre, expanded=False)
+        yield IncompletePlan(parameters, rows.centre, expanded=True)
+    yield IncompletePlan(parameters, rows.centre, expanded=False)
 
 
 # --- Scores -------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from ..._parameters.layouts import DIAGONAL, FULL, layout_of
 from ..._parameters.linear_algebra import product
 from ..._rows.array_rows import BLOCK_BYTES, Block, Rows, beside_indicators, with_indicators
 from ..._statistics.sufficient import SufficientStatistics
-from ..score_plan import Scores
+from ..score_plan import ScorePlan
 
 # The part of all weight that counts as if a cluster had it with the variance that all clusters
 # have in a column: only variances for its missing values are drawn towards that.
@@ -31,7 +31,7 @@ BORROWED = 1e-3
 ROUNDINGS = 8
 
 
-class Indicated(Rows):
+class IndicatorRows(Rows):
     """Rows (n, d) with missing values as complete rows (n, 2 d), see `with_indicators`.
 
     Parameters
@@ -61,12 +61,12 @@ class Indicated(Rows):
             yield block._replace(X=with_indicators(block.X, self.origin))
 
 
-def available_scores(centres: Doubles, origin: Doubles) -> Scores:
-    """Scores of `Indicated` rows in the order of closeness, by the features that a row has."""
+def available_scores(centres: Doubles, origin: Doubles) -> ScorePlan:
+    """Scores of `IndicatorRows` in the order of closeness, by the features that a row has."""
     K, d = centres.shape
     moved = centres - origin
     factors = np.concatenate([2.0 * moved, -moved * moved], axis=1)
-    return Scores("nearest", factors.ravel(), 2 * d, np.zeros(K), 2 * K * d)
+    return ScorePlan("nearest", factors.ravel(), 2 * d, np.zeros(K), 2 * K * d)
 
 
 def available_distances(rows: Rows, points: Doubles, out: Doubles) -> Doubles:
@@ -89,42 +89,42 @@ def available_distances(rows: Rows, points: Doubles, out: Doubles) -> Doubles:
     return out
 
 
-class _CompleteWay(Protocol):
+class _CompletePlan(Protocol):
     @property
     def means(self) -> Doubles: ...
-    def follow(
+    def accumulate(
         self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
     ) -> SufficientStatistics: ...
 
 
-class AvailableWay(NamedTuple):
-    """A way to form the statistics that a start is estimated from; see `_accumulate.Way`.
+class AvailablePlan(NamedTuple):
+    """A way to form the statistics that a start is estimated from, as an `AccumulationPlan`.
 
-    What is formed of parts of the rows, and adds up, is statistics of `Indicated` rows, with
-    covariances "full" or "diag"; `completed` makes of their sum what an M-step reads.
+    What is formed of parts of the rows, and adds up, is statistics of `IndicatorRows`, with
+    covariances "full" or "diag"; `finish` makes of their sum what an M-step reads.
     """
 
     covariance_type: CovarianceType
-    way: _CompleteWay  # about the centre
+    plan: _CompletePlan  # about the centre
     centre: Doubles  # (d,)
 
     @staticmethod
     def moments_of(covariance_type: CovarianceType) -> CovarianceType:
-        """The family of the statistics of `Indicated` rows."""
+        """The family of the statistics of `IndicatorRows`."""
         return FULL.name if layout_of(covariance_type).matrices else DIAGONAL.name
 
     @property
     def means(self) -> Doubles:
-        """The shift of the statistics of `Indicated` rows."""
-        return self.way.means
+        """The shift of the statistics of `IndicatorRows`."""
+        return self.plan.means
 
-    def follow(
+    def accumulate(
         self, rows: Rows, blocks: Callable[[int, int], Doubles] | None = None
     ) -> SufficientStatistics:
-        """Statistics of `Indicated` rows, all or a part of them."""
-        return self.way.follow(Indicated(rows, self.centre), blocks)
+        """Statistics of `IndicatorRows`, all or a part of them."""
+        return self.plan.accumulate(IndicatorRows(rows, self.centre), blocks)
 
-    def completed(
+    def finish(
         self, statistics: SufficientStatistics, scatter: Callable[[], Doubles]
     ) -> SufficientStatistics:
         """Statistics about the means of the available values.

@@ -114,7 +114,7 @@ class MatrixLayout(Layout):
     matrices = True
 
     def variances(self, covariances: Doubles) -> Doubles:
-        return np.diagonal(covariances.reshape(-1, *covariances.shape[-2:]), axis1=1, axis2=2)
+        return np.atleast_2d(np.diagonal(covariances, axis1=-2, axis2=-1))
 
     def of_columns(self, array: Doubles, columns: Indices) -> Doubles:
         chosen: Doubles = array[..., columns[:, None], columns]
