@@ -1,9 +1,10 @@
 """Products and factorisations of dense matrices whose every number is summed in one fixed order.
 
 Compiled once for each instruction set; `gaussmix._parameters.linear_algebra` calls what is here,
-with arrays of the right type, shape and layout.  A BLAS cuts its sums as suits the processor, its number of threads
-and the size of all that comes along, so the last bits of a product change with these.  Here a row
-of a product depends on that row and on the other matrix, and a factor on its matrix, alone.
+with arrays of the right type, shape and layout.  A BLAS cuts its sums as suits the processor, its
+number of threads and the size of all that comes along, so the last bits of a product change with
+these.  Here a row of a product depends on that row and on the other matrix, and a factor on its
+matrix, alone.
 """
 
 from libc.float cimport DBL_EPSILON
