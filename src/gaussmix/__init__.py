@@ -26,6 +26,9 @@ One arrow carries everything: rows and parameters go into `_estep.accumulation.a
 returns `SufficientStatistics`; `_mstep.maximize` turns those into new parameters.
 """
 
+import importlib
+from types import ModuleType
+
 from gaussmix._build_config import VERSION as __version__
 from gaussmix._estimators.conditionals import ConditionalPrediction
 from gaussmix._runtime.config import show_config
@@ -54,3 +57,10 @@ __all__ = [
     "load",
     "show_config",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`gaussmix.sources`, which few programs need, when it is asked for."""
+    if name == "sources":
+        return importlib.import_module("gaussmix.sources")
+    raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")

@@ -19,7 +19,6 @@ from ._estimators.interchange import InterchangeableMixture
 from ._estimators.online import OnlineMixture
 from ._estimators.sampling import SamplingMixture
 from ._estimators.sklearn_api import with_defaults
-from ._files import model_file
 from ._parameters.layouts import CollapsedComponent
 from ._parameters.mixture import MixtureParameters
 from ._rows.array_rows import DOUBLE
@@ -313,6 +312,8 @@ def load(path: StrPath) -> GaussianMixture:
     OSError
         If the file cannot be read, or is no regular file; a pipe is not waited for.
     """
+    from ._files import model_file  # as in `save`
+
     contents = model_file.load(path)
     model = GaussianMixture(**contents["parameters"])
     model._restore(contents, path)

@@ -356,6 +356,7 @@ def test_a_process_that_may_open_no_more_files_says_so(tmp_path):
         os.chdir({str(tmp_path)!r})
         import numpy as np, gaussmix
         model = gaussmix.GaussianMixture().fit("rows.npy")  # with all that is imported for it
+        model.save("model.npz")
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (3, most))
         for method in (model.fit, model.score, model.predict, model.impute, model.save):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable, Collection, Mapping
-from fractions import Fraction
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
@@ -103,7 +102,9 @@ def _is_array_or_none(value: Any) -> bool:
 
 def is_huge(value: Any) -> bool:
     """Whether it is a whole number or a fraction above one, which no machine may have room for."""
-    return isinstance(value, (numbers.Integral, Fraction)) and int(value) > 1
+    if not isinstance(value, numbers.Rational):
+        return False
+    return int(value.numerator) // int(value.denominator) > 1
 
 
 #: Whether a value is one that a parameter can have, and the words for those that are.

@@ -1,6 +1,8 @@
 """Rows and parameters: statistics of all rows, or scores of each.
 
     row_sets        rows that a user gives: asked once whether array, source or dask
+    source_rows     rows that are read a piece at a time
+    local_rows      rows of an array, and what they have in common with those of sources
     dask_rows       rows of dask collections: statistics merge as a tree
     dask_tasks      what dask's workers run, a partition each
     data            what a fit asks of rows, wherever they are; what they are read with

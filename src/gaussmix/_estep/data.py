@@ -16,7 +16,6 @@ from .._common.typing import AnyArray, Doubles, FloatDType, Generator, Indices, 
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import Rows
 from .._rows.first_pass import FirstPass
-from .._rows.streamed import StreamedRows
 from .._statistics.sufficient import SufficientStatistics
 from . import accumulation
 
@@ -191,6 +190,5 @@ class LocalData:
 
     def _checked(self, statistics: SufficientStatistics) -> SufficientStatistics:
         """Statistics of the rows as they were at first."""
-        if isinstance(self.rows, StreamedRows):
-            self.rows.check_statistics(statistics)
+        self.rows.check_statistics(statistics)
         return statistics

@@ -35,7 +35,6 @@ from .._common.typing import (
 )
 from .._estep.row_sets import RowSet, row_set
 from .._estep.scoring import Scorer
-from .._files import model_file
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import DOUBLE, Rows
@@ -150,6 +149,8 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             "running": None if running is None else running.arrays(),
             "feature_names": None if names is None else list(names),
         }
+        from .._files import model_file  # what few programs need, and would lengthen the import
+
         model_file.save(path, contents)
 
     def _current(self) -> Kept:

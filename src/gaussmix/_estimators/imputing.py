@@ -8,7 +8,7 @@ from .._checks.arguments import check_flag, check_n_draws
 from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Floats, RandomState
 from .._estep.drawing import Noise
-from .._estep.row_sets import imputed
+from .._estep.local_rows import imputed
 from .._rows.sources.base import RowsLike
 from .base import BaseMixture
 
@@ -134,7 +134,7 @@ class ImputingMixture(BaseMixture):
     def _completed(
         self, X: AnyArray, noise: Noise | None, *, return_std: bool = False, first: int = 0
     ) -> tuple[Floats, ...]:
-        """Checked rows in memory filled in, see `row_sets.imputed`."""
+        """Checked rows in memory filled in, see `local_rows.imputed`."""
         return imputed(
             self._parameters(), X, noise, self._current().context, return_std=return_std,
             first=first,
@@ -151,5 +151,5 @@ def noise_of_draws(
 def completed(
     model: ImputingMixture, X: AnyArray, noise: Noise | None, *, return_std: bool = False
 ) -> tuple[Floats, ...]:
-    """Checked rows in memory filled in, see `row_sets.imputed`."""
+    """Checked rows in memory filled in, see `local_rows.imputed`."""
     return model._completed(X, noise, return_std=return_std)

@@ -12,6 +12,7 @@ from .._common.caching import cached_property
 from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices
 from .._runtime import instruction_sets
 from .._runtime.threads import thread_count
+from .._statistics.sufficient import SufficientStatistics
 from .first_pass import SCAN_ROWS, ColumnSums, Count, FirstPass
 from .patterns import PassCache
 from .sampling import thinned
@@ -117,6 +118,11 @@ class Rows:
         # here by the pass that first needs it.
         self.scatter: Doubles | None = None
         self.in_place = dtype == self.dtype and flags.c_contiguous and flags.aligned
+
+    def check_statistics(self, statistics: SufficientStatistics) -> None:
+        """Raise if the statistics tell that the rows are others than they were at first, as those
+        of an array never do.
+        """
 
     def moderate(self) -> Rows:
         """Multiply the weights by a power of two where their sums need it; returns the rows."""
