@@ -23,7 +23,7 @@ from gaussmix.cli import inputs, jobs, sample
 from gaussmix.cli.describe import describe
 from gaussmix.cli.process import reader_has_gone
 from gaussmix.mixture import GaussianMixture, load
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 
 
 @pytest.fixture
@@ -489,7 +489,7 @@ def test_info(run, old_faithful, covariance_type):
         "tied": lambda k: model.covariances_[1, 1],
         "diag": lambda k: model.covariances_[k, 1],
         "spherical": lambda k: model.covariances_[k],
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     for k in range(2):
         cell = f"{model.means_[k, 1]:#.5g} ({np.sqrt(expected(k)):#.3g})"
         assert re.search(rf"^ +{k}  {model.weights_[k]:.4f} .* {re.escape(cell)}$", text, re.M)

@@ -18,7 +18,7 @@ from gaussmix import (
 )
 from gaussmix._em.collapse import RESEEDS, SPLIT, Recovery
 from gaussmix._parameters.layouts import CollapsedComponent
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 
 OWN_COVARIANCES = ["full", "diag", "spherical"]
 
@@ -150,7 +150,7 @@ def test_a_component_without_a_row_is_dropped_whatever_the_regularisation(two_ap
         model = fit(
             two_apart, covariance_type=covariance_type, on_collapse="drop", reg_covar=1e-6,
             means_init=far, weights_init=[0.4, 0.4, 0.2],
-            precisions_init=precisions.get(covariance_type, np.ones(3)),
+            precisions_init=precisions.get(LAYOUT_OF[covariance_type], np.ones(3)),
         )  # fmt: skip
         (collapse,) = model.collapses_
         assert (collapse["iteration"], collapse["component"]) == (1, 2)
@@ -341,7 +341,7 @@ def statistics_of(weight, variances, covariance_type="full"):
         "full": weight[:, None, None] * variances[:, None, None] * np.diag([1.0, 4.0]),
         "diag": weight[:, None] * variances[:, None] * [1.0, 4.0],
         "spherical": weight * variances * 2,
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     shift = np.outer(10.0 * np.arange(len(weight)), [1.0, 1.0])
     total = float(weight.sum())
     return SufficientStatistics(

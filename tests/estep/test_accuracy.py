@@ -18,7 +18,7 @@ from gaussmix._parameters.mixture import MixtureParameters
 from gaussmix._rows import array_rows
 from support import reference
 from support.exact import exact_log_densities, exact_scores
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 from support.reference import Mixture
 
 EPS = np.finfo(np.float64).eps
@@ -195,7 +195,7 @@ def test_m_step(instruction_set: str, kind: str, covariance_type: str) -> None:
         "tied": np.outer(reach, reach),
         "diag": reach**2,
         "spherical": reach.max() ** 2,
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     given = np.array(
         [float(mpf(a) - b) for a, b in zip(model.covariances_.flat, covariances.flat, strict=True)]
     )

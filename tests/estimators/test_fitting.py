@@ -17,7 +17,7 @@ from gaussmix import (
 from gaussmix._em import loop
 from support import reference
 from support.assertions import assert_state, state_of
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 from support.models import FITTED_ARRAYS, mixture_of
 
 
@@ -244,7 +244,7 @@ def test_weights_are_repetitions(covariance_type, old_faithful):
             "tied": np.diag([4, 0.04]),
             "diag": np.tile([4, 0.04], (2, 1)),
             "spherical": [0.1, 0.1],
-        }[covariance_type],
+        }[LAYOUT_OF[covariance_type]],
     }
     make = {"covariance_type": covariance_type, **start}
     weighted = GaussianMixture(2, **make).fit(old_faithful, sample_weight=counts)

@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal
 
 import gaussmix
 from gaussmix import GaussianMixture, NotFittedError
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 from support.reference import Mixture, dense_covariances
 
 MATRICES = ("covariances_", "precisions_", "precisions_cholesky_")
@@ -30,7 +30,7 @@ def covariances_of(covariance_type, seed):
         "tied": full[0],
         "diag": np.einsum("kii->ki", full).copy(),
         "spherical": full[:, 0, 0].copy(),
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
 
 
 def mixture(covariance_type, seed=0):

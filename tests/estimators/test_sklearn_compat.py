@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gaussmix import ConvergenceWarning, GaussianMixture, NotFittedError
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 
 pytest.importorskip("sklearn")
 import sklearn
@@ -258,7 +258,7 @@ def common_start(X, covariance_type, K=3):
             "tied": precision * np.eye(d),
             "diag": np.full((K, d), precision),
             "spherical": np.full(K, precision),
-        }[covariance_type],
+        }[LAYOUT_OF[covariance_type]],
     }
 
 

@@ -17,7 +17,7 @@ from gaussmix._estep.missing.accumulation import IncompletePlan
 from gaussmix._rows.array_rows import Rows
 from support import reference
 from support.assertions import assert_same
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 from support.kernels import same_statistics
 from support.missing import (
     SIZES,
@@ -64,7 +64,7 @@ def test_reference_by_integrals_over_what_is_missing(covariance_type):
         "tied": lambda: second[1, 1],
         "diag": lambda: second[:, 1].sum(),
         "spherical": lambda: second.sum() - row[0] ** 2 - row[2] ** 2,
-    }[covariance_type]()
+    }[LAYOUT_OF[covariance_type]]()
     np.testing.assert_allclose(of_column, variance + mean**2, rtol=1e-7)
 
 

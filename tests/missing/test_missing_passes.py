@@ -18,7 +18,7 @@ from gaussmix._rows.patterns import patterns
 from gaussmix.sources import ChunkSource
 from support import reference
 from support.assertions import assert_same
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 from support.kernels import same_statistics
 from support.missing import (
     SIZES,
@@ -95,7 +95,7 @@ def test_a_component_that_shrinks_keeps_its_digits(covariance_type):
         covariance_type,
         np.array([0.5, 0.5]),
         np.array([[0.0] * 3, [30.0] * 3]),
-        covariances.get(covariance_type, np.ones(2)),
+        covariances.get(LAYOUT_OF[covariance_type], np.ones(2)),
     )
     rows = Rows(X, allow_nan=True)
     assert next(iter(accumulation.plans(parameters_of(mixture), rows, 0.0))).expanded

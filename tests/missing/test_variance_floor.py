@@ -17,7 +17,7 @@ from scipy import optimize
 
 from gaussmix import ConvergenceWarning, GaussianMixture, SufficientStatistics
 from gaussmix.sources import ChunkSource
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 from support.reference import Mixture, dense_covariances
 
 FLOORS = (0.001, 0.1, 0.5)
@@ -115,7 +115,7 @@ def best_under_the_bound(X, covariance_type: str, floor: float) -> float:
             total += (off @ np.linalg.inv(block) * off).sum()
         return 0.5 * total / n
 
-    size = {"diag": d, "spherical": 1}.get(covariance_type, d * (d + 1) // 2)
+    size = {"diag": d, "spherical": 1}.get(LAYOUT_OF[covariance_type], d * (d + 1) // 2)
     begin = np.concatenate([np.nanmean(X, axis=0) / unit, np.full(size, 0.5)])
     found = optimize.minimize(loss, begin, jac="3-point", method="BFGS", options={"gtol": 1e-9})
     return -float(found.fun)

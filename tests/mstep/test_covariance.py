@@ -19,7 +19,7 @@ from gaussmix._parameters.layouts import (
 from gaussmix._parameters.mixture import MixtureParameters
 from gaussmix._runtime import instruction_sets
 from support import reference
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 
 
 def make_statistics(covariance_type, X, shares, shift, log_likelihood=0.0):
@@ -70,7 +70,7 @@ def test_m_step_is_the_weighted_covariance_about_the_weighted_mean(covariance_ty
         "tied": np.einsum("k,kij->ij", weights, full),
         "diag": np.einsum("kii->ki", full),
         "spherical": np.einsum("kii->k", full) / 4,
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     if covariance_type in ("full", "tied"):
         expected = expected + 0.125 * np.eye(4)
     else:
@@ -160,8 +160,10 @@ def test_a_variance_that_is_none_names_component_and_column(covariance_type, val
         "tied": np.eye(3),
         "diag": np.ones((2, 3)),
         "spherical": np.ones(2),
-    }[covariance_type]
-    place = {"full": (1, 2, 2), "tied": (2, 2), "diag": (1, 2), "spherical": (1,)}[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
+    place = {"full": (1, 2, 2), "tied": (2, 2), "diag": (1, 2), "spherical": (1,)}[
+        LAYOUT_OF[covariance_type]
+    ]
     covariances[place] = value
     with pytest.raises(CollapsedComponent) as caught, np.errstate(all="ignore"):
         layout_of(covariance_type).factorise(covariances)
@@ -416,7 +418,9 @@ def test_values_that_are_not_finite_are_left_for_the_error():
 def test_the_principal_axis_is_a_deviation_long_and_follows_the_columns_units(covariance_type):
     mixture = reference.random_mixture(np.random.default_rng(2), covariance_type, 3, 4)
     layout = layout_of(covariance_type)
-    full = {"full": mixture.covariances, "tied": [mixture.covariances] * 3}.get(covariance_type)
+    full = {"full": mixture.covariances, "tied": [mixture.covariances] * 3}.get(
+        LAYOUT_OF[covariance_type]
+    )
     if full is None:
         full = [np.diag(np.broadcast_to(v, 4)) for v in mixture.covariances]
     for k in range(3):

@@ -13,6 +13,7 @@ from gaussmix import (
     IllDefinedCovarianceError,
     SufficientStatistics,
 )
+from support.families import LAYOUT_OF
 
 # --- the variance floor -------------------------------------------------------------------------
 
@@ -39,7 +40,7 @@ def start_of(degenerate, covariance_type, scale=1.0):
         "tied": lambda v: np.diag(1 / v),
         "diag": lambda v: np.array([1 / v] * 4),
         "spherical": lambda v: np.full(4, 1 / v.mean()),
-    }[covariance_type]((degenerate * scale).var(axis=0))
+    }[LAYOUT_OF[covariance_type]]((degenerate * scale).var(axis=0))
     return {"means_init": means, "weights_init": np.full(4, 0.25), "precisions_init": precisions}
 
 

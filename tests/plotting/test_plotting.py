@@ -29,7 +29,7 @@ from scipy import stats
 
 from gaussmix import GaussianMixture, NotFittedError
 from gaussmix import plotting as plots
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 
 STYLES = ["default", "dark_background", "seaborn-v0_8", "ggplot"]
 
@@ -59,7 +59,7 @@ def mixture(n_components=3, n_features=2, covariance_type="full", apart=6.0, see
         "tied": matrices[0],
         "diag": np.diagonal(matrices, axis1=1, axis2=2),
         "spherical": matrices[:, 0, 0],
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     weights = rng.dirichlet(np.full(n_components, 5.0))
     return GaussianMixture.from_parameters(
         weights, means, covariances, covariance_type=covariance_type

@@ -18,7 +18,7 @@ import gaussmix
 from gaussmix import ConvergenceWarning, GaussianMixture, IllDefinedCovarianceError
 from gaussmix._parameters.layouts.matrices import columns_without_spread
 from support.assertions import assert_sound, nothing_lost, only_warnings, raises_everywhere
-from support.families import COVARIANCE_TYPES
+from support.families import COVARIANCE_TYPES, LAYOUT_OF
 from support.models import FITTING, INIT_PARAMS
 from support.rows import NAMES, table, two_clusters
 
@@ -174,7 +174,7 @@ def test_row_24_a_component_without_rows(covariance_type, distance):
         "tied": np.eye(d),
         "diag": np.ones((3, d)),
         "spherical": np.ones(3),
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     model = GaussianMixture(
         3,
         covariance_type=covariance_type,
@@ -202,7 +202,7 @@ def two_widths(covariance_type):
         "full": variances[:, None, None] * np.eye(3),
         "diag": np.tile(variances[:, None], 3),
         "spherical": variances,
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     means = np.array([[1.0, 1, 1], [-1.0, -1, -1]])
     return GaussianMixture.from_parameters(
         [0.9, 0.1], means, covariances, covariance_type=covariance_type
@@ -296,7 +296,7 @@ def test_row_26_columns_of_very_different_size(covariance_type):
         "full": np.tile(np.eye(3), (2, 1, 1)),
         "tied": np.eye(3),
         "diag": np.ones((2, 3)),
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
     square = np.ones(3) if covariance_type == "diag" else np.ones((3, 3))
     square = scale if covariance_type == "diag" else scale[:, None]
     square = square * scale

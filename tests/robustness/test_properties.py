@@ -65,6 +65,7 @@ from support.cases import (
     units,
 )
 from support.exact import exact_log_densities, exact_scores
+from support.families import LAYOUT_OF
 from support.kernels import same_statistics
 from support.models import FITTED_ARRAYS, mixture_of
 from support.reference import Mixture
@@ -391,7 +392,9 @@ def test_units_and_origin(case: Case) -> None:
     a = 10.0 ** rng.uniform(-4.0, 4.0, case.d if case.covariance_type != "spherical" else 1)
     b = rng.standard_normal(case.d) * a * units(case.values) * 10.0 ** rng.uniform(-3.0, 3.0)
     X = (case.values * a + b).astype(case.X.dtype)
-    square = {"diag": a * a, "spherical": (a * a)[0]}.get(case.covariance_type, np.outer(a, a))
+    square = {"diag": a * a, "spherical": (a * a)[0]}.get(
+        LAYOUT_OF[case.covariance_type], np.outer(a, a)
+    )
     moved = replace(mixture, means=mixture.means * a + b, covariances=mixture.covariances * square)
     # Rows and means are rounded in proportion to themselves before and after.
     reach = 2 * (np.abs(X[:, None, :].astype(np.float64)) + np.abs(b)) + np.abs(moved.means).max(0)

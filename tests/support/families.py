@@ -6,3 +6,6 @@ from gaussmix._common import families
 
 COVARIANCE_TYPES = tuple(families.COVARIANCE_TYPES)
 LAYOUTS = tuple(dict.fromkeys(families.LAYOUTS.values()))
+
+#: The layout of each family, by its name.
+LAYOUT_OF = families.LAYOUTS

@@ -16,6 +16,8 @@ from functools import partial
 import numpy as np
 from scipy.linalg import solve_triangular
 
+from support.families import LAYOUT_OF
+
 
 @dataclass
 class Mixture:
@@ -325,7 +327,7 @@ def unit_covariances(covariance_type: str, n_components: int, n_features: int) -
         "tied": np.eye(d),
         "diag": np.ones((K, d)),
         "spherical": np.ones(K),
-    }[covariance_type]
+    }[LAYOUT_OF[covariance_type]]
 
 
 def draw(rng: np.random.Generator, mixture: Mixture, n_samples: int) -> np.ndarray:

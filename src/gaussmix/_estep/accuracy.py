@@ -71,7 +71,7 @@ def _keeps_digits(statistics: SufficientStatistics, reg_covar: float, limit: flo
     layout = layout_of(statistics.covariance_type)
     weight = np.maximum(statistics.weight, np.finfo(np.float64).tiny)
     means = statistics.shift + statistics.first / weight[:, None]
-    covariances = layout.maximize(statistics.first, statistics.second, weight, means)
+    covariances = layout.scatter(statistics.first, statistics.second, weight, means)
     layout.regularise(covariances, reg_covar)
     try:
         factors = layout.factorise(covariances)

@@ -38,7 +38,7 @@ def estimate(
     nk = statistics.weight + _WEIGHT_FLOOR * row_weight
     weights = nk / nk.sum()
     means = statistics.shift + statistics.first / nk[:, None]
-    scatter = layout.maximize(statistics.first, statistics.second, nk, means)
+    scatter = layout.scatter(statistics.first, statistics.second, nk, means)
     if variance_floor > 0:
         # Before `reg_covar`: the columns of the rows themselves. Of rows with missing values the
         # estimate tells those of the rows completed, whose variances move with the parameters: a

@@ -227,7 +227,7 @@ class SufficientStatistics:
         nk = np.maximum(self.weight, np.finfo(np.float64).tiny)
         share = nk / nk.sum()
         means = self.shift + self.first / nk[:, None]
-        covariances = layout.maximize(self.first, self.second, nk, means)
+        covariances = layout.scatter(self.first, self.second, nk, means)
         return Columns(
             np.full(self.n_features, float(self.total_weight)),
             share @ means,

@@ -43,7 +43,8 @@ class CovarianceFamily:
             over their weight, with all that a prior, `reg_covar` and the variance floor add to
             it.
         nk : ndarray of shape (K,)
-            Weights of the components, all above zero; only their ratios count.
+            Weights of the components, all above zero. Only their ratios count: in an M-step they
+            are those of rows, after an extrapolation the mixture's.
         previous : MixtureParameters or None
             The parameters before the step, from which a family that iterates starts; None at the
             start of a fit. Their number of components is that of the scatter.

@@ -154,8 +154,11 @@ class Layout:
         """Second moments about ``shift + delta``, from the moments about ``shift``."""
         raise NotImplementedError
 
-    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
-        """Maximum likelihood covariances, without regularisation.
+    def scatter(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+        """``W_k / n_k``: what is scattered about the new means, over the weight.
+
+        The covariances of maximum likelihood, of all that the layout can hold, and without
+        anything added. `second_moments` is the way back: the two change together.
 
         Parameters
         ----------
@@ -190,7 +193,7 @@ class Layout:
         raise NotImplementedError
 
     def second_moments(self, covariances: Doubles, nk: Doubles, n_features: int) -> Doubles:
-        """Second moments about the means of rows with these covariances: what `maximize` undoes.
+        """Second moments about the means of rows with these covariances: what `scatter` undoes.
 
         Parameters
         ----------

@@ -26,7 +26,7 @@ class Diagonal(Layout):
     def shifted(self, second: Doubles, first: Doubles, weight: Doubles, delta: Doubles) -> Doubles:
         return second - 2 * first * delta + weight[:, None] * delta * delta
 
-    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+    def scatter(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
         move = first / nk[:, None]
         variances = second / nk[:, None]
         variances -= move * move

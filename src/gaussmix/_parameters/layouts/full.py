@@ -37,7 +37,7 @@ class Full(MatrixLayout):
         # One symmetric matrix is taken off, so that the two entries of a pair are rounded alike.
         return second - (cross + cross.transpose(0, 2, 1)) + weight[:, None, None] * square
 
-    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+    def scatter(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
         move = first / nk[:, None]
         covariances = second / nk[:, None, None]
         covariances -= move[:, :, None] * move[:, None, :]

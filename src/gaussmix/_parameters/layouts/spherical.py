@@ -28,7 +28,7 @@ class Spherical(Diagonal):
         square: Doubles = np.einsum("kj,kj->k", delta, delta)
         return second - 2 * cross + weight * square
 
-    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+    def scatter(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
         move = first / nk[:, None]
         variances = second / nk
         variances -= np.einsum("kj,kj->k", move, move)

@@ -36,7 +36,7 @@ class Tied(MatrixLayout):
         cross = product(first.T, delta)
         return second - cross - cross.T + product(delta.T * weight, delta)
 
-    def maximize(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
+    def scatter(self, first: Doubles, second: Doubles, nk: Doubles, means: Doubles) -> Doubles:
         move = first / nk[:, None]
         covariance = second - product(move.T * nk, move)
         covariance /= nk.sum()
