@@ -32,9 +32,9 @@ sanitizer() {
 # earlier build is used, and install it with what its tests need, compiled with debug information
 # and these arguments of `meson setup`. Leaves the copy as the current directory.
 build() {
-  local argument options=(-Csetup-args=-Dbuildtype=debugoptimized)
+  local argument options=(--config-settings=setup-args=-Dbuildtype=debugoptimized)
   for argument in "$@"; do
-    options+=("-Csetup-args=$argument")
+    options+=("--config-settings=setup-args=$argument")
   done
   mkdir "$scratch/gaussmix"
   git -C "$checkout" ls-files -z --cached --others --exclude-standard |
