@@ -131,15 +131,6 @@ class ImputingMixture(BaseMixture):
         """128 random bits, from whatever kind of generator."""
         return int.from_bytes(self._generator(random_state).bytes(16), "little")
 
-    def _completed(
-        self, X: AnyArray, noise: Noise | None, *, return_std: bool = False, first: int = 0
-    ) -> tuple[Floats, ...]:
-        """Checked rows in memory filled in, see `local_rows.imputed`."""
-        return imputed(
-            self._parameters(), X, noise, self._current().context, return_std=return_std,
-            first=first,
-        )  # fmt: skip
-
 
 def noise_of_draws(
     model: ImputingMixture, n_draws: int, random_state: RandomState, *more: int
@@ -152,4 +143,5 @@ def completed(
     model: ImputingMixture, X: AnyArray, noise: Noise | None, *, return_std: bool = False
 ) -> tuple[Floats, ...]:
     """Checked rows in memory filled in, see `local_rows.imputed`."""
-    return model._completed(X, noise, return_std=return_std)
+    context = model._current().context
+    return imputed(model._parameters(), X, noise, context, return_std=return_std)
