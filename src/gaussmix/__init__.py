@@ -27,11 +27,10 @@ returns `SufficientStatistics`; `_mstep.maximize` turns those into new parameter
 """
 
 import importlib
-from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 from gaussmix._build_config import VERSION as __version__
 from gaussmix._estimators.conditionals import ConditionalPrediction
-from gaussmix._runtime.config import show_config
 from gaussmix._statistics.sufficient import SufficientStatistics
 from gaussmix.exceptions import (
     ConvergenceWarning,
@@ -40,8 +39,11 @@ from gaussmix.exceptions import (
     ModelFileError,
     NotFittedError,
 )
-from gaussmix.imputation import GaussianMixtureImputer
 from gaussmix.mixture import GaussianMixture, load
+
+if TYPE_CHECKING:
+    from gaussmix._runtime.config import show_config
+    from gaussmix.imputation import GaussianMixtureImputer
 
 __all__ = [
     "ConditionalPrediction",
@@ -59,8 +61,21 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """`gaussmix.sources`, which few programs need, when it is asked for."""
-    if name == "sources":
-        return importlib.import_module("gaussmix.sources")
-    raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")
+# Modules that not every program needs, and public names in them: imported when asked for.
+_LATER = {
+    "GaussianMixtureImputer": "imputation",
+    "imputation": "imputation",
+    "show_config": "_runtime.config",
+    "sources": "sources",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module 'gaussmix' has no attribute {name!r}")
+    module = importlib.import_module(f"gaussmix.{_LATER[name]}")
+    return getattr(module, name, module)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
-import re
 from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
@@ -48,14 +47,16 @@ def explains_failures(function: Callable[Arguments, Result]) -> Callable[Argumen
 
 # What the interpreter says where NumPy gives up without an exception, as it does when it has no
 # memory for an iterator, and what CPython says about the locks of files and random generators.
-_OUT_OF_MEMORY = re.compile(
-    "(error return|returned NULL) without (exception set|setting an exception)"
-    "|can't allocate (read )?lock"
+_OUT_OF_MEMORY = (
+    "without exception set",
+    "without setting an exception",
+    "can't allocate lock",
+    "can't allocate read lock",
 )
 
 
 def _is_lack_of_memory(error: Exception) -> bool:
-    return _OUT_OF_MEMORY.search(str(error)) is not None
+    return any(sign in str(error) for sign in _OUT_OF_MEMORY)
 
 
 # --- open files ----------------------------------------------------------------------------------

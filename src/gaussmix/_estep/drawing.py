@@ -7,7 +7,7 @@ threads compute them, they are the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -87,8 +87,7 @@ def _tile_rows(d: int) -> int:
     return max(_RUN_ROWS, _TILE_VALUES // max(d, 1))
 
 
-@dataclass(frozen=True, eq=False)
-class Noise:
+class Noise(NamedTuple):
     """The random numbers of draws, which a row gets by its place among all rows.
 
     Attributes
@@ -111,7 +110,7 @@ class Noise:
 
     def after(self, n_rows: int) -> Noise:
         """That of the rows after so many."""
-        return replace(self, first=self.first + n_rows)
+        return self._replace(first=self.first + n_rows)
 
     def of(self, rows: Indices, m: int) -> tuple[Doubles, Doubles]:
         """Uniform numbers (n, n_draws), and normal ones (n, n_draws, m), of some rows."""

@@ -19,7 +19,6 @@ from .._rows.array_rows import Rows
 from . import scoring
 from .data import Context, Data, LocalData
 from .drawing import Noise
-from .missing.completion import complete
 from .row_sum import RowSum
 
 
@@ -158,6 +157,8 @@ def imputed(
     first : int
         The number of the first row among all.
     """
+    from .missing.completion import complete  # what few programs need: not when this is imported
+
     rows = Rows(X, n_threads=context.n_threads, allow_nan=True)
     shape = X.shape if noise is None else (noise.n_draws, *X.shape)
     values = new_result(shape, rows.dtype)
