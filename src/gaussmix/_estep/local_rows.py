@@ -100,7 +100,8 @@ class ArrayRows(LocalRows):
 
     def scored(self, scorer: scoring.Scorer, field: str, out: AnyArray | None) -> AnyArray:
         X = self._checked()
-        rows = self._context.rows(X)
+        context = self._context
+        rows = Rows(X, n_threads=context.n_threads, allow_nan=context.allow_nan)
         shape, dtype = scorer.form(field, rows)
         check_first = out is not None
         if out is None:

@@ -49,7 +49,7 @@ class Scorer:
         self.parameters = parameters
         self._scores = exact_scores(parameters)
         self._centre = scoring_centre(parameters)
-        self._jobs: dict[bool, ScoringJob] = {}
+        self._prepared: dict[bool, tuple[Kernels, ScoringJob]] = {}
         self.n_components, self.n_features = parameters.means.shape
         self._row_work = self._scores.row_work + 20 * self.n_components
 
@@ -64,28 +64,25 @@ class Scorer:
         definite = self.parameters.definite_covariances()
         return IncompleteScorer(replace(self.parameters, covariances=definite))
 
-    def _job(self, single: bool) -> ScoringJob:
-        """The mixture prepared for the kernels of one precision."""
-        job = self._jobs.get(single)
-        if job is None:
-            kernels = instruction_sets.kernels(single)
-            centre = self._centre
-            if single:
-                centre = centre.astype(np.float32).astype(np.float64)
-            scores = self._scores
-            job = self._jobs[single] = kernels.ScoringJob(
-                kernels.ESTEPS[scores.estep], centre, self.parameters.means, scores.factors,
-                scores.factor_stride, scores.constants,
-            )  # fmt: skip
-        return job
+    def _prepare(self, single: bool) -> tuple[Kernels, ScoringJob]:
+        """The kernels of one precision, and the mixture prepared for them."""
+        kernels = instruction_sets.kernels(single)
+        centre = self._centre
+        if single:
+            centre = centre.astype(np.float32).astype(np.float64)
+        scores = self._scores
+        job = kernels.ScoringJob(
+            kernels.ESTEPS[scores.estep], centre, self.parameters.means, scores.factors,
+            scores.factor_stride, scores.constants,
+        )  # fmt: skip
+        self._prepared[single] = kernels, job
+        return kernels, job
 
     def form(self, field: str, rows: Rows) -> tuple[tuple[int, ...], np.dtype[Any]]:
         """Shape and dtype of the array that `evaluate` fills under this name."""
-        if field == "labels":
-            return (rows.n_samples,), LABEL
         if field in PER_COMPONENT:
             return (rows.n_samples, self.n_components), rows.dtype
-        return (rows.n_samples,), rows.dtype
+        return (rows.n_samples,), LABEL if field == "labels" else rows.dtype
 
     def fill(
         self, field: str, rows: Rows, out: AnyArray, *, check_first: bool = True
@@ -173,7 +170,7 @@ class Scorer:
                 self._evaluate_incomplete(rows, log_density, responsibilities, labels)
             return bad
         single = rows.dtype == SINGLE and self._suits_single
-        kernels, job = instruction_sets.kernels(single), self._job(single)
+        kernels, job = self._prepared.get(single) or self._prepare(single)
         tile_scalars = 2 * self.n_features + self.n_components
         cut = partition(rows.n_samples, tile_scalars, self._row_work, kernels)
         if rows.n_samples <= cut.chunk_rows:

@@ -307,16 +307,14 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
 
     def _scorer(self) -> Scorer:
         """The mixture in the public attributes, ready to score rows."""
-        return self._scorer_of(self._current())
-
-    def _scorer_of(self, kept: Kept) -> Scorer:
-        """What is kept for the next call: to prepare it takes longer than to see that nothing has
-        changed, and than to score a row from parameters that fit in cache.
-        """
+        kept = self._current()
         return kept.scorer or self._prepared(kept)
 
     @explains_failures
     def _prepared(self, kept: Kept) -> Scorer:
+        """What is kept for the next call: to prepare it takes longer than to see that nothing has
+        changed, and than to score a row from parameters that fit in cache.
+        """
         hooks.refuse(self, "d")
         scorer = Scorer(kept.parameters)
         if kept.is_small:

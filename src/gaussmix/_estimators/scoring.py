@@ -112,7 +112,8 @@ class ScoringMixture(BaseMixture):
     def _scored(self, X: RowsLike, field: str, out: AnyArray | None) -> AnyArray:
         """What `Scorer.evaluate` calls `field`, for each row."""
         kept = self._current()
-        return row_set(X, kept.context).scored(self._scorer_of(kept), field, out)
+        scorer = kept.scorer or self._prepared(kept)
+        return row_set(X, kept.context).scored(scorer, field, out)
 
     def score(self, X: RowsLike, y: object = None) -> float:
         """Mean log-density of the rows, in nats.
@@ -185,7 +186,8 @@ class ScoringMixture(BaseMixture):
             return self._own_log_likelihood(X, completed)
         hooks.refuse(self, "d")
         kept = self._current()
-        return row_set(X, kept.context).log_likelihood(self._scorer_of(kept), completed)
+        scorer = kept.scorer or self._prepared(kept)
+        return row_set(X, kept.context).log_likelihood(scorer, completed)
 
     def _own_log_likelihood(self, X: RowsLike, completed: bool) -> tuple[float, int]:
         """`_log_likelihood` by the public methods, of which a subclass has its own."""
