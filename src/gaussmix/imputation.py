@@ -181,7 +181,7 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         check_in_memory(X, name)
         X, names = as_rows(X, estimator_name=name, min_rows=2)
         weight = check_sample_weight(sample_weight, len(X))
-        rows = Rows(X, weight, n_threads=self.n_threads, allow_nan=True).moderate()
+        rows = Rows(X, weight, n_threads=self.n_threads, allow_nan=True).rescale_weights()
         scan = rows.scan()
         if scan.bad is not None:
             raise nonfinite_error(X, *scan.bad, names, name)

@@ -211,6 +211,38 @@ def test_a_file_has_one_subject_and_a_function_fits_on_a_screen(path):
             assert code_lines(node, lines) <= LONGEST_FUNCTION, node.name
 
 
+PARAMETERS = re.compile(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-+\n|\Z)", re.DOTALL | re.MULTILINE)
+PARAMETER = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: :.*)?$", re.MULTILINE)
+
+
+def described(node):
+    """The names in the table of parameters of a docstring, and those in the signature."""
+    table = PARAMETERS.search(ast.get_docstring(node) or "")
+    if table is None:
+        return None
+    names = {name.strip(" *") for row in PARAMETER.findall(table[1]) for name in row.split(",")}
+    if isinstance(node, ast.ClassDef):
+        node = next((n for n in node.body if getattr(n, "name", "") == "__init__"), None)
+        if node is None:
+            return None
+    given = node.args
+    every = [*given.posonlyargs, *given.args, *given.kwonlyargs, given.vararg, given.kwarg]
+    return names, {argument.arg for argument in every if argument is not None}
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_docstrings_describe_parameters_that_there_are(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and (both := described(node)):
+            names, given = both
+            assert names <= given, f"{node.name} has no {sorted(names - given)}"
+
+
+def test_a_parameter_that_is_not_there_is_noticed():
+    text = 'def f(a, *, b):\n    """D.\n\n    Parameters\n    ----------\n    a, c : int\n    """'
+    assert described(ast.parse(text).body[0]) == ({"a", "c"}, {"a", "b"})
+
+
 def test_no_class_says_what_others_have():
     """Methods declared for the type checker alone hide calls that go up."""
     for path in SOURCE.rglob("*.py"):

@@ -394,21 +394,21 @@ def test_a_buffer_may_be_used_again_and_again():
 @pytest.mark.parametrize("n", [1, 2, 63, 64, 65, 127, 128, 129, 1000, 99_999])
 @pytest.mark.parametrize("most", [64, 100])
 def test_one_pass_keeps_what_the_number_of_rows_tells(n, most):
-    chosen = sampling.thinned(n, most)
+    chosen = sampling.stratified_sample(n, most)
     assert (np.diff(chosen) > 0).all()
     assert min(n, most // 2 - 1) <= len(chosen) <= most
     rng = np.random.default_rng(n)
-    reservoir = sampling.Reservoir(most)
+    sample = sampling.StratifiedSample(most)
     for piece in cut(np.arange(n)[:, None], 20, seed=rng.integers(1000)):
-        reservoir.add(piece, None)
-    np.testing.assert_array_equal(reservoir.rows(most)[0][:, 0], chosen)
-    fewer = sampling.thinned(n, most // 4)
-    np.testing.assert_array_equal(reservoir.rows(most // 4)[0][:, 0], fewer)
+        sample.add(piece, None)
+    np.testing.assert_array_equal(sample.rows(most)[0][:, 0], chosen)
+    fewer = sampling.stratified_sample(n, most // 4)
+    np.testing.assert_array_equal(sample.rows(most // 4)[0][:, 0], fewer)
 
 
 def test_every_row_is_kept_with_the_same_probability():
     """Over places within strata, and over every period of two."""
-    chosen = sampling.thinned(1 << 20, 1 << 14)
+    chosen = sampling.stratified_sample(1 << 20, 1 << 14)
     assert len(chosen) == 1 << 14
     np.testing.assert_array_equal(chosen // 64, np.arange(1 << 14))
     counts = np.bincount(chosen % 64, minlength=64)
@@ -421,11 +421,11 @@ def test_every_row_is_kept_with_the_same_probability():
 def test_rows_without_weight_are_not_sampled():
     X = np.arange(5000.0)[:, None]
     w = (np.arange(5000) % 3 == 0).astype(float)
-    reservoir = sampling.Reservoir(100)
+    sample = sampling.StratifiedSample(100)
     for rows, weights in zip(cut(X, 7), cut(w, 7)):
-        reservoir.add(rows, weights)
-    kept = array_rows.Rows(X, w).thinned(100)
-    np.testing.assert_array_equal(reservoir.rows(100)[0], kept.X)
+        sample.add(rows, weights)
+    kept = array_rows.Rows(X, w).stratified_sample(100)
+    np.testing.assert_array_equal(sample.rows(100)[0], kept.X)
     assert (kept.sample_weight == 1).all()
 
 

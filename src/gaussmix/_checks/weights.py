@@ -79,7 +79,7 @@ def check_total_weight(total: float, largest: float, *, allow_zero: bool = False
 _MODERATE_EXPONENT = 64
 
 
-def moderate_exponent(largest: float) -> int:
+def rescaling_exponent(largest: float) -> int:
     """The power of two that keeps sums of weights up to `largest` in range, 0 for most.
 
     A fit depends on the proportions of weights only, which a power of two leaves exact. A weight

@@ -252,7 +252,7 @@ def _subsample(data: Data, n_components: int, random_state: Generator) -> Rows:
     size = _search_size(n_components)
     if data.n_samples <= size:
         return data.in_memory()
-    kept = data.thinned(sample_rows(n_components))
+    kept = data.stratified_sample(sample_rows(n_components))
     if kept.n_samples <= size:
         return kept
     return kept.take(_one_per_strip(kept.n_samples, size, random_state))

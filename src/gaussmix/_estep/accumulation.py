@@ -114,7 +114,7 @@ def _complete_plans(
     parameters: MixtureParameters, rows: RowsSummary, reg_covar: float
 ) -> Iterator[AccumulationPlan]:
     """`plans` for rows of which no value is missing."""
-    if rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.ordinary:
+    if rows.dtype == SINGLE and suits_single(parameters, rows.centre) and rows.fits_single:
         yield from _plans_in(parameters, rows, reg_covar, single=True)
     yield from _plans_in(parameters, rows, reg_covar, single=False)
 

@@ -18,14 +18,14 @@ import numpy as np
 
 from .._checks.numbers import computing_dtype
 from .._checks.rows import as_rows, check_shape_of_rows
-from .._checks.weights import check_sample_weight, check_total_weight, moderate_exponent
+from .._checks.weights import check_sample_weight, check_total_weight, rescaling_exponent
 from .._common.families import CovarianceType
 from .._common.typing import AnyArray, Doubles, Generator, Indices, Names
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import CENTRE_ROWS, Rows
 from .._rows.dask_collections import Partitions, aligned, as_array, is_frame, lengths_of
 from .._rows.first_pass import Count, FirstPass
-from .._rows.sampling import thinned
+from .._rows.sampling import stratified_sample
 from .._statistics.sufficient import SufficientStatistics
 from . import accumulation, dask_tasks, scoring
 from .accumulation import AnyPlan
@@ -73,10 +73,10 @@ class DaskData:
         self.n_samples_seen: float = found.counted.total_weight if weighted else count.n_rows
         self.incomplete = self._scan.observed is not None
         self._scatter: Doubles | None = None
-        self._kept = thinned(self.n_used, max(sample_rows, CENTRE_ROWS))
+        self._kept = stratified_sample(self.n_used, max(sample_rows, CENTRE_ROWS))
         self._sample = self._rows_at(self._kept, self._used_ends, used=True)
-        self.centre = self.thinned(CENTRE_ROWS).centre
-        self.ordinary = self._scan.fits_single(self.centre)
+        self.centre = self.stratified_sample(CENTRE_ROWS).centre
+        self.fits_single = self._scan.fits_single(self.centre)
 
     def scan(self) -> FirstPass:
         return self._scan
@@ -87,13 +87,13 @@ class DaskData:
     def take(self, indices: Indices) -> Rows:
         return self._rows_at(np.asarray(indices), self._ends, used=False)
 
-    def thinned(self, most: int) -> Rows:
+    def stratified_sample(self, most: int) -> Rows:
         # A smaller sample is a part of a larger one.
-        wanted = thinned(self.n_used, most)
+        wanted = stratified_sample(self.n_used, most)
         return self._sample.take(np.searchsorted(self._kept, wanted))
 
     def rows_to_draw(self, most: int) -> Rows:
-        return self.thinned(most)
+        return self.stratified_sample(most)
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
         for plan in accumulation.plans(parameters, self, reg_covar):
@@ -330,8 +330,8 @@ class DaskRows:
             count = Count.merge(look.counted for look in looks)
             largest = count.largest_weight
             check_total_weight(count.total_weight, largest, allow_zero=piece)
-            if not piece:  # as `Rows.moderate`
-                common = replace(common, exponent=moderate_exponent(largest))
+            if not piece:  # as `Rows.rescale_weights`
+                common = replace(common, exponent=rescaling_exponent(largest))
         return DaskData(partitions, looks, common, weighted, sample_rows), names
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from .._checks.messages import of_piece
 from .._checks.numbers import computing_dtype
 from .._checks.rows import as_rows, nonfinite_error
-from .._checks.weights import check_sample_weight, moderate_exponent
+from .._checks.weights import check_sample_weight, rescaling_exponent
 from .._common.typing import AnyArray, Doubles, FloatDType, Indices, Names
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import DOUBLE, SINGLE, Rows
@@ -174,7 +174,7 @@ def look(X: Any, weight: Any, common: Common, number: int) -> tuple[FirstPass, A
     except (TypeError, ValueError) as error:
         raise of_piece(error, f"Partition {number} of X") from error
     given = Rows(X, weight, allow_nan=common.allow_nan)
-    exponent = moderate_exponent(given.weight_range[1])
+    exponent = rescaling_exponent(given.weight_range[1])
     with task_threads(common.n_threads) as threads, np.errstate(all="ignore"):
         rows = rows_of(X, weight, replace(common, exponent=exponent), threads)
         found = rows.scan()

@@ -75,7 +75,7 @@ class Data(Protocol):
     weighted : bool
     total_weight : float
     n_samples_seen : int or float
-        The weight of the rows as it came, before `Rows.moderate`; without weights their
+        The weight of the rows as it came, before `Rows.rescale_weights`; without weights their
         number.
     on_rows : callable, optional
         ``on_rows(done, total)`` is called while a long pass is under way.
@@ -110,12 +110,12 @@ class Data(Protocol):
         """Some rows, in the order of their indices."""
         ...
 
-    def thinned(self, most: int) -> Rows:
+    def stratified_sample(self, most: int) -> Rows:
         """At most so many of the rows of positive weight, spread over all, see `_thinning`."""
         ...
 
     def rows_to_draw(self, most: int) -> Rows:
-        """Weighted rows to draw a few from: all, or `thinned` where they are not here."""
+        """Weighted rows to draw a few from: all, or a sample where they are not here."""
         ...
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
@@ -157,7 +157,7 @@ class LocalData:
         self.scan = rows.scan
         self.in_memory = rows.in_memory
         self.take = rows.take
-        self.thinned = rows.thinned
+        self.stratified_sample = rows.stratified_sample
 
     @property
     def on_rows(self) -> Callable[[int, int], None] | None:
@@ -168,7 +168,7 @@ class LocalData:
         self.rows.on_rows = call
 
     def rows_to_draw(self, most: int) -> Rows:
-        return self.thinned(most) if self.rows.streamed else self.rows
+        return self.stratified_sample(most) if self.rows.streamed else self.rows
 
     def accumulate(self, parameters: MixtureParameters, reg_covar: float) -> SufficientStatistics:
         return self._checked(accumulation.accumulate(parameters, self.rows, reg_covar))

@@ -81,7 +81,7 @@ class ArrayRows(LocalRows):
         name = self._context.estimator_name
         X, names = as_rows(self._X, estimator_name=name, min_rows=2)
         weight = check_sample_weight(sample_weight, len(X))
-        rows = self._context.rows(X, weight).moderate()
+        rows = self._context.rows(X, weight).rescale_weights()
         bad = rows.scan().bad
         if bad is not None:
             raise nonfinite_error(X, *bad, names, name)

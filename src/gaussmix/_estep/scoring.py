@@ -154,7 +154,7 @@ class Scorer:
             Posterior probabilities of the components; each row sums to one.
         labels : ndarray of shape (n,), intp, optional
             Component of the largest responsibility.
-        spare : bool, default=True
+        check_first : bool, default=True
             Look for values that are not finite before anything is written. Otherwise they are
             noticed on the way, which costs no look of its own.
 

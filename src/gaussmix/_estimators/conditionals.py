@@ -154,8 +154,9 @@ class ConditionalMixture(BaseMixture):
         with np.errstate(all="ignore"), limited(self.n_threads):
             blocks = self._conditionals(parameters, X, given, rest, "values")
             for conditional, rows, block in blocks:
-                shares, means = self._shares(conditional, block), conditional.means_given(block)
-                for row, weights, centres in zip(rows, shares, means, strict=True):
+                responsibilities = self._responsibilities(conditional, block)
+                means = conditional.means_given(block)
+                for row, weights, centres in zip(rows, responsibilities, means, strict=True):
                     models[row] = self._made(conditional.mixture(weights, centres), rest)
         return models[0] if one else models
 
@@ -227,8 +228,8 @@ class ConditionalMixture(BaseMixture):
         result = _empty_prediction(len(X), targets.size, n_quantiles, computing_dtype(X.dtype))
         with np.errstate(all="ignore"), limited(self.n_threads):
             for conditional, rows, block in self._conditionals(parameters, X, given, targets):
-                shares = self._shares(conditional, block)
-                _predict(result, rows, conditional, block, shares, probabilities)
+                responsibilities = self._responsibilities(conditional, block)
+                _predict(result, rows, conditional, block, responsibilities, probabilities)
         return result
 
     @explains_failures
@@ -340,16 +341,18 @@ class ConditionalMixture(BaseMixture):
                 values = np.ascontiguousarray(X[some[:, None], known], dtype=np.float64)
                 yield conditional, some, values
 
-    def _shares(self, conditional: Conditional, values: Doubles) -> Doubles:
+    def _responsibilities(self, conditional: Conditional, values: Doubles) -> Doubles:
         """Responsibilities (n, K) of the components for values of the given columns."""
         parameters = conditional.marginal
-        shares = np.empty((len(values), parameters.n_components))
+        responsibilities = np.empty((len(values), parameters.n_components))
         if conditional.given.size:
             rows = Rows(values, n_threads=self.n_threads)
-            scoring.evaluate(parameters, rows, responsibilities=shares, check_first=False)
+            scoring.evaluate(
+                parameters, rows, responsibilities=responsibilities, check_first=False
+            )
         else:
-            shares[...] = parameters.weights / parameters.weights.sum()
-        return shares
+            responsibilities[...] = parameters.weights / parameters.weights.sum()
+        return responsibilities
 
     def _made(self, parameters: MixtureParameters, columns: Indices) -> Self:
         """A model of its own of some of the columns."""
@@ -396,7 +399,7 @@ def _predict(
     rows: Indices,
     conditional: Conditional,
     values: Doubles,
-    shares: Doubles,
+    responsibilities: Doubles,
     probabilities: Doubles | None,
 ) -> None:
     """Fill in some rows of a prediction.
@@ -406,17 +409,19 @@ def _predict(
     """
     K, t = conditional.means.shape
     centres = conditional.means_given(values)
-    mean = mixed(shares, centres)
+    mean = mixed(responsibilities, centres)
     result.mean[rows] = mean
-    apart = (centres - mean[:, None]) * np.sqrt(shares)[:, :, None]
-    covariance = product(shares, conditional.covariances.reshape(K, t * t)).reshape(-1, t, t)
+    apart = (centres - mean[:, None]) * np.sqrt(responsibilities)[:, :, None]
+    covariance = product(responsibilities, conditional.covariances.reshape(K, t * t)).reshape(
+        -1, t, t
+    )
     covariance += symmetric_product(transposed(apart))
     result.covariance[rows] = covariance
     if result.quantiles is None or probabilities is None:
         return
     from .._parameters import univariate
 
-    weights = shares.T
+    weights = responsibilities.T
     deviations = np.sqrt(conditional.variances)
     for j in range(t):
         spread = np.broadcast_to(deviations[:, j, None], weights.shape)

@@ -88,9 +88,9 @@ def symmetric_product(a: Doubles) -> Doubles:
     return product(a, transposed(a))
 
 
-def mixed(shares: Doubles, values: Doubles) -> Doubles:
-    """Values (n, K, m) of each row's components, mixed in its shares (n, K): (n, m)."""
-    return product(shares[:, None, :], values)[:, 0]
+def mixed(responsibilities: Doubles, values: Doubles) -> Doubles:
+    """Values (n, K, m) of each row's components, mixed in its responsibilities (n, K): (n, m)."""
+    return product(responsibilities[:, None, :], values)[:, 0]
 
 
 def ordered_sum(terms: Doubles) -> Doubles:

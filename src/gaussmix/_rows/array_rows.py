@@ -7,7 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from .._checks.weights import moderate_exponent
+from .._checks.weights import rescaling_exponent
 from .._common.caching import cached_property
 from .._common.typing import AnyArray, Doubles, FloatDType, Floats, Indices
 from .._runtime import instruction_sets
@@ -15,7 +15,7 @@ from .._runtime.threads import thread_count
 from .._statistics.sufficient import SufficientStatistics
 from .first_pass import SCAN_ROWS, ColumnSums, Count, FirstPass
 from .patterns import PassCache
-from .sampling import thinned
+from .sampling import stratified_sample
 
 SINGLE: FloatDType = np.dtype(np.float32)
 DOUBLE: FloatDType = np.dtype(np.float64)
@@ -45,7 +45,7 @@ class RowsSummary(Protocol):
         ...
 
     @property
-    def ordinary(self) -> bool:
+    def fits_single(self) -> bool:
         """Whether single precision can hold their squares, see `FirstPass.fits_single`."""
         ...
 
@@ -124,10 +124,10 @@ class Rows:
         of an array never do.
         """
 
-    def moderate(self) -> Rows:
+    def rescale_weights(self) -> Rows:
         """Multiply the weights by a power of two where their sums need it; returns the rows."""
         if self.sample_weight is not None and self.sample_weight.size:
-            self.weight_exponent = moderate_exponent(float(self.sample_weight.max()))
+            self.weight_exponent = rescaling_exponent(float(self.sample_weight.max()))
             if self.weight_exponent:
                 self.sample_weight = np.ldexp(self.sample_weight, self.weight_exponent)
         return self
@@ -159,7 +159,7 @@ class Rows:
         kept. A mean would follow a single row at 1e20, and nothing would be left of the others.
         """
         with np.errstate(all="ignore"):
-            some = self.thinned(CENTRE_ROWS).X
+            some = self.stratified_sample(CENTRE_ROWS).X
             if not len(some):
                 return np.zeros(self.n_features)
             some = some.astype(np.float64)
@@ -179,7 +179,7 @@ class Rows:
         return PassCache()
 
     @cached_property
-    def ordinary(self) -> bool:
+    def fits_single(self) -> bool:
         """Whether single precision can hold their squares, see `FirstPass.fits_single`."""
         return self.scan().fits_single(self.centre)
 
@@ -206,12 +206,12 @@ class Rows:
         """All rows, as an array; here they are one."""
         return self
 
-    def thinned(self, most: int) -> Rows:
+    def stratified_sample(self, most: int) -> Rows:
         """At most so many of the rows of positive weight, spread over all of them."""
         if self.sample_weight is None:
-            return self.take(thinned(self.n_samples, most))
+            return self.take(stratified_sample(self.n_samples, most))
         positive = np.flatnonzero(self.sample_weight)
-        return self.take(positive[thinned(len(positive), most)])
+        return self.take(positive[stratified_sample(len(positive), most)])
 
     def blocks(self, chunk_rows: int) -> Iterator[Block]:
         """All rows in blocks of whole chunks."""

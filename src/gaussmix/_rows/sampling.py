@@ -18,7 +18,7 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
 
 
-def thinned(n_rows: int, most: int) -> Indices:
+def stratified_sample(n_rows: int, most: int) -> Indices:
     """Which of so many rows are kept when at most `most` may be, in order.
 
     All of them when they are no more than that; else one of each stratum, which is more than half
@@ -29,8 +29,8 @@ def thinned(n_rows: int, most: int) -> Indices:
     return chosen[chosen < n_rows]
 
 
-class Reservoir:
-    """Collects the rows that `thinned` would keep, while they come.
+class StratifiedSample:
+    """Collects the rows that `stratified_sample` would keep, while they come.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ class Reservoir:
         stride = _stride(self._n_seen, self.most)
         if stride > self._stride:
             self._stride = stride
-            self._kept = [self._thinner(*piece) for piece in self._kept]
+            self._kept = [self._still_chosen(*piece) for piece in self._kept]
         strata = np.arange(first // stride, -(-self._n_seen // stride))
         chosen = _chosen(strata, stride)
         chosen = chosen[(chosen >= first) & (chosen < self._n_seen)]
@@ -62,14 +62,14 @@ class Reservoir:
             self._kept.append((chosen, X[here], None if weight is None else weight[here]))
 
     def rows(self, most: int) -> tuple[AnyArray, Doubles | None]:
-        """What `thinned` keeps of all rows so far, with their weights."""
+        """What `stratified_sample` keeps of all rows so far, with their weights."""
         stride = max(self._stride, _stride(self._n_seen, most))
-        pieces = [self._thinner(*piece, stride=stride) for piece in self._kept]
+        pieces = [self._still_chosen(*piece, stride=stride) for piece in self._kept]
         X = np.concatenate([piece[1] for piece in pieces])
         weights = [piece[2] for piece in pieces if piece[2] is not None]
         return X, np.concatenate(weights) if weights else None
 
-    def _thinner(
+    def _still_chosen(
         self, indices: Indices, X: AnyArray, weight: Doubles | None, *, stride: int | None = None
     ) -> tuple[Indices, AnyArray, Doubles | None]:
         """What is left of kept rows when the strata have grown."""

@@ -17,14 +17,14 @@ from .._checks.columns import difference_of_names
 from .._checks.messages import of_piece
 from .._checks.numbers import computing_dtype
 from .._checks.rows import as_rows, nonfinite_error
-from .._checks.weights import check_sample_weight, check_total_weight, moderate_exponent
+from .._checks.weights import check_sample_weight, check_total_weight, rescaling_exponent
 from .._common.text import column_label, plain
 from .._common.typing import AnyArray, Doubles, Indices, Names
 from .._statistics.sufficient import SufficientStatistics
 from .array_rows import CENTRE_ROWS, SINGLE, Block, Rows
 from .first_pass import SCAN_ROWS, Count, FirstPass, mean_of
 from .read_ahead import filled_ahead, read_ahead
-from .sampling import Reservoir
+from .sampling import StratifiedSample
 from .sources.base import RowSource
 
 # The part of the memory allowed that one block takes. Two parts more are left for what a source
@@ -60,7 +60,7 @@ class _FirstReading(NamedTuple):
     n_features: int
     names: Names | None
     weighted: bool
-    sample: Reservoir
+    sample: StratifiedSample
     kept: list[Piece] | None  # all rows, if they are few
     allow_nan: bool
     incomplete: bool
@@ -118,7 +118,7 @@ def read(
             given = [piece.weight for piece in found.kept if piece.weight is not None]
             weights = np.concatenate(given)
         rows = Rows(X, weights, n_threads=n_threads, allow_nan=allow_nan)
-    return rows if piece else rows.moderate(), found.names
+    return rows if piece else rows.rescale_weights(), found.names
 
 
 def called(source: RowSource) -> str:
@@ -169,11 +169,11 @@ class StreamedRows(Rows):
         self._found = found
         self._estimator_name = estimator_name
 
-    def moderate(self) -> StreamedRows:
-        super().moderate()
+    def rescale_weights(self) -> StreamedRows:
+        super().rescale_weights()
         if self.weighted and self.sample_weight is None:
             _least, most = self._found.counted.weight_range
-            self.weight_exponent = exponent = moderate_exponent(most)
+            self.weight_exponent = exponent = rescaling_exponent(most)
             self.weight_range = self._found.counted.scaled(exponent).weight_range
         return self
 
@@ -315,11 +315,11 @@ class StreamedRows(Rows):
             raise self.changed_at(int(indices[place[0]]), place[1], str(X[place]))
         return Rows(X, weights, n_threads=self._n_threads, allow_nan=self.allow_nan)
 
-    def thinned(self, most: int) -> Rows:
+    def stratified_sample(self, most: int) -> Rows:
         # A weight of zero in the array of weights was not known to the first pass.
         sample = self._found.sample
         if most > sample.most or self.sample_weight is not None:
-            sample = Reservoir(most)
+            sample = StratifiedSample(most)
             for block in self.blocks(SCAN_ROWS):
                 sample.add(block.X, block.weight)
         X, weights = sample.rows(most)
@@ -401,7 +401,7 @@ def _first_reading(
     source: RowSource, estimator_name: str, sample_rows: int, allow_nan: bool
 ) -> _FirstReading:
     """Count, check and sample the rows; keep them while they are few."""
-    sample = Reservoir(sample_rows)
+    sample = StratifiedSample(sample_rows)
     kept: list[Piece] | None = []
     room = KEPT_SHARE * source.memory
     count, incomplete = Count(), False

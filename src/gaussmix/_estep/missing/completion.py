@@ -108,11 +108,11 @@ class _Completion:
         if not groups.order.size:
             return
         X = unit.block.X.astype(np.float64, copy=False)
-        shares = self._shares(X, groups, rows)
+        responsibilities = self._responsibilities(X, groups, rows)
         known = X[groups.order] - self._centre
         known[np.isnan(known)] = 0.0
         for conditional, start, stop in self._pieces(groups, noise.n_draws if noise else 1):
-            r, z = shares[start:stop], known[start:stop]
+            r, z = responsibilities[start:stop], known[start:stop]
             chosen, columns = groups.order[start:stop], conditional.missing
             means = conditional.means(z)
             mean = mixed(r, means)
@@ -125,11 +125,11 @@ class _Completion:
             if deviations is not None:
                 deviations[chosen[:, None], columns] = _deviations(conditional, r, means, mean)
 
-    def _shares(self, X: Doubles, groups: Patterns, rows: Rows) -> Doubles:
+    def _responsibilities(self, X: Doubles, groups: Patterns, rows: Rows) -> Doubles:
         """Responsibilities (n, K) for rows in the order of the groups."""
-        shares = np.empty((len(groups.order), self._parameters.n_components))
-        self._scorer.fill(X, groups, rows, responsibilities=shares)
-        return shares
+        responsibilities = np.empty((len(groups.order), self._parameters.n_components))
+        self._scorer.fill(X, groups, rows, responsibilities=responsibilities)
+        return responsibilities
 
     def _pieces(self, groups: Patterns, n_draws: int) -> Iterator[tuple[_Conditional, int, int]]:
         """Rows of one pattern, few at a time: (what they lack given what they have, start, stop)
@@ -272,7 +272,7 @@ def _regressions(factors: Doubles, apart: Doubles, missing: Bools) -> Iterator[_
 
 
 def _deviations(
-    conditional: _Conditional, shares: Doubles, means: Doubles, mean: Doubles
+    conditional: _Conditional, responsibilities: Doubles, means: Doubles, mean: Doubles
 ) -> Doubles:
     """Standard deviations of the missing values, (n, m).
 
@@ -280,26 +280,30 @@ def _deviations(
     """
     apart = means - mean[:, None]
     # Before squaring: a component of share zero may be too far away for a square.
-    apart *= np.sqrt(shares)[:, :, None]
-    variances = product(shares, conditional.variances())
+    apart *= np.sqrt(responsibilities)[:, :, None]
+    variances = product(responsibilities, conditional.variances())
     variances += np.einsum("nkm,nkm->nm", apart, apart)
     return np.sqrt(variances)
 
 
 def _drawn(
-    conditional: _Conditional, shares: Doubles, means: Doubles, noise: Noise, rows: Indices
+    conditional: _Conditional,
+    responsibilities: Doubles,
+    means: Doubles,
+    noise: Noise,
+    rows: Indices,
 ) -> Doubles:
     """Draws of the missing values, (n, n_draws, m)."""
     uniforms, normals = noise.of(rows, conditional.missing.size)
-    components = _chosen(shares, uniforms)
+    components = _chosen(responsibilities, uniforms)
     return means[np.arange(len(rows))[:, None], components] + conditional.deviates(
         components, normals
     )
 
 
-def _chosen(shares: Doubles, uniform: Doubles) -> Indices:
-    """Components (n, n_draws) in proportion to their shares (n, K), none of share zero."""
-    until = np.cumsum(shares, axis=1)
+def _chosen(responsibilities: Doubles, uniform: Doubles) -> Indices:
+    """Components (n, n_draws) drawn by their responsibilities (n, K), none of responsibility 0."""
+    until = np.cumsum(responsibilities, axis=1)
     total = until[:, -1:]
     point = np.minimum(uniform * total, np.nextafter(total, 0.0))
     chosen: AnyArray = (until[:, None, :] <= point[..., None]).sum(axis=2)
