@@ -1,8 +1,8 @@
 """What the race detector watches: every kernel on several threads, and many callers at once.
 
-Run by tsan.sh, which counts what is reported meanwhile. This file sees to it that there is
-something to watch: it fails when a kernel, an E-step or an M-step was never given more than one
-thread, and when a concurrent call does not have the bits of the same call alone.
+Run by tsan.sh and archer.sh, which count what is reported meanwhile. This file sees to it that
+there is something to watch: it fails when a kernel, an E-step or an M-step was never given more
+than one thread, and when a concurrent call does not have the bits of the same call alone.
 """
 
 from __future__ import annotations

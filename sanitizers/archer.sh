@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# The loop of OpenMP under ThreadSanitizer, with Archer, which tells it by what OpenMP's threads wait
+# for each other: races.py runs every kernel on teams of threads, alone and from many Python threads
+# at once. A race reported fails the run. The pool's loop: tsan.sh.
+#
+# With Clang, whose runtime Archer belongs to. Its ThreadSanitizer does not see accesses of more than
+# 16 bytes, so only the narrowest instruction set is built.
+#
+# Needs Clang with its OpenMP (Debian: clang libomp-dev), setarch (util-linux), Python >= 3.11 with
+# headers, a package index. Takes about 4 minutes on two cores.
+source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
+
+export CC=${CC:-clang}
+need "$CC" clang
+need setarch util-linux
+library=$("$CC" -print-file-name="libclang_rt.tsan-$(uname -m).so")
+archer=$("$CC" -print-file-name=libarcher.so)
+[[ $library == /* && $archer == /* ]] ||
+  fail "$CC has no sanitizer or no Archer; on Debian and Ubuntu: apt-get install clang libomp-dev"
+
+build -Db_sanitize=thread -Db_lundef=false -Dopenmp=enabled -Dinstruction_sets=
+build_canary -fsanitize=thread -shared-libsan
+
+sanitized=(
+  # Without randomised addresses: the sanitizer wants its shadow at fixed ones.
+  setarch -R env "LD_PRELOAD=$library" "OMP_TOOL_LIBRARIES=$archer"
+  GAUSSMIX_THREADING=openmp GAUSSMIX_NUM_THREADS=4
+  # Python, NumPy and the runtime are not instrumented: what their locks order counts, their
+  # accesses do not.
+  TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66
+  "$python"
+)
+must_report 'data race.*add_to' 'race(doubles, 4)' "${sanitized[@]}"
+must_not_report 'no_race(doubles, 4)' "${sanitized[@]}"
+
+"${sanitized[@]}" sanitizers/races.py
+echo "archer.sh: passed: no race reported"
