@@ -14,8 +14,8 @@ export CC=${CC:-clang}
 need "$CC" clang
 need setarch util-linux
 library=$("$CC" -print-file-name="libclang_rt.tsan-$(uname -m).so")
-archer=$("$CC" -print-file-name=libarcher.so)
-[[ $library == /* && $archer == /* ]] ||
+archer=$("$CC" -print-resource-dir)/../../libarcher.so
+[[ -e $library && -e $archer ]] ||
   fail "$CC has no sanitizer or no Archer; on Debian and Ubuntu: apt-get install clang libomp-dev"
 
 build -Db_sanitize=thread -Db_lundef=false -Dopenmp=enabled -Dinstruction_sets=
