@@ -17,7 +17,7 @@ import numpy as np
 
 from gaussmix import GaussianMixture
 from gaussmix._parameters import linear_algebra
-from gaussmix._runtime import instruction_sets
+from gaussmix._runtime import instruction_sets, openmp
 
 N_THREADS = 4
 CALLERS = 8
@@ -222,7 +222,8 @@ def main() -> None:
     if missing:
         raise SystemExit(f"races.py: never on more than one thread: {', '.join(sorted(missing))}")
     many_callers()
-    refused_callers()
+    if openmp.requested_threading() != "openmp":  # which is an error where threads are refused
+        refused_callers()
     print("races.py: every kernel ran on several threads, and concurrent calls were right")
 
 
