@@ -61,7 +61,7 @@ def child(check):
         try:
             check()
         except RuntimeError as error:
-            print(f"RuntimeError: {{str(error).split(', ')[0]}};")
+            print(f"RuntimeError: {{str(error).split(': ')[1].split(', ')[0]}};")
         finally:
             sys.stdout.flush()
             os._exit(0)
@@ -99,7 +99,8 @@ def run(code: str, library: str, **options) -> str:
         return f"{one_line(output)} HANGS, killed after {PATIENCE:.0f} s".strip()
     if process.returncode != 0:
         last = errors.strip().splitlines()[-1:] or ["no message"]
-        return f"{one_line(output)} PROCESS ENDED, status {process.returncode}: {last[0]}".strip()
+        said = last[0].split(". ")[0]
+        return f"{one_line(output)} PROCESS ENDED, status {process.returncode}: {said}".strip()
     return one_line(output)
 
 
