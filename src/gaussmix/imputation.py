@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks.messages import no_values, not_fitted
-from ._checks.parameters import check_numbers_of_components, check_parameters
+from ._checks.messages import not_fitted
+from ._checks.parameters import check_candidates
 from ._checks.rows import as_rows, check_in_memory, nonfinite_error
 from ._checks.weights import check_sample_weight
 from ._common.failures import explains_failures
@@ -26,14 +25,14 @@ from ._common.typing import (
     OnCollapse,
     RandomState,
 )
-from ._estimators import criteria, sklearn_api
-from ._estimators.base import assign, fitted_state, mixture_of
-from ._estimators.fitting import fit_called
+from ._estimators import sklearn_api
+from ._estimators.base import assign
 from ._estimators.imputing import completed, noise_of_draws
-from ._parameters.mixture import MixtureParameters
+from ._estimators.standardising import best_fit, in_own_units, settings_of_mixture, standardised
 from ._rows.array_rows import Rows
-from ._rows.first_pass import FirstPass
 from .mixture import GaussianMixture
+
+_ELSEWHERE = "Fit GaussianMixture(allow_nan=True) to rows elsewhere, and call its impute."
 
 
 @sklearn_api.with_defaults
@@ -178,15 +177,20 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         """
         candidates = self._checked_parameters()
         name = type(self).__name__
-        check_in_memory(X, name)
+        check_in_memory(X, name, _ELSEWHERE)
         X, names = as_rows(X, estimator_name=name, min_rows=2)
         weight = check_sample_weight(sample_weight, len(X))
         rows = Rows(X, weight, n_threads=self.n_threads, allow_nan=True).rescale_weights()
         scan = rows.scan()
         if scan.bad is not None:
             raise nonfinite_error(X, *scan.bad, names, name)
-        standard = _standardised(rows, scan)
-        self._take(self._best(candidates, standard, names), standard)
+        standard = standardised(rows, scan)
+        models = [self._mixture(n, self.covariance_type) for n in candidates]
+        model = best_fit(models, standard, names)
+        covariance_type, state = in_own_units(model, standard)
+        self.mixture_ = self._mixture(model.n_components, covariance_type)
+        assign(self.mixture_, state)
+        self.n_components_, self.n_iter_ = model.n_components, model.n_iter_
         self._empty = standard.observed == 0
         self._only = np.where(standard.constant | self._empty, standard.mean, np.nan)
         self._indicated = np.isnan(X).any(axis=0)
@@ -213,7 +217,7 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
         self._check_fitted()
         self._checked_parameters()
         name = type(self).__name__
-        check_in_memory(X, name)
+        check_in_memory(X, name, _ELSEWHERE)
         array, _ = as_rows(
             X,
             estimator_name=name,
@@ -275,12 +279,7 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
 
     def _checked_parameters(self) -> list[int]:
         """The numbers of components to try, all parameters checked."""
-        params = self._settings()
-        candidates = params.pop("n_components")
-        name = type(self).__name__
-        numbers = check_numbers_of_components(candidates, name)
-        check_parameters(params, name)
-        return numbers
+        return check_candidates(self._settings(), type(self).__name__)
 
     def _check_fitted(self) -> None:
         if not hasattr(self, "mixture_"):
@@ -295,101 +294,5 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
 
     def _mixture(self, n_components: int, covariance_type: CovarianceType) -> GaussianMixture:
         """A mixture that is not fitted yet."""
-        return GaussianMixture(
-            n_components,
-            covariance_type=covariance_type,
-            tol=self.tol,
-            reg_covar=self.reg_covar,
-            max_iter=self.max_iter,
-            n_init=self.n_init,
-            init_params=self.init_params,
-            random_state=self.random_state,
-            n_threads=self.n_threads,
-            acceleration=self.acceleration,
-            variance_floor=self.variance_floor,
-            on_collapse=self.on_collapse,
-            allow_nan=True,
-        )
-
-    def _best(
-        self, candidates: list[int], rows: _Standardised, names: Names | None
-    ) -> GaussianMixture:
-        """The mixture of standardised rows with the lowest BIC."""
-        models = [self._mixture(n, self.covariance_type) for n in candidates]
-        for model in models:
-            fit_called(model, rows.Z, rows.weight, names)
-        return models[0] if len(models) == 1 else min(models, key=lambda model: _bic(model, rows))
-
-    def _take(self, model: GaussianMixture, rows: _Standardised) -> None:
-        """Keep the mixture of standardised rows as that of the rows as they came."""
-        parameters = _scaled(mixture_of(model), rows.mean, rows.scale)
-        state = fitted_state(parameters, rows.Z.dtype)
-        state["converged_"], state["n_iter_"] = model.converged_, model.n_iter_
-        # Densities are per unit of the observed columns.
-        shift = float((rows.observed * np.log(rows.scale)).sum())
-        state["lower_bound_"] = model.lower_bound_ - shift
-        state["lower_bounds_"] = [bound - shift for bound in model.lower_bounds_]
-        state["collapses_"] = model.collapses_
-        state["n_samples_seen_"] = model.n_samples_seen_
-        self.n_components_, self.n_iter_ = model.n_components, model.n_iter_
-        self.mixture_ = self._mixture(model.n_components, parameters.covariance_type)
-        assign(self.mixture_, state)
-
-
-class _Standardised(NamedTuple):
-    """Rows less the means of their columns, by the deviations; without rows that have no value."""
-
-    Z: Floats
-    weight: Doubles | None
-    mean: Doubles  # (d,) of the observed values; 0 in a column without any
-    scale: Doubles  # (d,) their deviations; the size of the value in a constant column
-    constant: Bools  # (d,)
-    observed: Doubles  # (d,) share of the values that are
-
-
-def _standardised(rows: Rows, scan: FirstPass) -> _Standardised:
-    """Rows that have been looked at, standardised."""
-    X, weight = rows.X, rows.sample_weight
-    observed = np.full(X.shape[1], rows.total_weight)
-    if scan.observed is not None:
-        observed = scan.observed
-        if not observed.any():
-            raise no_values()
-        some = ~np.isnan(X).all(axis=1)
-        X, weight = X[some], None if weight is None else weight[some]
-    scale = _scale(scan)
-    Z = ((X - scan.mean) / scale).astype(rows.dtype, copy=False)
-    total = len(Z) if weight is None else weight.sum()
-    return _Standardised(Z, weight, scan.mean, scale, scan.constant, observed / total)
-
-
-def _scale(scan: FirstPass) -> Doubles:
-    """What to divide the columns by: their standard deviations, constant ones by their size."""
-    scale = np.where(scan.constant, np.abs(scan.mean), np.sqrt(scan.variance))
-    # What overflows is left to the fit, which says so.
-    scale[(scale == 0) | ~np.isfinite(scale)] = 1.0
-    return scale
-
-
-def _bic(model: GaussianMixture, rows: _Standardised) -> float:
-    """BIC on weighted rows; columns without values have no parameters."""
-    statistics = model.accumulate(rows.Z, rows.weight)
-    n_observed = int(np.count_nonzero(rows.observed))
-    n_parameters = criteria.n_parameters(
-        model.covariance_type, statistics.n_components, n_observed
-    )
-    return criteria.bic(statistics.log_likelihood, n_parameters, statistics.total_weight)
-
-
-def _scaled(parameters: MixtureParameters, mean: Doubles, scale: Doubles) -> MixtureParameters:
-    """The mixture of ``mean + scale * z`` for rows z of a mixture."""
-    name, covariances, factors = parameters.layout.rescaled(
-        parameters.own_covariances(), parameters.precisions_cholesky, scale
-    )
-    return replace(
-        parameters,
-        covariance_type=name,
-        means=mean + scale * parameters.means,
-        covariances=covariances,
-        precisions_cholesky=factors,
-    )
+        settings = settings_of_mixture(self._settings(), n_components, covariance_type)
+        return GaussianMixture(**settings)

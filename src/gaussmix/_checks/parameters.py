@@ -87,7 +87,17 @@ def check_parameters_in_use(model: Any) -> None:
     check_parameters({name: getattr(model, name) for name in names}, type(model).__name__)
 
 
-def check_numbers_of_components(value: Any, estimator_name: str) -> list[int]:
+def check_candidates(params: Mapping[str, Any], estimator_name: str) -> list[int]:
+    """Check constructor parameters of which `n_components` may be several numbers to choose from;
+    returns those.
+    """
+    others = dict(params)
+    numbers = _numbers_of_components(others.pop("n_components"), estimator_name)
+    check_parameters(others, estimator_name)
+    return numbers
+
+
+def _numbers_of_components(value: Any, estimator_name: str) -> list[int]:
     """The numbers of components to choose from: one, or several."""
     several = isinstance(value, (Sequence, np.ndarray)) and not isinstance(value, (str, bytes))
     numbers = list_of(value, "n_components") if several else [value]

@@ -111,13 +111,10 @@ def is_dask(X: object) -> bool:
     return type(X).__module__.partition(".")[0] in ("dask", "dask_expr")
 
 
-def check_in_memory(X: object, estimator_name: str) -> None:
+def check_in_memory(X: object, estimator_name: str, remedy: str) -> None:
     """Refuse files, and rows that are computed later, where only rows in memory will do."""
     if is_dask(X) or isinstance(X, (str, bytes, os.PathLike)):
-        raise TypeError(
-            f"{estimator_name} takes rows in memory. Got {type(X).__name__}. Fit "
-            "GaussianMixture(allow_nan=True) to rows elsewhere, and call its impute."
-        )
+        raise TypeError(f"{estimator_name} takes rows in memory. Got {type(X).__name__}. {remedy}")
 
 
 def nonfinite_error(

@@ -1,5 +1,6 @@
 """What the public estimators share.
 
+    standardising   fits to standardised columns, told in the columns' own units
     interchange     to scikit-learn's class and back, and its names of methods
     online          steps: update, partial_fit, retire, revive
     imputing        missing values filled in
