@@ -6,6 +6,7 @@ below it, and its own docstring names what is in it:
     cli            the command line, a file a command
     plotting       plots on matplotlib axes, a file a kind of picture; imported by nothing here
     imputation     GaussianMixtureImputer, a scikit-learn transformer
+    regression     GaussianMixtureRegressor, a scikit-learn regressor
     mixture        GaussianMixture: its parameters; load
     sources        where rows come from that are read a chunk at a time
     _estimators    what the public estimators share: fitted state, fits, scores and the rest
@@ -44,12 +45,14 @@ from gaussmix.mixture import GaussianMixture, load
 if TYPE_CHECKING:
     from gaussmix._runtime.config import show_config
     from gaussmix.imputation import GaussianMixtureImputer
+    from gaussmix.regression import GaussianMixtureRegressor
 
 __all__ = [
     "ConditionalPrediction",
     "ConvergenceWarning",
     "GaussianMixture",
     "GaussianMixtureImputer",
+    "GaussianMixtureRegressor",
     "IllDefinedCovarianceError",
     "InvalidParameterError",
     "ModelFileError",
@@ -64,7 +67,9 @@ __all__ = [
 # Modules that not every program needs, and public names in them: imported when asked for.
 _LATER = {
     "GaussianMixtureImputer": "imputation",
+    "GaussianMixtureRegressor": "regression",
     "imputation": "imputation",
+    "regression": "regression",
     "show_config": "_runtime.config",
     "sources": "sources",
 }

@@ -9,12 +9,19 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, GaussianMixtureImputer
+from gaussmix import GaussianMixture, GaussianMixtureImputer, GaussianMixtureRegressor
 from support.families import COVARIANCE_TYPES
 
 pytest.importorskip("sklearn")
 import sklearn.mixture
-from sklearn.base import BaseEstimator, ClusterMixin, OutlierMixin, TransformerMixin, clone
+from sklearn.base import (
+    BaseEstimator,
+    ClusterMixin,
+    OutlierMixin,
+    RegressorMixin,
+    TransformerMixin,
+    clone,
+)
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -400,6 +407,37 @@ def test_a_pickle_of_an_earlier_imputer_works(old_faithful):
     np.testing.assert_array_equal(older.transform(X), model.transform(X))
     assert older.get_feature_names_out().tolist() == ["x0", "x1"]
     np.testing.assert_array_equal(clone(older).fit(X).transform(X), model.transform(X))
+
+
+# --- the regressor ------------------------------------------------------------------------------
+
+
+class FewerOfRegressor(GaussianMixtureRegressor):
+    def __init__(self, n_components=1, reg_covar=1e-6):
+        self.n_components = n_components
+        self.reg_covar = reg_covar
+
+
+class MixedRegressor(RegressorMixin, GaussianMixtureRegressor):
+    pass
+
+
+class BaseRegressor(BaseEstimator, GaussianMixtureRegressor):
+    pass
+
+
+@pytest.mark.parametrize("cls", [FewerOfRegressor, MixedRegressor, BaseRegressor])
+def test_a_subclass_of_the_regressor(cls, old_faithful):
+    X, y = old_faithful[:, :1], old_faithful[:, 1]
+    model = cls(2)
+    model.random_state = 0
+    expected = GaussianMixtureRegressor(2, random_state=0).fit(X, y).predict(X)
+    np.testing.assert_array_equal(model.fit(X, y).predict(X), expected)
+    assert type(clone(model)) is cls
+    assert cls.__name__ in repr(model)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(X), expected)
+    search = GridSearchCV(cls(), {"n_components": [1, 2]}, error_score="raise").fit(X, y)
+    assert search.best_score_ > 0.5
 
 
 # --- methods that a fit of scikit-learn calls ---------------------------------------------------

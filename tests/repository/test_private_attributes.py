@@ -1,4 +1,4 @@
-"""Commands, plots and the imputer use what any user of an estimator can: public attributes.
+"""Commands, plots and what wraps a mixture use what any user of one can: public attributes.
 
 What has no public name is a function of a module below that takes the estimator.
 """
@@ -12,7 +12,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[2] / "src" / "gaussmix"
 
-FILES = [SOURCE / "imputation.py"]
+FILES = [SOURCE / "imputation.py", SOURCE / "regression.py"]
 FILES += sorted(path for room in ("plotting", "cli") for path in (SOURCE / room).glob("*.py"))
 
 #: Functions whose second argument, or first, is the name of an attribute.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, GaussianMixtureImputer
+from gaussmix import GaussianMixture, GaussianMixtureImputer, GaussianMixtureRegressor
 from gaussmix._common.text import shown
 
 X = np.random.default_rng(0).normal(size=(50, 3))
@@ -56,6 +56,7 @@ def models():
     made.append(GaussianMixture(2, random_state=0, max_iter=3).fit(X.astype("f4")))
     made.append(GaussianMixture(2).partial_fit(X))
     made.append(GaussianMixtureImputer(2, random_state=0).fit(HOLES))
+    made.append(GaussianMixtureRegressor(2, random_state=0, allow_nan=True).fit(HOLES, X[:, 0]))
     return [*made, GaussianMixture(2)]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import gaussmix
-from gaussmix import GaussianMixture, GaussianMixtureImputer
+from gaussmix import GaussianMixture, GaussianMixtureImputer, GaussianMixtureRegressor
 from gaussmix._common.text import shown
 from gaussmix._kernels import _threads
 from gaussmix._rows.array_rows import Rows
@@ -205,6 +205,18 @@ def test_the_imputer_checks_what_transform_uses():
             imputer.set_params(**{name: False})
     imputer.mixture_.n_threads = 0
     refused(lambda: imputer.transform(HOLES), "n_threads")
+
+
+def test_the_regressor_checks_what_its_predictions_use():
+    regressor = GaussianMixtureRegressor().fit(X, X[:, 0])
+    for value in NO_FLAG:
+        refused(lambda value=value: regressor.predict(X, return_std=value), "return_std")
+        regressor.allow_nan = value
+        for method in (regressor.predict, regressor.predict_quantiles):
+            refused(lambda method=method: method(X), "allow_nan")
+        regressor.allow_nan = False
+    for value in (0, 1, -0.5, 90, True, None, "0.9", HUGE):
+        refused(lambda value=value: regressor.predict_interval(X, value), "coverage")
 
 
 def test_scores_of_dask_collections_check_the_threads_before_anything_is_computed():

@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Iterable
 from typing import Any
 
-from .._common.settings import MOST_INT, is_bool, is_int
+from .._common.settings import MOST_INT, is_bool, is_float, is_int
 from .._common.text import said, shown
 
 
@@ -46,6 +46,16 @@ def check_n_draws(n_draws: Any) -> None:
             f"n_draws must be an int of at least 1, or None for conditional means. Got "
             f"{shown(n_draws)}."
         )
+
+
+def check_coverage(coverage: Any) -> float:
+    """The probability that an interval is to hold."""
+    if not (is_float(coverage) and 0 < coverage < 1):
+        raise ValueError(
+            "coverage must be a number between 0 and 1, such as 0.9 for intervals that hold nine "
+            f"targets in ten. Got {shown(coverage)}."
+        )
+    return float(coverage)
 
 
 def check_update(update: Any) -> None:

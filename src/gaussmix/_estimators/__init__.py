@@ -8,7 +8,7 @@
     conditionals    some columns: marginals, conditionals, distributions, quantiles
     sampling        rows drawn
     scoring         densities, responsibilities, labels and criteria of rows
-    criteria        AIC and BIC, and the number of parameters that they count
+    criteria        AIC and BIC, with the number of parameters that they count; R^2
     fitting         fit, and the sums of one pass
     base            fitted attributes: read, replaced together, kept in a file; rows, a scorer
     kept            what the fitted arrays were at the last use, and what was made of them

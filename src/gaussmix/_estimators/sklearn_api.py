@@ -288,6 +288,41 @@ class TransformerMixin(EstimatorMixin):
         return library.DataFrame(values, index=index, columns=names, copy=False)
 
 
+class RegressorMixin(EstimatorMixin):
+    """A regressor's tags, and the request for weights of its `score`."""
+
+    _weighted = ("fit", "score")
+
+    allow_nan: bool
+
+    def __sklearn_tags__(self) -> Tags:
+        """scikit-learn's description of what this estimator takes and is."""
+        from sklearn.utils import InputTags, RegressorTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type="regressor",
+            target_tags=TargetTags(required=True, multi_output=True),
+            transformer_tags=None,
+            classifier_tags=None,
+            regressor_tags=RegressorTags(),
+            input_tags=InputTags(allow_nan=self.allow_nan),
+        )
+
+    def set_score_request(self, *, sample_weight: bool | str | None = "$UNCHANGED$") -> Self:
+        """Say whether a meta-estimator should pass `sample_weight` on to `score`.
+
+        Parameters
+        ----------
+        sample_weight : bool, None or str
+            As for `set_fit_request`.
+
+        Returns
+        -------
+        self
+        """
+        return self._set_request("score", sample_weight)
+
+
 def _check_container(container: Any) -> None:
     if container not in ("default", "pandas", "polars"):
         raise ValueError(

@@ -12,6 +12,7 @@ from gaussmix import (
     ConditionalPrediction,
     GaussianMixture,
     GaussianMixtureImputer,
+    GaussianMixtureRegressor,
     SufficientStatistics,
 )
 
@@ -68,6 +69,13 @@ filled: NDArray[np.floating[Any]] = model.impute(X)
 draws, deviations = model.impute(X, n_draws=2, random_state=0, return_std=True)
 drawn: NDArray[np.floating[Any]] = draws[0] + deviations
 assert_type(GaussianMixtureImputer(range(1, 3)).fit(X), GaussianMixtureImputer)
+regressor = GaussianMixtureRegressor(range(1, 3), allow_nan=True).fit(X, X[:, 0])
+assert_type(regressor, GaussianMixtureRegressor)
+mean: NDArray[np.floating[Any]] = regressor.predict(X)
+mean, spread = regressor.predict(X, return_std=True)
+low, high = regressor.predict_interval(X, coverage=0.5)
+ends: NDArray[np.floating[Any]] = regressor.predict_quantiles(X, [0.1, 0.9]) - low[:, None]
+assert_type(regressor.score(X, X[:, 0], sample_weight=np.ones(60)), float)
 assert_type(model.score(X), float)
 assert_type(model.bic(X), float)
 rows, components = model.sample(5, random_state=0)
