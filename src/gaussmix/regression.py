@@ -72,7 +72,8 @@ class GaussianMixtureRegressor(sklearn_api.RegressorMixin):
         As for `GaussianMixture`.
     reg_covar : float, default=1e-6
         Added to every variance, as a fraction of the variance of the column. More helps where
-        there are few rows for so many columns and components, as in ridge regression.
+        there are few rows for so many columns and components; with one "full" component that
+        is ridge regression.
     random_state : None, int, RandomState or Generator, default=None
         Decides the starts.
     allow_nan : bool, default=False
@@ -262,7 +263,7 @@ class GaussianMixtureRegressor(sklearn_api.RegressorMixin):
     def predict_quantiles(self, X: Any, quantiles: ArrayLike = (0.05, 0.5, 0.95)) -> Floats:
         """Predict quantiles of the targets of rows.
 
-        They are those of the conditional mixture, found to rounding, which need not be symmetric
+        They are those of the conditional mixture, found to rounding, and need not be symmetric
         about the mean or have one peak. Of several targets they are of each by itself, whatever
         the others are.
 

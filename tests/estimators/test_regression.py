@@ -263,6 +263,15 @@ def test_one_component_is_least_squares(t, weighted):
     np.testing.assert_allclose(std, np.broadcast_to(np.sqrt(residual), std.shape), rtol=1e-9)
 
 
+def test_regularised_it_is_ridge_regression():
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    X, y = curve(60)
+    Z = (X - X.mean(axis=0)) / X.std(axis=0)
+    ours = GaussianMixtureRegressor(reg_covar=0.05).fit(X, y)
+    theirs = linear_model.Ridge(alpha=0.05 * len(X)).fit(Z, y)
+    np.testing.assert_allclose(ours.predict(X), theirs.predict(Z), rtol=1e-9)
+
+
 @pytest.mark.parametrize(
     ("y", "predicted"),
     [
@@ -384,6 +393,9 @@ def test_targets_in_any_container():
     kinds.append(kinds[-1].to_arrow())
     for targets in kinds:
         np.testing.assert_array_equal(regressor.fit(X, targets).predict(X), expected)
+    # Names of several types are left aside.
+    mixed = pytest.importorskip("pandas").DataFrame(y, columns=["a", 1])
+    np.testing.assert_array_equal(regressor.fit(X, mixed).predict(X), expected)
     for column in (kinds[3]["a"], kinds[4]["a"], kinds[5]["a"], y[:, 0].tolist()):
         found = regressor.fit(X, column).predict(X)
         np.testing.assert_allclose(found, expected[:, 0], rtol=1e-12)
@@ -414,6 +426,7 @@ Y = [1.0, 2.0, 3.0, 5.0]
         ({}, [[1.0, NAN]] * 4, Y, "row 0, column 1. GaussianMixtureRegressor does not accept"),
         ({"allow_nan": True}, [[1.0, np.inf]] * 4, Y, "X contains infinity.*row 0, column 1"),
         ({}, ROWS[:1], Y[:1], "minimum of 2 is required by GaussianMixtureRegressor"),
+        ({}, np.multiply(ROWS, 1e-170), Y, "from 0 to .*vanish in double precision. Multiply"),
         ({}, "table.csv", Y, "takes rows in memory. Got str. Fit GaussianMixture to rows else"),
         ({}, ROWS, "table.csv", "takes rows in memory. Got str"),
     ],

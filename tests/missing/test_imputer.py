@@ -330,6 +330,7 @@ def test_scikit_learn_is_not_needed():
         ({"sample_posterior": 1}, [[1.0], [2.0]], "'sample_posterior' parameter"),
         ({}, [[1.0, 2.0], [3.0, np.inf]], "contains infinity.*row 1, column 1"),
         ({}, [[NAN, NAN], [NAN, NAN]], "X has no value that is not NaN"),
+        ({}, [[1e-170], [2e-170], [4e-170]], "vanish in double precision. Multiply the columns"),
         ({}, [[1.0, NAN]], "minimum of 2 is required"),
         ({"n_components": 3}, [[1.0], [2.0]], "n_components = 3"),
         ({}, "table.csv", "takes rows in memory. Got str. Fit GaussianMixture"),

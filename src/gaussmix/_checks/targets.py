@@ -81,6 +81,9 @@ def check_n_targets(given: int, expected: int, estimator_name: str) -> None:
 def _names(y: Any, single: bool) -> Names | None:
     """Names of the targets, if y has them."""
     if not single:
-        return feature_names(y)
+        try:
+            return feature_names(y)
+        except TypeError:  # of several types, which only columns of X must not have
+            return None
     name = getattr(y, "name", None)
     return np.array([name], dtype=object) if isinstance(name, str) and name else None

@@ -70,8 +70,20 @@ def in_own_units(
 ) -> tuple[CovarianceType, dict[str, Any]]:
     """The mixture of standardised rows as that of the rows as they came: the type of its
     covariances, and the fitted attributes.
+
+    Raises
+    ------
+    ValueError
+        Where variances in these units are no doubles.
     """
     parameters = _scaled(mixture_of(model), rows.mean, rows.scale)
+    variances = parameters.variances
+    if not (variances.min() >= np.finfo(np.float64).tiny and variances.max() < np.inf):
+        raise ValueError(
+            f"The components' variances lie from {variances.min():.3g} to {variances.max():.3g}: "
+            "squares of values overflow or vanish in double precision. Multiply the columns by"
+            " powers of ten that bring them near 1."
+        )
     state = fitted_state(parameters, rows.Z.dtype)
     state["converged_"], state["n_iter_"] = model.converged_, model.n_iter_
     # Densities are per unit of the observed columns.
