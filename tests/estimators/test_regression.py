@@ -144,7 +144,7 @@ def test_weights_count_rows(allow_nan):
     X = holed(X) if allow_nan else X
     regressor = GaussianMixtureRegressor(2, allow_nan=allow_nan, tol=1e-9, random_state=0)
     counts = np.arange(len(X)) % 3
-    # From the same start: that of the rows themselves is sought among other rows.
+    # One component: the start of several is sought among other rows where some come twice.
     twice = GaussianMixtureRegressor(1, allow_nan=allow_nan).fit(
         np.repeat(X, counts, axis=0), np.repeat(y, counts)
     )
