@@ -61,6 +61,24 @@ def run_command(capfd):
     return run
 
 
+@pytest.fixture
+def no_figure_is_left() -> Iterator[None]:
+    """Figures of one test are none of the next's."""
+    from matplotlib import pyplot as plt
+
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+@pytest.fixture
+def ax(no_figure_is_left):
+    """Axes to draw on."""
+    from matplotlib import pyplot as plt
+
+    return plt.figure().add_subplot()
+
+
 @pytest.fixture(scope="session")
 def old_faithful() -> np.ndarray:
     """Old Faithful, (272, 2): duration and waiting time in minutes."""

@@ -14,85 +14,23 @@ import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
-
-matplotlib.use("Agg")
-
 from matplotlib import colors, rcParams
 from matplotlib import pyplot as plt
-from matplotlib.collections import PathCollection, PolyCollection
-from matplotlib.contour import QuadContourSet
+from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.text import Text
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
 from gaussmix import GaussianMixture, NotFittedError
 from gaussmix import plotting as plots
-from support.families import COVARIANCE_TYPES, LAYOUT_OF
+from support.families import COVARIANCE_TYPES
+from support.plots import contours_of, markers_of, matrix_of, mixture, points_of
 
 STYLES = ["default", "dark_background", "seaborn-v0_8", "ggplot"]
 
-
-@pytest.fixture(autouse=True)
-def no_figure_is_left():
-    """Figures of one test are none of the next's."""
-    plt.close("all")
-    yield
-    plt.close("all")
-
-
-@pytest.fixture
-def ax():
-    return plt.figure().add_subplot()
-
-
-def mixture(n_components=3, n_features=2, covariance_type="full", apart=6.0, seed=0):
-    """A mixture with well separated means and its parameters drawn at random."""
-    rng = np.random.default_rng(seed)
-    means = rng.normal(size=(n_components, n_features))
-    means[:, 0] += apart * np.arange(n_components)
-    roots = rng.normal(size=(n_components, n_features, n_features))
-    matrices = roots @ roots.transpose(0, 2, 1) + 0.3 * np.eye(n_features)
-    covariances = {
-        "full": matrices,
-        "tied": matrices[0],
-        "diag": np.diagonal(matrices, axis1=1, axis2=2),
-        "spherical": matrices[:, 0, 0],
-    }[LAYOUT_OF[covariance_type]]
-    weights = rng.dirichlet(np.full(n_components, 5.0))
-    return GaussianMixture.from_parameters(
-        weights, means, covariances, covariance_type=covariance_type
-    )
-
-
-def matrix_of(model, k):
-    """The covariance matrix of a component."""
-    covariances = model.covariances_
-    return {
-        "full": lambda: covariances[k],
-        "tied": lambda: covariances,
-        "diag": lambda: np.diag(covariances[k]),
-        "spherical": lambda: covariances[k] * np.eye(model.n_features_in_),
-    }[model.covariance_type]()
-
-
-def points_of(ax):
-    """The rows that are drawn."""
-    (points,) = [c for c in ax.collections if isinstance(c, PathCollection)]
-    return points
-
-
-def markers_of(ax):
-    """The markers at the means, by component."""
-    labelled = {line.get_label(): line for line in ax.lines}
-    return [labelled[f"component {k}"] for k in range(sum("component " in n for n in labelled))]
-
-
-def contours_of(ax):
-    """The contour lines, without the filled ones."""
-    (lines,) = [c for c in ax.collections if isinstance(c, QuadContourSet) and not c.filled]
-    return lines
+pytestmark = pytest.mark.usefixtures("no_figure_is_left")
 
 
 # --- covariances ---------------------------------------------------------------------------------
@@ -471,6 +409,12 @@ CALLS = {
     "responsibilities": lambda model, X, ax=None: plots.plot_responsibilities(model, X, ax=ax),
     "responsibilities of one": lambda model, X, ax=None: plots.plot_responsibilities(
         model, X, features=0, ax=ax
+    ),
+    "labelled covariances": lambda model, X, ax=None: plots.plot_covariances(
+        model, X, components=[2, 0], label=True, ax=ax
+    ),
+    "labelled density": lambda model, X, ax=None: plots.plot_density(
+        model, X, label=True, features=0, ax=ax
     ),
     "criteria": lambda model, X, ax=None: plots.plot_criteria([model], X, ax=ax),
     "convergence": lambda model, X, ax=None: plots.plot_convergence(model, ax=ax),

@@ -11,6 +11,7 @@
     kernels              problems for the kernels, with bounds on what may be lost
     assertions           what is checked of models in many places
     model_files          the contents of small model files, and what they are made of
+    plots                models to plot, and what is found on axes
     data                 the vendored data sets
     examples             how Hypothesis draws examples
     paths                where the repository is

@@ -1,9 +1,13 @@
 """Plots of fitted mixtures on matplotlib axes. Needs the ``plot`` extra.
 
 Every function draws on the axes it is given, by default the current ones, and returns them; none
-shows or saves a figure. Text and other neutral ink has the colour of the axes' own labels;
-components take the colours of the style's cycle in turn. Where there are more components than
-colours, further rounds of the cycle are blended with the ink, so that no two are equal.
+shows or saves a figure. Text and other
+neutral ink has the colour of the axes' own labels; components take the colours of the style's
+cycle in turn. Where there are more components than colours, further rounds of the cycle are
+blended with the ink, so that no two are equal.
+
+Legends lie where nothing is drawn. Where there is no such place the axes reach higher, unless
+their limits have been set.
 
 Of more than 20,000 rows a random 20,000 are shown, the same ones each time, and points are drawn
 as pixels also in vector formats, so that a picture of a million rows is as quick and as small as
@@ -12,12 +16,16 @@ one of a few thousand.
 
 # The modules; in a comment, as the text above is a page of the documentation:
 #
-#    single     plots of one model: components, density, responsibilities
-#    several    plots of one model or several: criteria, and the course of fits
-#    regions    highest-density regions, and the density in them
-#    view       what a plot shows: features of a model, rows, and the axes they go to
-#    style      colours, and ticks
-#    checks     what is given to be plotted, and the messages about it
+#    single           plots of one model: components, density, responsibilities
+#    several          plots of one model or several: criteria, and the course of fits
+#    regions          highest-density regions, and the density in them
+#    marks            what stands for rows and components
+#    labels           numbers and weights of components, clear of one another
+#    legends          legends where they cover nothing
+#    frame            how far axes reach
+#    view             what a plot shows: features of a model, rows, and the axes they go to
+#    style            colours, and ticks
+#    checks           what is given to be plotted, and the messages about it
 
 try:
     import matplotlib.pyplot  # noqa: F401

@@ -11,6 +11,7 @@ import numpy as np
 from .._checks.arguments import list_of
 from .._checks.arrays import as_float64
 from .._checks.columns import feature_index
+from .._common.settings import is_bool, is_float, is_int
 from .._common.text import column_label, shown
 
 CRITERIA = ("bic", "icl", "aic")
@@ -75,13 +76,7 @@ def check_features(features: Any, n_features: int, names: Sequence[str] | None) 
     """
     if features is None:
         return list(range(min(n_features, 2)))
-    if isinstance(features, (str, numbers.Integral)):
-        features = [features]
-    if not isinstance(features, (Sequence, np.ndarray)):
-        raise TypeError(
-            f"features must be one or two column indices or names. Got {shown(features)}."
-        )
-    columns = [feature_index(feature, n_features, names) for feature in features]
+    columns = _columns(features, n_features, names, "one or two column indices or names")
     if len(columns) not in (1, 2):
         raise ValueError(
             f"features must be one or two columns, to plot in the plane. Got {len(columns)}: "
@@ -93,6 +88,70 @@ def check_features(features: Any, n_features: int, names: Sequence[str] | None) 
             f"{column_label(columns[0], names)} twice."
         )
     return columns
+
+
+def check_many_features(
+    features: Any, n_features: int, names: Sequence[str] | None, fewest: int, by_default: int
+) -> list[int]:
+    """The indices of any number of different features, given by index or name.
+
+    None is for the first `by_default`, or all if there are no more.
+    """
+    if features is None:
+        columns = list(range(min(n_features, by_default)))
+    else:
+        columns = _columns(features, n_features, names, "column indices or names")
+    if len(columns) < fewest:
+        of = f"the model has {n_features} in all" if features is None else shown(features)
+        remedy = " For one feature alone there is plot_density." if fewest > 1 else ""
+        raise ValueError(
+            f"features must be {fewest} or more different columns. Got {len(columns)}: {of}."
+            f"{remedy}"
+        )
+    for place, column in enumerate(columns):
+        if column in columns[:place]:
+            raise ValueError(
+                f"features must be different columns. Got {shown(features)}, which has "
+                f"{column_label(column, names)} twice."
+            )
+    return columns
+
+
+def _columns(
+    features: Any, n_features: int, names: Sequence[str] | None, wanted: str
+) -> list[int]:
+    """Features as a list of indices."""
+    if isinstance(features, (str, numbers.Integral)):
+        features = [features]
+    if not isinstance(features, (Sequence, np.ndarray)):
+        raise TypeError(f"features must be {wanted}. Got {shown(features)}.")
+    return [feature_index(feature, n_features, names) for feature in features]
+
+
+def check_components(components: Any, n_components: int) -> list[int]:
+    """The numbers of some components, without repeats; None for all."""
+    if components is None:
+        return list(range(n_components))
+    remedy = f"Pass numbers from 0 to {n_components - 1}, or None for all."
+    listed = [components] if isinstance(components, numbers.Integral) else components
+    if isinstance(listed, (str, bytes)) or not isinstance(listed, Iterable):
+        raise TypeError(
+            f"components must be numbers of components. Got {shown(components)}. {remedy}"
+        )
+    listed = list_of(listed, "components")
+    if not listed:
+        raise ValueError(f"components is empty. {remedy}")
+    for number in listed:
+        if not isinstance(number, numbers.Integral) or is_bool(number):
+            raise TypeError(
+                f"components must be numbers of components, but contains {shown(number)}. {remedy}"
+            )
+        if not 0 <= int(number) < n_components:
+            raise ValueError(
+                f"components contains {shown(number)}, but the model has {n_components} "
+                f"components. {remedy}"
+            )
+    return list(dict.fromkeys(map(int, listed)))
 
 
 def feature_label(column: int, names: Sequence[str] | None) -> str:
@@ -110,6 +169,90 @@ def check_numbers_between(values: Any, name: str, lower: float, upper: float) ->
     if np.any(outside):
         raise ValueError(f"{name} contains {array[outside][0]:g}. {remedy}")
     return [float(value) for value in np.unique(array)]
+
+
+def check_share(value: Any, name: str, remedy: str) -> float:
+    """A number strictly between 0 and 1."""
+    if not is_float(value) or not 0.0 < float(value) < 1.0:
+        raise ValueError(f"{name} must be above 0 and below 1. Got {shown(value)}. {remedy}")
+    return float(value)
+
+
+def check_limits(limits: Any) -> float | None:
+    """The share of the rows by which the axes are limited, or None for no limit."""
+    if limits is None:
+        return None
+    return check_share(
+        limits, "limits", "Pass the share of rows in the middle, such as 0.98, or None for all."
+    )
+
+
+def check_row(X: Any) -> Any:
+    """One row, in one dimension or two, as a table or an array of one row."""
+    if X is None:
+        raise TypeError("X must be the row to plot, an array-like of shape (d,). Got None.")
+    if hasattr(X, "to_frame") and hasattr(X, "index"):  # a row of a pandas table
+        return X.to_frame().T
+    if not hasattr(X, "columns") and not hasattr(X, "schema"):
+        X = np.asarray(X)
+        if X.ndim == 0:
+            raise ValueError(
+                f"X must be one row. Got a single value, {shown(X.item())}. Pass the values of "
+                "all features."
+            )
+        if X.ndim == 1:
+            X = X[np.newaxis]
+    if len(X) != 1:
+        raise ValueError(
+            f"X must be one row. Got {len(X)}. Pass one of them, such as X[0], or X.iloc[[0]] of "
+            "a table."
+        )
+    return X
+
+
+def check_contributions_to_plot(contributions: np.ndarray, kind: str) -> None:
+    """Refuse a row that has no contribution, or an infinite one."""
+    if not contributions.size:
+        raise ValueError("X has no value. Pass a row with at least one.")
+    if not np.isfinite(contributions).all():
+        remedy = "Look for a value in other units."
+        if kind == "shapley":
+            remedy += " Or pass kind='conditional'."
+        raise ValueError(f"X has a density of zero, and so no finite contributions. {remedy}")
+
+
+def check_two(n_features: int) -> None:
+    """Refuse to draw a map of one feature."""
+    if n_features != 2:
+        raise ValueError(
+            "features must be two columns for a map. Got one. Pass another one too, or use "
+            "plot_responsibilities, which shows the certainty of rows over one feature."
+        )
+
+
+def check_most(value: Any) -> int:
+    """The largest number of bars."""
+    if not is_int(value, 1):
+        raise ValueError(f"most must be an int of at least 1. Got {shown(value)}.")
+    return int(value)
+
+
+def check_panels(axes: Any, n_features: int, kind: type) -> None:
+    """Refuse what is neither None nor a square array of matplotlib axes, the class `kind`."""
+    if axes is None:
+        return
+    shape = (n_features, n_features)
+    remedy = f"Pass those of matplotlib.pyplot.subplots({n_features}, {n_features}), or None."
+    if not isinstance(axes, np.ndarray) or not all(isinstance(ax, kind) for ax in axes.flat):
+        raise TypeError(
+            "axes must be an array of matplotlib Axes or None. Got an object of type "
+            f"{type(axes).__name__}. {remedy}"
+        )
+    if axes.shape != shape:
+        raise ValueError(
+            f"axes must have a row and a column for each feature, shape {shape}. Got shape "
+            f"{axes.shape}. {remedy}"
+        )
 
 
 def check_criteria(criteria: Any) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib import colors
@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 
 from ..mixture import GaussianMixture
 from .style import Floats, ink_of
-from .view import covariance_of
+from .view import covariance_of, deviations_of
 
 # Rows drawn from a mixture to find its highest-density regions: the mass of one is then right to
 # 0.14 percentage points (standard error), or better.
@@ -23,22 +23,18 @@ _CURVE_PLACES = 1000
 _CONTOUR_PLACES = 300
 _MOST_PLACES = 1000
 
-# The corners of axes, in which a legend covers about half the width and a quarter of the height.
-Corner = Literal["upper right", "upper left", "lower right", "lower left"]
-_CORNERS: dict[Corner, tuple[float, float]] = {
-    "upper right": (1.0, 1.0),
-    "upper left": (0.0, 1.0),
-    "lower right": (1.0, 0.0),
-    "lower left": (0.0, 0.0),
-}
+# Curves go as many standard deviations about the means.
+_REACH = 4.0
 
 
-def draw_contours(ax: Axes, marginal: GaussianMixture, masses: list[float]) -> None:
-    """Draw the regions of two features."""
+def draw_contours(
+    ax: Axes, marginal: GaussianMixture, masses: list[float], frame: Floats | None = None
+) -> None:
+    """Draw the regions of two features, those within a frame (2, 2) if there is one."""
     thresholds, drawn, log_density = _thresholds(marginal, masses)
     inside = drawn[log_density >= thresholds[-1]]
     margin = 0.1 * np.ptp(inside, axis=0)
-    box = np.array([inside.min(axis=0) - margin, inside.max(axis=0) + margin])
+    box = _common_box(inside.min(axis=0) - margin, inside.max(axis=0) + margin, frame)
     x, y = _grid_axes(marginal, box, _CONTOUR_PLACES)
     grid = np.stack(np.meshgrid(x, y), axis=-1)
     height = marginal.score_samples(grid.reshape(-1, 2)).reshape(grid.shape[:2])
@@ -48,29 +44,42 @@ def draw_contours(ax: Axes, marginal: GaussianMixture, masses: list[float]) -> N
     shades = [colors.to_rgba(ink, shade) for shade in _shades(masses)]
     ax.contourf(x, y, height, [*rising, top], colors=shades[::-1], zorder=1)
     ax.contour(x, y, height, rising, colors=ink, linewidths=1.0, linestyles="-", zorder=2)
-    corner = _emptiest_corner(ax, inside)
-    ax.legend(handles=region_handles(ax, masses), fontsize="small", loc=corner)
 
 
-def draw_curves(
-    ax: Axes, marginal: GaussianMixture, masses: list[float], palette: Floats
-) -> list[Line2D]:
-    """Draw the density of one feature and the shares of the components; returns the legend's."""
+def draw_regions(
+    ax: Axes, marginal: GaussianMixture, masses: list[float], frame: Floats | None = None
+) -> None:
+    """Shade the regions of one feature below the curve of its density."""
     ink = ink_of(ax)
     thresholds, drawn, _log_density = _thresholds(marginal, masses)
-    box = np.array([drawn.min(axis=0), drawn.max(axis=0)])
+    box = _common_box(drawn.min(axis=0), drawn.max(axis=0), frame)
     (x,) = _grid_axes(marginal, box, _CURVE_PLACES)
     log_density = marginal.score_samples(x[:, np.newaxis])
     density = np.exp(log_density)
-    shares = density[:, np.newaxis] * marginal.predict_proba(x[:, np.newaxis])
     outside = 1.0
     for threshold, shade in list(zip(thresholds, _shades(masses)))[::-1]:
         inside = log_density >= threshold
         # On top of the larger regions the ink adds up to the shade.
         alpha, outside = 1.0 - (1.0 - shade) / outside, 1.0 - shade
         ax.fill_between(x, 0.0, density, where=inside, color=ink, alpha=alpha, linewidth=0)
-    for k, colour in enumerate(palette):
-        ax.plot(x, shares[:, k], "--", color=colour, marker="", label=f"component {k}")
+
+
+def draw_curves(
+    ax: Axes,
+    marginal: GaussianMixture,
+    palette: Floats,
+    components: Sequence[int],
+    frame: Floats | None = None,
+) -> list[Line2D]:
+    """Draw the density of one feature and the shares of components; returns the legend's."""
+    ink = ink_of(ax)
+    reach = _REACH * deviations_of(marginal)
+    low, high = (marginal.means_ - reach).min(axis=0), (marginal.means_ + reach).max(axis=0)
+    (x,) = _grid_axes(marginal, _common_box(low, high, frame), _CURVE_PLACES)
+    density = np.exp(marginal.score_samples(x[:, np.newaxis]))
+    shares = density[:, np.newaxis] * marginal.predict_proba(x[:, np.newaxis])
+    for k in components:
+        ax.plot(x, shares[:, k], "--", color=palette[k], marker="", label=f"component {k}")
     (curve,) = ax.plot(x, density, "-", color=ink, marker="", label="density")
     ax.set_ylim(bottom=0.0)
     return [curve, Line2D([], [], color=ink, linestyle="--", label="share of a component")]
@@ -98,7 +107,7 @@ def _grid_axes(marginal: GaussianMixture, box: Floats, n_places: int) -> list[Fl
     """Coordinates along each feature, at which to compute the density in a box (2, d)."""
     low, high = box
     covariances = np.array([covariance_of(marginal, k) for k in range(len(marginal.means_))])
-    deviations = np.sqrt(np.diagonal(covariances, axis1=1, axis2=2))
+    deviations = deviations_of(marginal)
     # Components that are narrow in a direction between the axes take a finer grid.
     narrowest = np.sqrt(np.linalg.eigvalsh(covariances / np.outer(high - low, high - low)).min())
     n_places = int(np.clip(3.0 / narrowest, n_places, _MOST_PLACES))
@@ -122,12 +131,11 @@ def _shades(masses: list[float]) -> list[float]:
     return shades
 
 
-def _emptiest_corner(ax: Axes, points: Floats) -> Corner:
-    """The corner with the fewest of some points, for a legend: its own search sees no contours."""
-    places = ax.transAxes.inverted().transform(ax.transData.transform(points))
-
-    def covered(corner: Corner) -> int:
-        near = np.abs(places - _CORNERS[corner]) < [0.45, 0.25]
-        return int(np.count_nonzero(near.all(axis=1)))
-
-    return min(_CORNERS, key=covered)
+def _common_box(low: Floats, high: Floats, frame: Floats | None) -> Floats:
+    """What is between two corners, and in a frame with the margin that axes have about it."""
+    if frame is None:
+        return np.array([low, high])
+    margin = 0.1 * np.ptp(frame, axis=0)
+    inner = np.maximum(low, frame[0] - margin), np.minimum(high, frame[1] + margin)
+    # A frame about rows that the model knows nothing of has no part of it inside.
+    return np.array(inner if np.all(inner[0] < inner[1]) else (low, high))

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 
 from ..mixture import GaussianMixture
 from . import checks
+from .legends import place_legend
 from .style import ink_of, palette_of, whole_numbers
 from .view import current_axes
 
@@ -88,7 +89,7 @@ def plot_criteria(
     ax.set_xlabel("number of components")
     ax.set_ylabel(f"{', '.join(map(str.upper, names))} (−2 ln L; lower is better)")
     ax.xaxis.set_major_locator(whole_numbers())
-    ax.legend()
+    place_legend(ax, may_grow=ax.get_autoscaley_on())
     return ax
 
 
@@ -150,7 +151,7 @@ def plot_convergence(
     ax.set_ylabel("mean log-likelihood of a row (nats)")
     ax.xaxis.set_major_locator(whole_numbers())
     if len(fitted) > 1 or collapsed:
-        ax.legend()
+        place_legend(ax, may_grow=ax.get_autoscaley_on())
     return ax
 
 

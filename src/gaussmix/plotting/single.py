@@ -7,15 +7,21 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.patches import Ellipse, StepPatch
 
+from .._checks.arguments import check_flag
 from ..mixture import GaussianMixture
 from . import checks
-from .regions import draw_contours, draw_curves, region_handles
-from .style import Floats, ink_of, palette_of, whole_numbers
-from .view import View, checked_rows, covariance_of, shown_rows, without_names
+from .frame import room_for
+from .labels import component_text, label_components
+from .legends import place_legend
+from .marks import draw_ellipses, draw_histogram, draw_intervals, draw_means, draw_rows
+from .regions import draw_contours, draw_curves, draw_regions, region_handles
+from .style import Floats, palette_of, whole_numbers
+from .view import View, checked_rows, frame_about, responsibilities_of, shown_rows
 
-_MOST_BINS = 200
+# Axes show a component as far as so many standard deviations about its mean, where rows far off
+# are left out and no ellipse says otherwise.
+_REACH = 3.0
 
 
 def plot_covariances(
@@ -24,6 +30,9 @@ def plot_covariances(
     *,
     features: int | str | Sequence[int | str] | None = None,
     deviations: float | Sequence[float] = (1.0, 2.0),
+    components: int | Sequence[int] | None = None,
+    label: bool = False,
+    limits: float | None = 0.98,
     ax: Axes | None = None,
 ) -> Axes:
     """Plot the components as ellipses, over the rows coloured by component.
@@ -40,13 +49,22 @@ def plot_covariances(
     model : GaussianMixture
         A fitted model.
     X : array-like of shape (n, d), optional
-        Rows to show, as `predict` takes them. Each has the colour of its most probable component,
-        given all d features.
+        Rows to show, as `predict` takes them; those without a value in a feature shown are left
+        out. Each has the colour of its most probable component, given all d features.
     features : int, str or sequence of one or two of these, optional
         The features to show, by index or, if the model was fitted to named columns, by name. By
         default the first two, or the only one.
     deviations : float or sequence of float, default=(1.0, 2.0)
         Sizes of the ellipses in standard deviations.
+    components : int or sequence of int, optional
+        The components to show, by number. The rows of others are pale. By default all.
+    label : bool, default=False
+        Whether to write the number and the weight of each component beside its mean, or its line.
+    limits : float or None, default=0.98
+        Of rows that lie far off the axes show only how many there are. In sight are those within
+        the interval that holds this share of the rows in the middle, and its length again on
+        either side, in each feature shown; so are components within it or of more weight than
+        ``1 - limits``. With None all are, as they are with fewer than 20 rows and with none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw on; by default the current ones, or those of a new figure.
 
@@ -72,24 +90,42 @@ def plot_covariances(
     """
     view = View(model, features, ax)
     sizes = checks.check_numbers_between(deviations, "deviations", 0.0, np.inf)
-    rows, labels = shown_rows(model, X)
+    chosen = checks.check_components(components, view.n_components)
+    check_flag(label, "label")
+    limits = checks.check_limits(limits)
+    rows, labels, frame = shown_rows(view, model, X, limits, max(sizes))
+    # The pale ones first, so that they cover none of the others.
+    order = np.argsort(np.isin(labels, chosen), kind="stable")
+    rows, labels = rows[order], labels[order]
     ax = view.axes()
-    palette = palette_of(ax, view.n_components)
-    if view.n_features == 1:
-        lines = np.arange(view.n_components)
-        jitter = np.random.default_rng(0).uniform(-0.3, 0.3, size=len(rows))
-        _draw_rows(ax, np.column_stack([view.shown(rows), labels + jitter]), palette[labels])
-        _draw_intervals(ax, view.marginal, sizes, palette)
-        _draw_means(ax, np.column_stack([view.marginal.means_, lines]), palette)
-        ax.set_ylim(-0.5, view.n_components - 0.5)
-        ax.yaxis.set_major_locator(whole_numbers())
-        view.label_axes(ax, "component")
-        return ax
-    _draw_rows(ax, view.shown(rows), palette[labels])
-    _draw_ellipses(ax, view.marginal, sizes, palette)
-    _draw_means(ax, view.marginal.means_, palette)
-    view.label_axes(ax)
+    palette = palette_of(ax, view.n_components, chosen)
+    means = view.marginal.means_
+    with room_for(ax, frame):
+        if view.n_features == 1:
+            lines = np.arange(view.n_components)
+            jitter = np.random.default_rng(0).uniform(-0.3, 0.3, size=len(rows))
+            draw_rows(ax, np.column_stack([view.shown(rows), labels + jitter]), palette[labels])
+            draw_intervals(ax, view.marginal, sizes, palette, chosen)
+            means = np.column_stack([means, lines])
+            ax.set_ylim(-0.5, view.n_components - 0.5)
+            _number_lines(ax, chosen, view.marginal.weights_ if label else None)
+        else:
+            draw_rows(ax, view.shown(rows), palette[labels])
+            draw_ellipses(ax, view.marginal, sizes, palette, chosen)
+        draw_means(ax, means, palette, chosen)
+    view.label_axes(ax, "component")
+    if label and view.n_features == 2:
+        label_components(ax, means, chosen, view.marginal.weights_)
     return ax
+
+
+def _number_lines(ax: Axes, components: list[int], weights: Floats | None) -> None:
+    """Number the lines of components, with their weights if these are given."""
+    if weights is None:
+        ax.yaxis.set_major_locator(whole_numbers())
+    else:
+        texts = [component_text(k, weights[k]) for k in components]
+        ax.set_yticks(components, labels=texts, fontsize="small")
 
 
 def plot_density(
@@ -98,6 +134,9 @@ def plot_density(
     *,
     features: int | str | Sequence[int | str] | None = None,
     levels: float | Sequence[float] = (0.5, 0.9, 0.99),
+    components: int | Sequence[int] | None = None,
+    label: bool = False,
+    limits: float | None = 0.98,
     ax: Axes | None = None,
 ) -> Axes:
     """Plot the density of the mixture by its highest-density regions.
@@ -117,12 +156,23 @@ def plot_density(
     model : GaussianMixture
         A fitted model.
     X : array-like of shape (n, d), optional
-        Rows to show, as `predict` takes them.
+        Rows to show, as `predict` takes them; those without a value in a feature shown are left
+        out.
     features : int, str or sequence of one or two of these, optional
         The features to show, by index or, if the model was fitted to named columns, by name. By
         default the first two, or the only one.
     levels : float or sequence of float, default=(0.5, 0.9, 0.99)
         Probabilities that the regions contain, between 0 and 1.
+    components : int or sequence of int, optional
+        The components whose shares are shown, by default all. With two features their means are
+        marked, and by default none unless `label` is set.
+    label : bool, default=False
+        Whether to write the number and the weight of each component beside its mean.
+    limits : float or None, default=0.98
+        Of rows that lie far off the axes show only how many there are. In sight are those within
+        the interval that holds this share of the rows in the middle, and its length again on
+        either side, in each feature shown; so are components within it or of more weight than
+        ``1 - limits``. With None all are, as they are with fewer than 20 rows and with none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw on; by default the current ones, or those of a new figure.
 
@@ -151,19 +201,55 @@ def plot_density(
     """
     view = View(model, features, ax)
     masses = checks.check_numbers_between(levels, "levels", 0.0, 1.0)
+    chosen = checks.check_components(components, view.n_components)
+    check_flag(label, "label")
+    limits = checks.check_limits(limits)
     if view.n_features == 1:
-        rows, _labels = checked_rows(model, X)
-        ax = view.axes()
-        bars = _draw_histogram(ax, view.shown(rows)[:, 0])
-        curves = draw_curves(ax, view.marginal, masses, palette_of(ax, view.n_components))
-        ax.legend(handles=[*bars, *curves, *region_handles(ax, masses)], fontsize="small")
-        view.label_axes(ax, "density")
-        return ax
-    rows, _labels = shown_rows(model, X)
+        return _density_of_one(view, model, X, masses, chosen, label, limits)
+    rows, _labels, frame = shown_rows(view, model, X, limits, _REACH)
     ax = view.axes()
-    _draw_rows(ax, view.shown(rows), palette_of(ax, 1))
-    draw_contours(ax, view.marginal, masses)
+    with room_for(ax, frame):
+        draw_rows(ax, view.shown(rows), palette_of(ax, 1))
+        draw_contours(ax, view.marginal, masses, frame.box)
+        if label or components is not None:
+            palette = palette_of(ax, view.n_components)
+            draw_means(ax, view.marginal.means_, palette, chosen)
     view.label_axes(ax)
+    if label:
+        label_components(ax, view.marginal.means_, chosen, view.marginal.weights_)
+    place_legend(ax, region_handles(ax, masses), "small", may_grow=ax.get_autoscaley_on())
+    return ax
+
+
+def _density_of_one(
+    view: View,
+    model: GaussianMixture,
+    X: Any,
+    masses: list[float],
+    chosen: list[int],
+    label: bool,
+    limits: float | None,
+) -> Axes:
+    """`plot_density` of one feature."""
+    rows, _labels = checked_rows(model, X)
+    values = view.shown(rows)
+    values = values[~np.isnan(values[:, 0])]
+    frame = frame_about(values, limits, view.marginal, _REACH)
+    ax = view.axes()
+    may_grow = ax.get_autoscaley_on()
+    palette = palette_of(ax, view.n_components)
+    with room_for(ax, frame):
+        bars = draw_histogram(ax, values[:, 0], frame.box)
+        draw_regions(ax, view.marginal, masses, frame.box)
+        curves = draw_curves(ax, view.marginal, palette, chosen, frame.box)
+    view.label_axes(ax, "density")
+    if label:
+        means = view.marginal.means_
+        heights = np.exp(view.marginal.component_log_density(means)).diagonal()
+        places = np.column_stack([means, view.marginal.weights_ * heights])
+        label_components(ax, places, chosen, view.marginal.weights_)
+    handles = [*bars, *curves, *region_handles(ax, masses)]
+    place_legend(ax, handles, "small", may_grow=may_grow)
     return ax
 
 
@@ -172,6 +258,9 @@ def plot_responsibilities(
     X: Any,
     *,
     features: int | str | Sequence[int | str] | None = None,
+    components: int | Sequence[int] | None = None,
+    label: bool = False,
+    limits: float | None = 0.98,
     ax: Axes | None = None,
 ) -> Axes:
     """Plot rows in the colours of their components, mixed by the responsibilities.
@@ -187,10 +276,20 @@ def plot_responsibilities(
     model : GaussianMixture
         A fitted model.
     X : array-like of shape (n, d)
-        Rows to show, as `predict` takes them. Responsibilities are those given all d features.
+        Rows to show, as `predict` takes them; those without a value in a feature shown are left
+        out. Responsibilities are those given all d features.
     features : int, str or sequence of one or two of these, optional
         The features to show, by index or, if the model was fitted to named columns, by name. By
         default the first two, or the only one.
+    components : int or sequence of int, optional
+        The components to show in their colours, by number. All others are pale. By default all.
+    label : bool, default=False
+        Whether to write the number and the weight of each component beside its mean.
+    limits : float or None, default=0.98
+        Of rows that lie far off the axes show only how many there are. In sight are those within
+        the interval that holds this share of the rows in the middle, and its length again on
+        either side, in each feature shown; so are components within it or of more weight than
+        ``1 - limits``. With None all are, as they are with fewer than 20 rows and with none.
     ax : matplotlib.axes.Axes, optional
         The axes to draw on; by default the current ones, or those of a new figure.
 
@@ -213,93 +312,32 @@ def plot_responsibilities(
     ('column 0', 'column 1')
     """
     view = View(model, features, ax)
+    chosen = checks.check_components(components, view.n_components)
+    check_flag(label, "label")
+    limits = checks.check_limits(limits)
     if X is None:
         raise checks.rows_missing()
-    rows, _labels = shown_rows(model, X)
-    responsibilities = without_names(model).predict_proba(rows).astype(np.float64)
-    certainty = responsibilities.max(axis=1)
+    rows, _labels, frame = shown_rows(view, model, X, limits, _REACH)
+    responsibilities = responsibilities_of(model, rows)
+    certainty = responsibilities.max(axis=1, initial=0.0)
     order = np.argsort(-certainty, kind="stable")
     ax = view.axes()
-    palette = palette_of(ax, view.n_components)
+    palette = palette_of(ax, view.n_components, chosen)
     mixed = np.clip(responsibilities[order] @ palette, 0.0, 1.0)
-    if view.n_features == 1:
-        heights = np.column_stack([view.shown(rows), certainty])
-        _draw_rows(ax, heights[order], mixed, alpha=1.0)
-        ax.set_ylim(0.0, 1.05)
-        view.label_axes(ax, "largest responsibility")
-        return ax
-    _draw_rows(ax, view.shown(rows)[order], mixed, alpha=1.0)
-    _draw_means(ax, view.marginal.means_, palette)
-    view.label_axes(ax)
+    means = view.marginal.means_
+    with room_for(ax, frame):
+        if view.n_features == 1:
+            heights = np.column_stack([view.shown(rows), certainty])
+            draw_rows(ax, heights[order], mixed, alpha=1.0)
+            ax.set_ylim(0.0, 1.05)
+        else:
+            draw_rows(ax, view.shown(rows)[order], mixed, alpha=1.0)
+            draw_means(ax, means, palette, chosen)
+    view.label_axes(ax, "largest responsibility")
+    if label:
+        if view.n_features == 1:  # below the rows, as none is there
+            means = np.column_stack([means, np.zeros(len(means))])
+            ax.set_ylim(-0.05, 1.05)
+            draw_means(ax, means, palette, chosen)
+        label_components(ax, means, chosen, view.marginal.weights_)
     return ax
-
-
-def _draw_rows(ax: Axes, points: Floats, rgb: Floats, alpha: float = 0.6) -> None:
-    """Draw rows as points, the smaller the more there are."""
-    if len(points):
-        size = np.clip(200.0 / np.sqrt(len(points)), 1.5, 20.0)
-        style = {"s": size, "alpha": alpha, "linewidths": 0, "rasterized": True, "zorder": 1.5}
-        ax.scatter(points[:, 0], points[:, 1], c=rgb, **style)
-
-
-def _draw_means(ax: Axes, points: Floats, palette: Floats) -> None:
-    """Draw a marker for each component, labelled for a legend that the user may add."""
-    for k, (point, colour) in enumerate(zip(points, palette)):
-        ax.plot(
-            *point,
-            "D",
-            color=colour,
-            markeredgecolor=ax.get_facecolor(),
-            markeredgewidth=1.5,
-            markersize=8,
-            label=f"component {k}",
-            zorder=3,
-        )
-
-
-def _draw_ellipses(
-    ax: Axes, marginal: GaussianMixture, sizes: list[float], palette: Floats
-) -> None:
-    for k, (mean, colour) in enumerate(zip(marginal.means_, palette)):
-        variances, directions = np.linalg.eigh(covariance_of(marginal, k))
-        angle = np.degrees(np.arctan2(directions[1, 1], directions[0, 1]))
-        for size in sizes:
-            height, width = 2.0 * size * np.sqrt(variances)
-            ellipse = Ellipse(
-                mean,
-                width,
-                height,
-                angle=angle,
-                facecolor="none",
-                edgecolor=colour,
-                linewidth=1.5,
-                zorder=2.5,
-            )
-            ax.add_patch(ellipse)
-
-
-def _draw_intervals(
-    ax: Axes, marginal: GaussianMixture, sizes: list[float], palette: Floats
-) -> None:
-    """Draw the bars of a single feature, the wider the thinner."""
-    for k, (mean, colour) in enumerate(zip(marginal.means_[:, 0], palette)):
-        deviation = np.sqrt(covariance_of(marginal, k)[0, 0])
-        for size, width in zip(sizes, np.linspace(4.0, 1.5, len(sizes))):
-            ends = [mean - size * deviation, mean + size * deviation]
-            ax.plot(ends, [k, k], "-", color=colour, linewidth=width, marker="", zorder=2.5)
-
-
-def _draw_histogram(ax: Axes, values: Floats) -> list[StepPatch]:
-    """Draw how dense the rows are along a feature; returns the legend's."""
-    if not len(values):
-        return []
-    counts, edges = np.histogram(values, bins=_n_bins(values), density=True)
-    return [ax.stairs(counts, edges, color=ink_of(ax), alpha=0.6, linewidth=0.8, label="rows")]
-
-
-def _n_bins(values: Floats) -> int:
-    """The number of bins by the rule of Freedman and Diaconis, within bounds."""
-    quartiles = np.quantile(values, [0.25, 0.75])
-    width = 2.0 * (quartiles[1] - quartiles[0]) / np.cbrt(len(values))
-    spread = float(np.ptp(values))
-    return int(np.clip(np.ceil(spread / width), 1, _MOST_BINS)) if width > 0 else 1
