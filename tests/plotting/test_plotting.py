@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from matplotlib import colors, rcParams
 from matplotlib import pyplot as plt
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.lines import Line2D
 from matplotlib.patches import Ellipse
 from matplotlib.text import Text
@@ -416,6 +416,10 @@ CALLS = {
     "labelled density": lambda model, X, ax=None: plots.plot_density(
         model, X, label=True, features=0, ax=ax
     ),
+    "profile": lambda model, X, ax=None: plots.plot_profile(model, ax=ax),
+    "scores": lambda model, X, ax=None: plots.plot_scores(model, X, ax=ax),
+    "contributions": lambda model, X, ax=None: plots.plot_contributions(model, X[0], ax=ax),
+    "uncertainty": lambda model, X, ax=None: plots.plot_uncertainty(model, X, label=True, ax=ax),
     "criteria": lambda model, X, ax=None: plots.plot_criteria([model], X, ax=ax),
     "convergence": lambda model, X, ax=None: plots.plot_convergence(model, ax=ax),
 }
@@ -485,6 +489,8 @@ def seen_colours(artist):
     if isinstance(artist, Line2D):
         hollow = str(artist.get_markerfacecolor()) == "none"
         return [(artist.get_markeredgecolor() if hollow else artist.get_color(), 1.3)]
+    if isinstance(artist, QuadMesh):  # whose lowest or middle value is the background's
+        return [(artist.cmap(1.0), 2.0)]
     faces = colors.to_rgba_array(artist.get_facecolor())
     hollow = not getattr(artist, "fill", True)  # patches say so apart
     if hollow or not len(faces) or faces[:, 3].max() == 0:

@@ -23,6 +23,7 @@ OF_ROWS = {
     "covariances": plots.plot_covariances,
     "density": plots.plot_density,
     "responsibilities": plots.plot_responsibilities,
+    "uncertainty": plots.plot_uncertainty,
 }
 
 
@@ -324,7 +325,7 @@ REFUSED = {
         "limits must be above 0 and below 1. Got 99. Pass the share of rows in the middle",
     ),
     "a label that is a text": (
-        lambda: plots.plot_covariances(TWO, label="yes"),
+        lambda: plots.plot_uncertainty(TWO, label="yes"),
         TypeError,
         "label must be True or False. Got 'yes'",
     ),

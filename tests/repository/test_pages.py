@@ -117,6 +117,8 @@ def test_docstrings(name, tmp_path, monkeypatch):
         runner = doctest.DocTestRunner(optionflags=FLAGS)
         runner.run(test, out=said.append)
         assert not runner.summarize(verbose=False).failed, "".join(said)
+        if "matplotlib.pyplot" in sys.modules:  # a reader runs one of them, without the others
+            sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.mark.parametrize(

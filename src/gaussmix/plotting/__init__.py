@@ -1,7 +1,7 @@
 """Plots of fitted mixtures on matplotlib axes. Needs the ``plot`` extra.
 
 Every function draws on the axes it is given, by default the current ones, and returns them; none
-shows or saves a figure. Text and other
+shows or saves a figure. Only `plot_pairs` takes and returns an array of axes. Text and other
 neutral ink has the colour of the axes' own labels; components take the colours of the style's
 cycle in turn. Where there are more components than colours, further rounds of the cycle are
 blended with the ink, so that no two are equal.
@@ -17,6 +17,11 @@ one of a few thousand.
 # The modules; in a comment, as the text above is a page of the documentation:
 #
 #    single           plots of one model: components, density, responsibilities
+#    pairs            pairs of columns, with each column's density
+#    profile          means of the components, in standard deviations
+#    scores           log-densities of rows, and a threshold
+#    contributions    what the features of a row contribute to its log-density
+#    uncertainty      where components are not told apart
 #    several          plots of one model or several: criteria, and the course of fits
 #    regions          highest-density regions, and the density in them
 #    marks            what stands for rows and components
@@ -34,19 +39,30 @@ except ImportError as error:
         "gaussmix.plotting needs matplotlib; install it with: pip install 'gaussmix[plot]'"
     ) from error
 
+from .contributions import plot_contributions
+from .pairs import plot_pairs
+from .profile import plot_profile
+from .scores import plot_scores
 from .several import plot_convergence, plot_criteria
 from .single import plot_covariances, plot_density, plot_responsibilities
+from .uncertainty import plot_uncertainty
 
 __all__ = [
+    "plot_contributions",
     "plot_convergence",
     "plot_covariances",
     "plot_criteria",
     "plot_density",
+    "plot_pairs",
+    "plot_profile",
     "plot_responsibilities",
+    "plot_scores",
+    "plot_uncertainty",
 ]
 
 # Where users have them from.
 for _plot in (
-    plot_convergence, plot_covariances, plot_criteria, plot_density, plot_responsibilities
+    plot_contributions, plot_convergence, plot_covariances, plot_criteria, plot_density,
+    plot_pairs, plot_profile, plot_responsibilities, plot_scores, plot_uncertainty,
 ):  # fmt: skip
     _plot.__module__ = __name__
