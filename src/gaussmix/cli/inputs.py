@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .._common.text import counted, shown
 from .._common.typing import Doubles, FloatDType, Floats
 from .._files import paths as file_paths
 from .._files.errors import TableError
-from .._files.tables.base import Table, gathered
+from .._files.tables.base import AsTheyStand, Table, gathered
 from .._files.tables.opening import open_table
 from ..sources import Chunk, RowSource
 
@@ -177,6 +177,17 @@ class Tables(RowSource):
 
     def _blocks(self) -> Iterator[Floats]:
         """Blocks of the chosen columns, the weights last."""
+        for block, _others in self.records(()):
+            yield block
+
+    def records(self, others: Sequence[int]) -> Generator[tuple[Floats, AsTheyStand], None, None]:
+        """Blocks of the chosen columns, the weights last, and others as they stand in the files.
+
+        Parameters
+        ----------
+        others : sequence of int
+            The same of every file.
+        """
         n_rows = 0
         for path in self._paths:
             table = self._unread or self._open(path)
@@ -187,11 +198,13 @@ class Tables(RowSource):
             )
             with table if table is not self.first else contextlib.nullcontext():
                 first_row = 0
-                for block in table.blocks(wanted, size, allow_nan=self._allow_nan):
+                for block, fields in table.records(
+                    wanted, others, size, allow_nan=self._allow_nan
+                ):
                     if self._weight_column is not None:
                         _require_weights(table, wanted[-1], block[:, -1], first_row)
                     first_row += len(block)
-                    yield block
+                    yield block, fields
                 n_rows += first_row
         self.n_rows = n_rows
 

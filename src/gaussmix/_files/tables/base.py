@@ -7,6 +7,7 @@ included, so that an editor finds it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +20,9 @@ REMEDY = "leave the row out or fill it in, or choose other columns with --column
 MISSING_REMEDY = (
     "leave the row out or fill it in, choose other columns with --columns, or fit with --allow-nan"
 )
+
+# Columns as they stand in a file: arrays of text or of numbers, or pyarrow's of any type.
+AsTheyStand = list[Any]
 
 # Columns that a message lists.
 MOST_COLUMNS = 20
@@ -73,6 +77,26 @@ class Table:
 
         With `allow_nan`, NaN stands for missing values.
         """
+        for numbers, _others in self.records(columns, (), max_rows, allow_nan=allow_nan):
+            yield numbers
+
+    def records(
+        self,
+        columns: Sequence[int],
+        others: Sequence[int],
+        max_rows: int,
+        *,
+        allow_nan: bool = False,
+    ) -> Iterator[tuple[Floats, AsTheyStand]]:
+        """Yield what `blocks` does, and other columns of the same rows as they stand in the file.
+
+        These are text or anything else: the text of CSV, arrays of a ``.npy`` file's type, and
+        pyarrow's arrays of Parquet.
+        """
+        raise NotImplementedError
+
+    def type_of(self, column: int) -> Any:
+        """The type in which `records` gives a column as it stands: NumPy's, or pyarrow's."""
         raise NotImplementedError
 
     def resolve(self, wanted: Sequence[str]) -> list[int]:

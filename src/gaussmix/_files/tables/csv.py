@@ -14,13 +14,14 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..._common.text import counted, said, shown
 from ..._common.typing import Doubles, Floats
 from ..errors import TableError
-from .base import MISSING_REMEDY, REMEDY, Table
+from .base import MISSING_REMEDY, REMEDY, AsTheyStand, Table
 from .lines import Lines
 
 # What stands for a missing value, in any case, beside an empty field.
@@ -65,14 +66,23 @@ class CsvTable(Table):
         if self.path != "-":  # standard input is not ours to close
             self._file.close()
 
-    def blocks(
-        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
-    ) -> Iterator[Floats]:
+    def type_of(self, column: int) -> np.dtype[Any]:
+        return np.dtype(object)
+
+    def records(
+        self,
+        columns: Sequence[int],
+        others: Sequence[int],
+        max_rows: int,
+        *,
+        allow_nan: bool = False,
+    ) -> Iterator[tuple[Floats, AsTheyStand]]:
         while text := self._lines.block():
-            block = self._parse(text, list(columns), allow_nan)
+            block, fields = self._parse(text, list(columns), list(others), allow_nan)
             self.position = self._lines.bytes_read
             for start in range(0, len(block), max_rows):
-                yield block[start : start + max_rows]
+                rows = slice(start, start + max_rows)
+                yield block[rows], [field[rows] for field in fields]
 
     # The first lines
 
@@ -165,15 +175,28 @@ class CsvTable(Table):
 
     # Numbers
 
-    def _parse(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
+    def _parse(
+        self, text: str, columns: list[int], others: list[int], allow_nan: bool
+    ) -> tuple[Doubles, AsTheyStand]:
+        """Numbers of some columns, and the text of others."""
         if '"' not in text:
             block = self._parse_quickly(text, columns, allow_nan)
             if block is None and allow_nan:
                 block = self._parse_quickly(self._with_nan(text), columns, allow_nan)
             if block is not None:
                 self._line += _count_lines(text)
-                return block
-        return self._parse_carefully(text, columns, allow_nan)
+                return block, self._fields(text, others)
+        return self._parse_carefully(text, columns, others, allow_nan)
+
+    def _fields(self, text: str, columns: list[int]) -> AsTheyStand:
+        """The text of some columns of a block without quotes and faults."""
+        if not columns:
+            return []
+        delimiter = None if self._delimiter == " " else self._delimiter
+        cut = max(columns) + 1
+        lines = text.removesuffix("\n").split("\n")
+        records = (line.split(delimiter, cut) for line in lines)
+        return _by_column([[record[c] for c in columns] for record in records], len(columns))
 
     def _parse_quickly(self, text: str, columns: list[int], allow_nan: bool) -> Doubles | None:
         """Parse a block without quotes by NumPy's reader; None if anything is wrong with it."""
@@ -215,9 +238,12 @@ class CsvTable(Table):
         delimiters = {line.count(self._delimiter) for line in lines}
         return delimiters == {self.n_columns - 1}
 
-    def _parse_carefully(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
+    def _parse_carefully(
+        self, text: str, columns: list[int], others: list[int], allow_nan: bool
+    ) -> tuple[Doubles, AsTheyStand]:
         """Parse any block, a record at a time; raise `TableError` with row and column."""
         values: list[list[float]] = []
+        fields: list[list[str]] = []
         before = self._line
         for record, last_line in self._records(text):
             line, self._line = self._line, before + last_line
@@ -233,7 +259,9 @@ class CsvTable(Table):
             if len(found) < len(numbers) or not math.isfinite(sum(found)):
                 found = [self._parse_field(record[c], line, c, allow_nan) for c in columns]
             values.append(found)
-        return np.array(values, np.float64).reshape(-1, len(columns))
+            fields.append([record[c] for c in others])
+        rows = np.array(values, np.float64).reshape(-1, len(columns))
+        return rows, _by_column(fields, len(others))
 
     def _parse_field(self, field: str, line: int, column: int, allow_nan: bool) -> float:
         value = _number(field)
@@ -290,6 +318,11 @@ class CsvTable(Table):
             limit = csv.field_size_limit()
             what = f"a field has more than {limit:,} characters; a quote may be missing"
         return TableError(f"{self.path}: row {self._line}: {what}")
+
+
+def _by_column(records: list[list[str]], n_columns: int) -> AsTheyStand:
+    """The columns of records of so many fields, as arrays of text."""
+    return list(np.array(records, dtype=object).reshape(len(records), n_columns).T)
 
 
 def _count_lines(text: str) -> int:
