@@ -8,7 +8,9 @@
     show_config      gaussmix show-config
     demo             gaussmix demo: the main job on real data
     describe         a model as text
-    jobs             files read row by row: into one output, or into a directory
+    batches          files through a job: into one output, or into a directory
+    jobs             a file read row by row with a model, and what is written of each row
+    keeping          columns that an output has as they stand in the file
     outputs          outputs in a directory, and the record of the files that are done
     inputs           the DATA of a command: files and their columns, as one source of rows
     arguments        the parser, and the arguments that several commands have
@@ -95,14 +97,10 @@ def _run(args: argparse.Namespace) -> int:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
-        name = os.fsdecode(exc.filename) if isinstance(exc.filename, bytes) else exc.filename
-        where = f"{name or repr(name)}: " if name is not None else ""
-        return messages.fail(where + (exc.strerror or str(exc)))
-    except MemoryError as exc:
-        return messages.fail(f"out of memory; {exc}" if str(exc) else "out of memory")
-    except ValueError as exc:
-        # The library's checks of input and parameters, model files and tables.
-        return messages.fail(str(exc))
+        return messages.fail(messages.text_of(exc))
+    except (MemoryError, ValueError) as exc:
+        # Errors of value are the library's checks of input and parameters, model files and tables.
+        return messages.fail(messages.text_of(exc))
     return 0
 
 

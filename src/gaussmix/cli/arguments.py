@@ -31,13 +31,28 @@ after an error or Ctrl-C an existing file is as it was.
 DIRECTORY_OUTPUT = """\
 Where -o is a directory, or ends with "/", each file has an output there of
 its own name. Run again after a crash, the same command goes on: a file is
-done if its output is as it was written and the model, the options and the
-size and time of the input are the same; else it is written again.
+done if its output is as it was written and the model and the size and time of
+the input are the same; else it is written again. Outputs of another command or
+of other options are an error without --overwrite. With --keep-going a file that
+fails leaves no output, nor one of an earlier run; what failed is listed at the
+end, with status 2.
 """
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one line, like all others."""
+    """An argument parser whose errors are one line, like all others.
+
+    Attributes
+    ----------
+    example : str or None
+        A command to copy, with which the help begins.
+    """
+
+    example: str | None = None
+
+    def format_help(self) -> str:
+        example = f"example: {self.example}\n\n" if self.example else ""
+        return example + super().format_help()
 
     def error(self, message: str) -> NoReturn:
         say(f"error: {message} (see {self.prog} --help)")
@@ -69,8 +84,10 @@ class Commands:
         help: str,
         description: str,
         epilog: str = "",
+        *,
+        example: str,
     ) -> Parser:
-        """The parser of a new command, which `run` does."""
+        """The parser of a new command, which `run` does; the help begins with the example."""
         added = self._parsers.add_parser(
             name,
             help=help,
@@ -79,6 +96,7 @@ class Commands:
             formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
+        added.example = example
         added.set_defaults(run=run)
         return added
 
@@ -102,10 +120,32 @@ def add_job_arguments(parser: argparse.ArgumentParser) -> None:
         choices=list(outputs.ENDINGS),
         help="of the files in an output directory (default: that of the input)",
     )
+    _add_directory_arguments(parser)
     add_table_arguments(parser, "in the model's order (default: by the model's names)")
+    parser.add_argument(
+        "--keep",
+        metavar="A,B,...",
+        type=values.column_list,
+        default=[],
+        help="columns of any type to write as they stand in DATA, '*' for all; CSV and Parquet "
+        "only",
+    )
     add_threads_argument(parser)
     parser.add_argument(
         "-q", "--quiet", action="store_true", help="no progress bar and no rows per second"
+    )
+
+
+def _add_directory_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--keep-going",
+        action="store_true",
+        help="in a directory: do the other files when one fails, and report at the end",
+    )
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="in a directory: write over outputs of another command or other options",
     )
 
 

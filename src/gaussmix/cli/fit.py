@@ -44,6 +44,7 @@ def add_to(commands: Commands) -> None:
         "take more than half of --memory are read anew in every iteration, with the\n"
         "same result.",
         f"{DATA_FORMATS}All files must have the same columns.\n",
+        example="gaussmix fit data.csv -k 3 -o model.npz",
     )
     fit.add_argument("data", metavar="DATA", nargs="+", help="files with the rows to fit")
     fit.add_argument(

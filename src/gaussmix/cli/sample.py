@@ -29,6 +29,7 @@ def add_to(commands: Commands) -> None:
         f"{OUTPUT_FORMATS}\n"
         "A .npy output with labels is a structured array with the fields rows and\n"
         "label.\n",
+        example="gaussmix sample model.npz -n 1000 -o drawn.csv",
     )
     add_model_argument(sample)
     sample.add_argument(

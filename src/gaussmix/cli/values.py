@@ -65,6 +65,13 @@ def fraction(text: str) -> float:
     return value
 
 
+def share(text: str) -> float:
+    value = fraction(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"must be a fraction above 0, not {shown(text)}")
+    return value
+
+
 def column_list(text: str) -> list[str]:
     """Split a list of columns as a CSV row, so that a name with a comma can be quoted."""
     try:
