@@ -97,6 +97,11 @@ def test_a_file_that_fails_leaves_no_earlier_output(run):
     assert len(errors_of(run(*NIGHTLY))[0]) == 2
     del before["2.csv"]
     assert states("out") == before
+    # By the name of the output, of a file that is called otherwise.
+    spoil("0.txt")
+    assert len(errors_of(run("score", "model.npz", "0.txt", "-o", "out", "--keep-going"))[0]) == 2
+    del before["0.csv"]
+    assert states("out") == before
     # In the other format, which is another option: the earlier outputs of the file go as well.
     write("in/2.csv", rows_of(200))
     assert run(*NIGHTLY, "-q")[0] == 0
