@@ -13,6 +13,7 @@
     inputs           the DATA of a command: files and their columns, as one source of rows
     arguments        the parser, and the arguments that several commands have
     values           what the text of an argument is read as
+    remedies         what may have been meant by an argument that is refused
     wording          the library's messages in the words of the command line
     messages         what is said on standard error: lines and a progress bar
     process          standard streams and signals
@@ -35,7 +36,7 @@ from .._build_config import VERSION
 from .._common.failures import explains_failures
 from .._runtime import instruction_sets
 from .._runtime.threads import thread_count
-from . import demo, fit, impute, info, messages, process, sample, score, show_config
+from . import demo, fit, impute, info, messages, process, remedies, sample, score, show_config
 from .arguments import Commands, Parser
 
 
@@ -97,7 +98,11 @@ def _run(args: argparse.Namespace) -> int:
             return 141
         name = os.fsdecode(exc.filename) if isinstance(exc.filename, bytes) else exc.filename
         where = f"{name or repr(name)}: " if name is not None else ""
-        return messages.fail(where + (exc.strerror or str(exc)))
+        remedy = None
+        if isinstance(exc, FileNotFoundError) and isinstance(name, str):
+            remedy = remedies.missing_file(name, args.given)
+        what = exc.strerror or str(exc)
+        return messages.fail(f"{where}{what}; {remedy}" if remedy else where + what)
     except MemoryError as exc:
         return messages.fail(f"out of memory; {exc}" if str(exc) else "out of memory")
     except ValueError as exc:

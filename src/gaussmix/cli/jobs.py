@@ -20,12 +20,13 @@ from .._common.text import counted, listed, plain, printable
 from .._common.typing import AnyArray
 from .._files.errors import TableError
 from .._files.tables import writers
-from .._files.tables.base import MOST_COLUMNS, Table
+from .._files.tables.base import Table
+from .._files.tables.choosing import MOST_COLUMNS
 from .._files.tables.writers import Field
 from .._rows import streamed
-from ..mixture import GaussianMixture, load
+from ..mixture import GaussianMixture
 from . import outputs
-from .inputs import Tables, files_of
+from .inputs import Tables, chosen_columns, files_of, load_model
 from .messages import progress_bar, say
 
 # Rows of the inputs that are held at a time, in bytes.
@@ -46,15 +47,21 @@ class Job:
     ----------
     model : GaussianMixture
     columns : tuple of str or None
-        Columns to read by name or number, None for those of the model.
+        Columns to read, None for those of the model.
+    exclude : tuple of str or None
+        Columns not to read.
     header, delimiter : str
         How to read CSV.
+    na_values : tuple of str
+        Words that are missing values there.
     """
 
     model: GaussianMixture
     columns: tuple[str, ...] | None
+    exclude: tuple[str, ...] | None
     header: str
     delimiter: str
+    na_values: tuple[str, ...]
 
     @property
     def allow_nan(self) -> bool:
@@ -93,8 +100,10 @@ class Job:
             self.model.covariance_type,
             None if names is None else list(names),
             self.columns,
+            self.exclude,
             self.header,
             self.delimiter,
+            self.na_values,
             *self.options(),
         ]
         content = hashlib.sha256(json.dumps(options).encode())
@@ -121,6 +130,7 @@ class Job:
             [path],
             header=self.header,
             delimiter=self.delimiter,
+            na_values=self.na_values,
             memory=self.memory,
             allow_nan=self.allow_nan,
         ) as tables:
@@ -145,16 +155,21 @@ class Job:
         """The 0-based columns the model reads, in its order.
 
         Those chosen with --columns; else, where both sides have names, those with the model's
-        names; else all, which must be as many as the model has.
+        names; else all. But for the model's names those of --exclude are left out, and as many
+        must be left as the model has.
         """
         n_features = self.model.means_.shape[1]
         names = getattr(self.model, "feature_names_in_", None)
-        if self.columns is not None:
-            columns = table.resolve(self.columns)
-        elif names is not None and table.names:
-            return table.resolve_names(list(names))
-        else:
-            columns = list(range(table.n_columns))
+        columns = chosen_columns(table, self.columns, self.exclude)
+        if self.columns is None and names is not None and table.names:
+            needed = table.resolve_names(list(names))
+            for index in needed:
+                if index not in columns:
+                    raise TableError(
+                        f"{table.path}: {table.column_text(index)} is one that the model needs; "
+                        "leave it out of --exclude"
+                    )
+            return needed
         if len(columns) != n_features:
             raise TableError(
                 f"{table.path}: {counted(len(columns), 'column')}, but the model has {n_features}"
@@ -167,10 +182,17 @@ class Job:
 def run_job(args: argparse.Namespace, kind: Callable[..., Job], **what: object) -> None:
     """Read DATA into one output, or each file into an output of its own in a directory."""
     files = files_of(args.data)
-    model = load(args.model)
+    model = load_model(args.model, args.command, args.data)
     model.n_threads = args.threads
-    columns = None if args.columns is None else tuple(args.columns)
-    job = kind(model, columns, args.header, args.delimiter, **what)
+    job = kind(
+        model=model,
+        columns=args.columns,
+        exclude=args.exclude,
+        header=args.header,
+        delimiter=args.delimiter,
+        na_values=args.na_values,
+        **what,
+    )
     if os.path.isdir(args.output) or args.output.endswith(_SEPARATORS):
         _run_into_directory(job, files, args)
         return
@@ -186,6 +208,7 @@ def run_job(args: argparse.Namespace, kind: Callable[..., Job], **what: object) 
             "the files in an output directory"
         )
     writers.check_output(args.output, inputs=[*files, args.model])
+    writers.output_format(args.output, or_directory=True)
     started = time.perf_counter()
     with progress_bar(args.quiet) as show_progress:
         n_rows = job.run(files[0], args.output, show_progress, one_of_several=False)
