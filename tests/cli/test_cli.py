@@ -384,7 +384,8 @@ def test_a_model_of_named_columns_finds_them(run, old_faithful):
     assert Path("a.csv").read_text() == Path("c.csv").read_text()
     write_csv("fewer.csv", moved, header="wait,other,eruptions")
     assert error_of(run("score", "model.npz", "fewer.csv")) == (
-        "fewer.csv: no column named 'waiting'; the columns are wait, other, eruptions"
+        "fewer.csv: no column named 'waiting'; did you mean 'wait'? The columns are wait, other, "
+        "eruptions; say with --columns which to read instead"
     )
     np.save("moved.npy", moved)
     assert error_of(run("score", "model.npz", "moved.npy")) == (
@@ -692,10 +693,12 @@ def test_a_bad_value_is_one_line_and_leaves_the_output_as_it_was(run, in_tmp, co
     Path(output).write_text("old")
     before = sorted(os.listdir())
     message = error_of(run(command, *arguments, "-o", output))
-    assert message == (
-        "bad.csv: row 302, column 2 ('waiting'): 'x' is not a number; choose the numeric columns "
-        "with --columns, or correct the row"
-    )
+    start, advice = message.split(" is not a number; ")
+    assert start == "bad.csv: row 302, column 2 ('waiting'): 'x'"
+    # A model has no choice of columns that messages could advise.
+    assert advice == {
+        "fit": "correct the row, or choose the columns of numbers: --columns eruptions"
+    }.get(command, "choose the numeric columns with --columns, or correct the row")
     assert Path(output).read_text() == "old"
     assert sorted(os.listdir()) == before
 

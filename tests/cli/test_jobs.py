@@ -105,7 +105,10 @@ def test_columns_are_found_by_name_in_every_file(run):
     )
     assert run(*fit, "--columns", "a,b")[0] == 0
     write("other.csv", X[:, :2], ["a", "b"])
-    assert error_of(run(*fit)) == "other.csv: no column named 'c'; the columns are a, b"
+    assert error_of(run(*fit)) == (
+        "other.csv: no column named 'c'; the columns are a, b; say with --columns which to read "
+        "instead"
+    )
     np.save("nameless.npy", X)
     assert error_of(run("fit", "a.csv", "nameless.npy", "-k", 2, "-o", "m.npz")) == (
         "nameless.npy: has no column names, but a.csv has; all files need the same columns"

@@ -15,6 +15,7 @@
     inputs           the DATA of a command: files and their columns, as one source of rows
     arguments        the parser, and the arguments that several commands have
     values           what the text of an argument is read as
+    remedies         what may have been meant by an argument that is refused
     wording          the library's messages in the words of the command line
     messages         what is said on standard error: lines and a progress bar
     process          standard streams and signals
@@ -37,7 +38,7 @@ from .._build_config import VERSION
 from .._common.failures import explains_failures
 from .._runtime import instruction_sets
 from .._runtime.threads import thread_count
-from . import demo, fit, impute, info, messages, process, sample, score, show_config
+from . import demo, fit, impute, info, messages, process, remedies, sample, score, show_config
 from .arguments import Commands, Parser
 
 
@@ -97,7 +98,10 @@ def _run(args: argparse.Namespace) -> int:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
-        return messages.fail(messages.text_of(exc))
+        what, remedy = messages.text_of(exc), None
+        if isinstance(exc, FileNotFoundError) and isinstance(exc.filename, str):
+            remedy = remedies.missing_file(exc.filename, args.given)
+        return messages.fail(f"{what}; {remedy}" if remedy else what)
     except (MemoryError, ValueError) as exc:
         # Errors of value are the library's checks of input and parameters, model files and tables.
         return messages.fail(messages.text_of(exc))

@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 from .._common.text import counted, printable
 from .._files.errors import OutputError, TableError
 from .._files.tables import writers
-from ..mixture import load
 from . import keeping, outputs
-from .inputs import files_of
+from .inputs import files_of, load_model
 from .jobs import Job
 from .messages import progress_bar, say, text_of
 from .outputs import Part, Record
@@ -35,10 +34,18 @@ def run_job(args: argparse.Namespace, kind: Callable[..., Job], **what: object) 
         For what cannot be read or written, and where a file of a directory has failed.
     """
     files = files_of(args.data)
-    model = load(args.model)
+    model = load_model(args.model, args.command, args.data)
     model.n_threads = args.threads
-    columns = None if args.columns is None else tuple(args.columns)
-    job = kind(model, columns, args.header, args.delimiter, tuple(args.keep), **what)
+    job = kind(
+        model=model,
+        columns=args.columns,
+        exclude=args.exclude,
+        header=args.header,
+        delimiter=args.delimiter,
+        na_values=args.na_values,
+        keep=args.keep,
+        **what,
+    )
     if os.path.isdir(args.output) or args.output.endswith(_SEPARATORS):
         _run_into_directory(job, files, args)
         return
@@ -62,6 +69,7 @@ def run_job(args: argparse.Namespace, kind: Callable[..., Job], **what: object) 
     if job.keep:
         keeping.require_room(args.output, "give one that ends in .csv or .parquet")
     writers.check_output(args.output, inputs=[*files, args.model])
+    writers.output_format(args.output, or_directory=True)
     started = time.perf_counter()
     with progress_bar(args.quiet) as show_progress:
         n_rows, notes = job.run(files[0], args.output, show_progress, one_of_several=False)

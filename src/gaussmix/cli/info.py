@@ -7,9 +7,9 @@ import json
 import math
 
 from .._files.tables import writers
-from ..mixture import load
 from .arguments import Commands, add_model_argument
 from .describe import describe_at_length
+from .inputs import load_model
 
 
 def add_to(commands: Commands) -> None:
@@ -28,7 +28,7 @@ def add_to(commands: Commands) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     writers.require_standard_output()
-    model = load(args.model)
+    model = load_model(args.model, args.command)
     if not args.json:
         print(describe_at_length(model))
         return

@@ -18,12 +18,13 @@ from .._common.text import counted, listed, plain
 from .._common.typing import AnyArray, Floats
 from .._files.errors import TableError
 from .._files.tables import writers
-from .._files.tables.base import MOST_COLUMNS, AsTheyStand, Table
+from .._files.tables.base import AsTheyStand, Table
+from .._files.tables.choosing import MOST_COLUMNS
 from .._files.tables.writers import Field
 from .._rows.read_ahead import read_ahead
 from ..mixture import GaussianMixture
 from . import keeping, outputs
-from .inputs import Tables, is_read_once
+from .inputs import Tables, chosen_columns, is_read_once
 
 # Rows of the inputs that are held at a time, in bytes.
 MEMORY = 64 << 20
@@ -67,17 +68,23 @@ class Job:
     ----------
     model : GaussianMixture
     columns : tuple of str or None
-        Columns to read by name or number, None for those of the model.
+        Columns to read, None for those of the model.
+    exclude : tuple of str or None
+        Columns not to read.
     header, delimiter : str
         How to read CSV.
+    na_values : tuple of str
+        Words that are missing values there.
     keep : tuple of str
         Columns that the output has as they stand in the file, by name or number.
     """
 
     model: GaussianMixture
     columns: tuple[str, ...] | None
+    exclude: tuple[str, ...] | None
     header: str
     delimiter: str
+    na_values: tuple[str, ...]
     keep: tuple[str, ...]
 
     # Whether the output has the columns that the model reads, with other values.
@@ -148,8 +155,10 @@ class Job:
         options = [
             type(self).__name__,
             self.columns,
+            self.exclude,
             self.header,
             self.delimiter,
+            self.na_values,
             self.keep,
             output_format,
             *self.options(),
@@ -218,6 +227,7 @@ class Job:
             [path],
             header=self.header,
             delimiter=self.delimiter,
+            na_values=self.na_values,
             memory=self.memory,
             allow_nan=self.allow_nan,
         )
@@ -244,16 +254,21 @@ class Job:
         """The 0-based columns the model reads, in its order.
 
         Those chosen with --columns; else, where both sides have names, those with the model's
-        names; else all, which must be as many as the model has.
+        names; else all. But for the model's names those of --exclude are left out, and as many
+        must be left as the model has.
         """
         n_features = self.model.means_.shape[1]
         names = getattr(self.model, "feature_names_in_", None)
-        if self.columns is not None:
-            columns = table.resolve(self.columns)
-        elif names is not None and table.names:
-            return table.resolve_names(list(names))
-        else:
-            columns = list(range(table.n_columns))
+        columns = chosen_columns(table, self.columns, self.exclude)
+        if self.columns is None and names is not None and table.names:
+            needed = table.resolve_names(list(names))
+            for index in needed:
+                if index not in columns:
+                    raise TableError(
+                        f"{table.path}: {table.column_text(index)} is one that the model needs; "
+                        "leave it out of --exclude"
+                    )
+            return needed
         if len(columns) != n_features:
             raise TableError(
                 f"{table.path}: {counted(len(columns), 'column')}, but the model has {n_features}"

@@ -46,7 +46,7 @@ def kept_columns(
     if list(wanted) == [ALL] and ALL not in (table.names or ()):
         read = set(columns) if replaced else set()
         return [column for column in range(table.n_columns) if column not in read]
-    others = table.resolve(wanted)
+    others = table.columns.chosen(wanted)
     both = [column for column in others if replaced and column in columns]
     if both:
         raise TableError(

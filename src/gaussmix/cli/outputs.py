@@ -24,7 +24,7 @@ from .._common.text import listed, plain
 from .._files import paths as file_paths
 from .._files.atomic import remove_unfinished
 from .._files.errors import TableError
-from .._files.tables.formats import file_format
+from .._files.tables.formats import file_format, stem
 from .inputs import is_read_once
 
 RECORD = ".gaussmix-score.jsonl"
@@ -107,7 +107,7 @@ def parts_of(
                 raise
             unreadable(path, error)
             continue
-        output = os.path.join(directory, Path(path).stem + ending)
+        output = os.path.join(directory, stem(path) + ending)
         earlier = parts.get(os.path.normcase(output))
         if earlier is not None:
             raise TableError(

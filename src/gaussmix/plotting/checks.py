@@ -11,7 +11,7 @@ import numpy as np
 from .._checks.arguments import list_of
 from .._checks.arrays import as_float64
 from .._checks.columns import feature_index
-from .._common.text import column_label, shown
+from .._common.text import column_label, did_you_mean, shown
 
 CRITERIA = ("bic", "icl", "aic")
 
@@ -123,7 +123,9 @@ def check_criteria(criteria: Any) -> list[str]:
         raise ValueError(f"criteria is empty. {remedy}")
     for name in listed:
         if name not in CRITERIA:
-            raise ValueError(f"criteria contains {shown(name)}. {remedy}")
+            raise ValueError(
+                f"criteria contains {shown(name)}. {remedy}{did_you_mean(name, CRITERIA)}"
+            )
     return list(dict.fromkeys(listed))
 
 

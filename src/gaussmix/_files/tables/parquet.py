@@ -17,7 +17,7 @@ from ..._common.text import said, shown
 from ..._common.typing import AnyArray, FloatDType, Floats
 from ..errors import TableError
 from ..paths import files_of, require_regular
-from .base import MISSING_REMEDY, AsTheyStand, Table
+from .base import COLUMNS, MISSING_REMEDY, AsTheyStand, Table
 
 # What is read of a directory.
 _ENDINGS = (".parquet", ".pq", ".parq")
@@ -48,6 +48,24 @@ def import_pyarrow(path: str) -> tuple[Any, Any]:
             f"upgrade it with: pip install --upgrade pyarrow"
         )
     return pyarrow, pyarrow.parquet
+
+
+def holds_numbers(kind: Any) -> bool:
+    """Whether a column of this Arrow type holds numbers."""
+    from pyarrow import types
+
+    tests = types.is_integer, types.is_floating, types.is_decimal, types.is_boolean
+    return any(test(kind) for test in tests)
+
+
+def holds_text(kind: Any) -> bool:
+    """Whether a column of this Arrow type holds text, be it by numbers of a dictionary."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = types.is_string, types.is_large_string, types.is_binary, types.is_large_binary
+    return any(test(kind) for test in tests)
 
 
 def require_all_rows(where: str, n_read: int, n_rows: int) -> None:
@@ -161,20 +179,18 @@ class ParquetTable(Table):
             )
 
     def _require_numbers(self, columns: Sequence[int], allow_nan: bool) -> None:
-        types = self._pa.types
         for index in columns:
-            kind = self._schema.field(index).type
-            if not (
-                types.is_integer(kind)
-                or types.is_floating(kind)
-                or types.is_decimal(kind)
-                or types.is_boolean(kind)
-                or (types.is_null(kind) and allow_nan)
-            ):
+            if not self._is_numeric(index, allow_nan):
+                kind = self._schema.field(index).type
+                which = self.numeric_columns(lambda other: self._is_numeric(other, allow_nan))
                 raise TableError(
-                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; "
-                    f"choose the numeric columns with --columns"
+                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; choose "
+                    + ("the numeric columns with --columns" if which is None else COLUMNS + which)
                 )
+
+    def _is_numeric(self, index: int, allow_nan: bool) -> bool:
+        kind = self._schema.field(index).type
+        return holds_numbers(kind) or (allow_nan and self._pa.types.is_null(kind))
 
     def _require_no_null(self, values: Any, first_row: int, column: int) -> None:
         if values.null_count:

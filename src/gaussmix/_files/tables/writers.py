@@ -22,6 +22,7 @@ from ..._common.text import printable
 from ..._common.typing import AnyArray
 from ..atomic import replacing
 from ..errors import OutputError, TableError
+from .formats import is_compressed_name
 from .parquet import import_pyarrow, texts_of
 
 # Rows of a row group that is written, and its size.
@@ -62,12 +63,20 @@ class Field:
         return Field(name(self.name), self.dtype, columns, self.arrow)
 
 
-def output_format(path: str) -> str:
-    """Return "csv", "npy" or "parquet" by the name's ending; "-" is CSV."""
+def output_format(path: str, *, or_directory: bool = False) -> str:
+    """Return "csv", "npy" or "parquet" by the name's ending; "-" is CSV.
+
+    The error for another ending tells of directories where `or_directory` says that one will do.
+    """
     ending = "" if path == "-" else Path(path).suffix.lower()
     formats = {"": "csv", ".csv": "csv", ".npy": "npy", ".parquet": "parquet", ".pq": "parquet"}
     if ending not in formats or (ending == "" and path != "-" and _is_new_or_regular(path)):
-        raise TableError(f"{path}: the name of the output must end in .csv, .npy or .parquet")
+        what = "must end in .csv, .npy or .parquet"
+        if or_directory:
+            what += ", or end with / for a directory"
+        if is_compressed_name(path):
+            what += "; to compress it, write CSV to a pipe: -o - | gzip"
+        raise TableError(f"{path}: the name of the output {what}")
     return formats[ending]
 
 
@@ -81,7 +90,7 @@ def check_output(path: str, *, inputs: Sequence[str] = ()) -> None:
         raise TableError(f"{path}: is a directory; give the name of a file")
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
-        raise TableError(f"{path}: the directory {folder} does not exist")
+        raise TableError(f"{path}: the directory {folder} does not exist; make it first")
     if not os.access(folder, os.W_OK | os.X_OK) and _is_new_or_regular(path):
         raise TableError(f"{path}: the directory {folder} is not writable")
     if os.path.islink(path) and _is_new_or_regular(path):
