@@ -4,6 +4,9 @@
     python benchmarks/compare.py v0.1.0 main --shapes 2 3 --parts iteration scoring
     python benchmarks/compare.py HEAD HEAD               how much noise there is on this machine
     python benchmarks/compare.py main --fail-below 0.67  an error if it is much slower
+    python benchmarks/compare.py HEAD HEAD --threading pool either
+                                                         one build, two who compute its loops
+    python benchmarks/compare.py main --busy 1           while another program computes
 
 Both are exported to clean folders and built with pip. Each computes in a process of its own that
 outlives many measurements, so that its threads and caches are warm, and only one of the two
@@ -43,12 +46,20 @@ PARTS = {
     "scoring": list(METHODS),
     "row": ["row"],
     "small": ["small"],
+    "medium": ["small"],
+    "batch": ["batch", "callers"],
     "float32": ["float32"],
 }
 OF_EVERY_SHAPE = ("iteration", "scoring", "float32")
 
 # Sized like Old Faithful and iris.
 SMALL = (Shape(272, 2, 2, "full", 1), Shape(150, 4, 3, "full", 1))
+
+# A default fit of which takes some tens of milliseconds.
+MEDIUM = Shape(30_000, 10, 8, "full", 1)
+
+# Who computes the parallel loops, as GAUSSMIX_THREADING says it.
+THREADING = {"either": "", "openmp": "openmp", "pool": "pool"}
 
 # Of each measurement in every round; one more before them warms up.
 PAIRS = 3
@@ -69,10 +80,13 @@ AGREEMENT = 1e-9
 class Side:
     """A process that computes with one build."""
 
-    def __init__(self, build: Build, isa: str | None, threads: int) -> None:
+    def __init__(self, build: Build, isa: str | None, threads: int, threading: str) -> None:
         self.name = build.revision.name
         self.log = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115, closed by close()
-        environment = os.environ | {"PYTHONPATH": str(build.folder)}
+        environment = os.environ | {
+            "PYTHONPATH": str(build.folder),
+            "GAUSSMIX_THREADING": THREADING[threading],
+        }
         if isa:
             environment["GAUSSMIX_ISA"] = isa
         self.process = subprocess.Popen(
@@ -195,8 +209,12 @@ def problems(options: argparse.Namespace) -> list[tuple[Shape, list[str]]]:
     found = [(shape, of_shapes) for shape in chosen if of_shapes]
     if "row" in options.parts:
         found.append((SINGLE_ROW, PARTS["row"]))
+    if "batch" in options.parts:
+        found.append((SINGLE_ROW, PARTS["batch"]))
     if "small" in options.parts:
         found += [(shape, PARTS["small"]) for shape in SMALL]
+    if "medium" in options.parts:
+        found.append((MEDIUM, PARTS["medium"]))
     return found
 
 
@@ -205,12 +223,25 @@ def two_sides(builds: list[Build], options: argparse.Namespace) -> Iterator[list
     """Fresh processes for base and head, ended afterwards."""
     sides: list[Side] = []
     try:
-        for build in builds:
-            sides.append(Side(build, options.isa, options.threads))
+        for build, threading in zip(builds, options.threading, strict=True):
+            sides.append(Side(build, options.isa, options.threads, threading))
         yield sides
     finally:
         for side in sides:
             side.close()
+
+
+@contextmanager
+def busy(n_programs: int) -> Iterator[None]:
+    """So many other programs compute all the while."""
+    command = [sys.executable, "-c", "while True: pass"]
+    programs = [subprocess.Popen(command) for _ in range(n_programs)]
+    try:
+        yield
+    finally:
+        for program in programs:
+            program.kill()
+            program.wait()
 
 
 def compare(builds: list[Build], folder: Path, options: argparse.Namespace) -> list[dict]:
@@ -263,6 +294,8 @@ def render(record: dict) -> str:
         f"{facts['threads used']} threads",
         f"instruction set {record['instruction set'] or 'the widest'}",
         f"{record['repeats']} rounds of {PAIRS} pairs",
+        f"loops by {' and '.join(record['threading'])}",
+        f"{record['busy']} other programs compute",
     ]
     title = f"{record['base']['name']} (base) against {record['head']['name']} (head)"
     explained = (
@@ -299,6 +332,15 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--repeats", type=int, default=6, help="rounds (default 6)")
     parser.add_argument("--threads", type=int, default=usable, help="default: usable CPUs")
     parser.add_argument("--isa", choices=["baseline", "x86v3", "x86v4"], help="of both sides")
+    parser.add_argument(
+        "--threading",
+        nargs=2,
+        choices=list(THREADING),
+        default=["either", "either"],
+        metavar=("BASE", "HEAD"),
+        help="who computes parallel loops: either, openmp or pool (default: either, for both)",
+    )
+    parser.add_argument("--busy", type=int, default=0, help="other programs that compute")
     parser.add_argument("--shrink", type=int, default=1, help="divide the rows by this, to try")
     parser.add_argument(
         "--fail-below",
@@ -324,12 +366,15 @@ def main(argv: list[str]) -> None:
         builds = [build(base, folder / "base")]
         same = base.commit is not None and base.commit == head.commit
         builds.append(builds[0] if same else build(head, folder / "head"))
-        measured = compare(builds, folder, options)
+        with busy(options.busy):
+            measured = compare(builds, folder, options)
     record = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine(options.threads),
         "instruction set": options.isa,
         "repeats": options.repeats,
+        "threading": options.threading,
+        "busy": options.busy,
         "base": asdict(base),
         "head": asdict(head),
         "rows": measured,

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +31,9 @@ library = load("gaussmix")
 
 # A start is drawn anew for each of these seeds, and their fits are timed together.
 SMALL_FIT_SEEDS = range(5)
+
+# What a service scores at once, how often in one measurement, and from how many threads.
+BATCH_ROWS, BATCH_CALLS, N_CALLERS = 1000, 50, 8
 
 
 @dataclass
@@ -77,6 +81,32 @@ class Problem:
             return taken / SINGLE_ROW_CALLS
 
         return steady(measure), float(score(self.model, row)[0])
+
+    def batch(self) -> tuple[float, float]:
+        """``score_samples`` of a thousand rows."""
+        score, some = library.score_samples, self.X[:BATCH_ROWS]
+
+        def measure() -> float:
+            taken, _ = timed(lambda: [score(self.model, some) for _ in range(BATCH_CALLS)])
+            return taken / BATCH_CALLS
+
+        return steady(measure), float(np.mean(score(self.model, some)))
+
+    def callers(self) -> tuple[float, float]:
+        """The same from eight Python threads at once, for each call of one of them."""
+        score, some = library.score_samples, self.X[:BATCH_ROWS]
+
+        def call(_: int) -> None:
+            for _ in range(BATCH_CALLS):
+                score(self.model, some)
+
+        with ThreadPoolExecutor(N_CALLERS) as pool:
+
+            def measure() -> float:
+                taken, _ = timed(lambda: list(pool.map(call, range(N_CALLERS))))
+                return taken / (N_CALLERS * BATCH_CALLS)
+
+            return steady(measure), float(np.mean(score(self.model, some)))
 
     def small(self) -> tuple[float, float]:
         """A default fit, start included."""

@@ -1,5 +1,7 @@
 """Faults of production, the same for gaussmix and scikit-learn: what happens.
 
+gaussmix three times: as it decides itself who computes its loops, and with `GAUSSMIX_THREADING`.
+
 Every scenario runs in processes of its own and is stopped when it hangs. Nothing here is a
 measurement of speed; times are printed where an answer was waited for.
 
@@ -26,7 +28,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-LIBRARIES = ("gaussmix", "sklearn.mixture")
+#: The columns of the table: a library, and who computes its parallel loops.
+COLUMNS = {
+    "gaussmix": ("gaussmix", ""),
+    "gaussmix, OpenMP forced": ("gaussmix", "openmp"),
+    "gaussmix, pool forced": ("gaussmix", "pool"),
+    "sklearn.mixture": ("sklearn.mixture", ""),
+}
 
 # A scenario that takes longer than this hangs.
 PATIENCE = 20.0  # seconds
@@ -52,6 +60,8 @@ def child(check):
     if pid == 0:
         try:
             check()
+        except RuntimeError as error:
+            print(f"RuntimeError: {{str(error).split(': ')[1].split(', ')[0]}};")
         finally:
             sys.stdout.flush()
             os._exit(0)
@@ -89,7 +99,8 @@ def run(code: str, library: str, **options) -> str:
         return f"{one_line(output)} HANGS, killed after {PATIENCE:.0f} s".strip()
     if process.returncode != 0:
         last = errors.strip().splitlines()[-1:] or ["no message"]
-        return f"{one_line(output)} PROCESS ENDED, status {process.returncode}: {last[0]}".strip()
+        said = last[0].split(". ")[0]
+        return f"{one_line(output)} PROCESS ENDED, status {process.returncode}: {said}".strip()
     return one_line(output)
 
 
@@ -384,13 +395,16 @@ SCENARIOS: dict[str, tuple[str, Callable[[str], str]]] = {
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--scenarios", nargs="+", choices=SCENARIOS, default=list(SCENARIOS))
-    parser.add_argument("--libraries", nargs="+", choices=LIBRARIES, default=list(LIBRARIES))
+    parser.add_argument("--columns", nargs="+", choices=COLUMNS, default=list(COLUMNS))
     options = parser.parse_args()
-    print("| scenario |", " | ".join(options.libraries), "|")
-    print("|---|" + "---|" * len(options.libraries))
+    print("| scenario |", " | ".join(options.columns), "|")
+    print("|---|" + "---|" * len(options.columns))
     for name in options.scenarios:
         title, scenario = SCENARIOS[name]
-        outcomes = [scenario(library) for library in options.libraries]
+        outcomes = []
+        for column in options.columns:
+            library, os.environ["GAUSSMIX_THREADING"] = COLUMNS[column]
+            outcomes.append(scenario(library))
         print(f"| {title} |", " | ".join(outcomes), "|", flush=True)
 
 

@@ -3,7 +3,7 @@
 # many Python threads at once, then come the tests of concurrency. A race reported fails the run.
 #
 # Not with Clang, whose ThreadSanitizer does not see accesses of more than 16 bytes, which are most
-# of what the kernels do; and not for code that uses OpenMP, of whose threads it sees only a part.
+# of what the kernels do; and the pool's loop alone, since it knows nothing of OpenMP's: archer.sh.
 #
 # Needs GCC with its sanitizer library (Debian: gcc libtsan2), setarch (util-linux), Python >= 3.11
 # with headers, a package index. Takes about 4 minutes on two cores.
@@ -19,7 +19,7 @@ build_canary -march=native -fsanitize=thread
 
 sanitized=(
   # Without randomised addresses: the sanitizer wants its shadow at fixed ones.
-  setarch -R env "LD_PRELOAD=$library" GAUSSMIX_NUM_THREADS=4
+  setarch -R env "LD_PRELOAD=$library" GAUSSMIX_NUM_THREADS=4 GAUSSMIX_THREADING=pool
   # Python and NumPy are not instrumented: what their locks order counts, their accesses do not.
   TSAN_OPTIONS=ignore_noninstrumented_modules=1:exitcode=66
   "$python"

@@ -424,12 +424,15 @@ def test_a_comparison_says_what_got_faster_and_whether_results_agree(benchmarks)
         "machine": {"processor": "a processor", "threads used": 2},
         "instruction set": None,
         "repeats": 6,
+        "threading": ["pool", "either"],
+        "busy": 1,
         "base": {"name": "old"},
         "head": {"name": "new"},
         "rows": [row],
     }
     text = compare.render(made)
     assert "**old (base) against new (head)**" in text
+    assert "loops by pool and either; 1 other programs compute" in text
     assert "1.500 to 1.500 | faster |      1e-04 |" in text
     assert "The results differ: iteration of 1000000x10-8-full by 1.0e-04." in text
 

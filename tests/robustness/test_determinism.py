@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
-from gaussmix import GaussianMixture
+from gaussmix import GaussianMixture, _build_config
+from gaussmix._kernels import _threads
+from gaussmix._runtime import openmp
 from support import reference
 from support.families import COVARIANCE_TYPES
 from support.paths import ROOT
@@ -17,6 +20,9 @@ from support.paths import ROOT
 RESULTS = str(ROOT / "tests" / "support" / "results.py")
 
 THREAD_COUNTS = (1, 2, 3, 5, 8)
+
+# Who computes the parallel loops.
+WAYS = ("pool", "openmp") if _build_config.OPENMP else ("pool",)
 
 # Large enough that the work is shared: rows for several chunks each, one odd, in two shapes of
 # tile.
@@ -29,6 +35,14 @@ def rows(shape: tuple[int, int, int], covariance_type: str, dtype: type) -> np.n
     return reference.draw(rng, reference.random_mixture(rng, covariance_type, K, d), n).astype(
         dtype
     )
+
+
+@pytest.fixture(params=WAYS)
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each of those who may compute parallel loops, forced to."""
+    _threads.configure(request.param, forked=False, stack_bytes=0, spins_for_ever=False)
+    yield request.param
+    openmp.configure()
 
 
 def outcome(
@@ -60,8 +74,9 @@ def outcome(
 @pytest.mark.parametrize("dtype", [np.float64, np.float32], ids=lambda dtype: dtype.__name__)
 @pytest.mark.parametrize("covariance_type", COVARIANCE_TYPES)
 def test_thread_counts_give_equal_bits(
-    instruction_set: str, covariance_type: str, dtype: type
+    instruction_set: str, covariance_type: str, dtype: type, way: str
 ) -> None:
+    computed_before = _threads.loops_of_teams()
     for shape in SHAPES:
         X = rows(shape, covariance_type, dtype)
         w = np.random.default_rng(0).uniform(0.0, 2.0, len(X)) if shape is SHAPES[0] else None
@@ -72,6 +87,7 @@ def test_thread_counts_give_equal_bits(
                 np.testing.assert_array_equal(
                     many[name], expected, err_msg=f"{name}, {n_threads} threads, {shape}"
                 )
+    assert (_threads.loops_of_teams() > computed_before) is (way == "openmp")
 
 
 @pytest.mark.filterwarnings("ignore:.*did not converge")
@@ -111,8 +127,9 @@ def test_processes_with_any_number_of_threads_have_the_same_results() -> None:
 
 
 @pytest.mark.slow
-def test_processes_with_any_instruction_set(instruction_set: str) -> None:
-    assert_same_on_any_threads(GAUSSMIX_ISA=instruction_set)
+@pytest.mark.parametrize("threading", WAYS)
+def test_processes_with_any_instruction_set(instruction_set: str, threading: str) -> None:
+    assert_same_on_any_threads(GAUSSMIX_ISA=instruction_set, GAUSSMIX_THREADING=threading)
 
 
 def assert_same_on_any_threads(**environment: str) -> None:

@@ -190,7 +190,9 @@ print("equal")
 
 
 @needs_tasks
-def test_many_python_threads_share_one_pool():
+@pytest.mark.parametrize(("threading", "most"), [("pool", 0), ("", 1)], ids=["pool", "either"])
+def test_many_python_threads_share_one_pool(threading, most):
+    """And OpenMP's team, which the first of them has that computes for long."""
     code = """
 from concurrent.futures import ThreadPoolExecutor
 
@@ -212,8 +214,9 @@ with ThreadPoolExecutor(64) as pool:
     assert all(results)
 print(most - before - 64, threads().count("gaussmix"))
 """
-    extra, workers = map(int, output_of(MODEL + code).split())
-    assert (extra, workers) == (0, 1)
+    extra, workers = map(int, output_of(MODEL + code, GAUSSMIX_THREADING=threading).split())
+    assert extra <= most
+    assert workers == 1
 
 
 @needs_tasks

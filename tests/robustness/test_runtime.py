@@ -139,7 +139,7 @@ def test_every_built_module_describes_itself():
 
 
 def test_the_limit_of_openmp_is_known():
-    assert (_threads.openmp_max_threads() >= 1) is _build_config.OPENMP
+    assert (_threads.openmp_limit() >= 1) is _build_config.OPENMP
 
 
 # --- threads -------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def policy(monkeypatch):
     monkeypatch.setattr(cgroups, "available_cpus", lambda: 6)
 
     def openmp(*, limit):
-        fake = SimpleNamespace(openmp_max_threads=lambda: limit)
+        fake = SimpleNamespace(openmp_limit=lambda: limit)
         monkeypatch.setattr(threads, "_threads", fake)
 
     openmp(limit=64)
@@ -381,7 +381,8 @@ def test_show_config_prints_what_config_returns(capsys):
     assert lines["instruction set"].startswith(instruction_sets.instruction_set())
     assert lines["built"] == ", ".join(BUILT)
     assert lines["runs here"] == ", ".join(_cpu.supported_instruction_sets())
-    assert lines["OpenMP's limit"].startswith("kept" if _build_config.OPENMP else "unknown")
+    assert ("OpenMP" in lines) is _build_config.OPENMP
+    assert found["threading_reason"] in lines["threading"]
     assert lines["threads"].startswith(f"{threads.thread_count()} ")
 
 
@@ -393,10 +394,13 @@ def test_config_names_the_loaded_openmp_runtime():
     assert all(Path(path).is_file() for path in paths)
 
 
-def test_show_config_says_that_a_build_does_not_know_openmp(monkeypatch, capsys):
+def test_show_config_says_that_a_build_has_no_openmp(monkeypatch, capsys):
     monkeypatch.setattr(_build_config, "OPENMP", False)
+    monkeypatch.setattr(config._threads, "obstacle", lambda: "not built")
     gaussmix.show_config()
-    assert "OpenMP's limit    unknown: built without OpenMP" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "threading         the library's pool: this build has no OpenMP\n" in printed
+    assert "OpenMP   " not in printed
 
 
 def test_show_config_names_a_quota(monkeypatch, capsys):

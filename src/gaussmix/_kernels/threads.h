@@ -1,13 +1,9 @@
-/* The library's threads: one pool, whose workers help any thread that runs a loop.
+/* The library's own threads: one pool, whose workers help any thread that runs a loop.
  *
  * The caller takes items of its loop itself, from the first on, and so does every worker that comes
  * in time. At the end only those are waited for that still compute an item. All threads at work are
- * counted, and a loop gets what its caller wants less those of others.
- *
- * OpenMP has no such pool. GNU's keeps one for every thread that starts a region, so 64 callers
- * have 64; a forked process waits for ever for workers that its parent has; a thread or memory
- * that the system refuses ends the process; and at the end of a region all workers are waited for,
- * even those that other programs have kept from the CPU all the while.
+ * counted, those of OpenMP's teams among them, and a loop gets what its caller wants less those of
+ * others. Which loops are left to OpenMP: see team.h.
  */
 #ifndef GAUSSMIX_THREADS_H
 #define GAUSSMIX_THREADS_H
@@ -17,9 +13,6 @@
 
 #ifdef _OPENMP
 #include <omp.h>
-static int gaussmix_openmp_max_threads(void) { return omp_get_max_threads(); }
-#else
-static int gaussmix_openmp_max_threads(void) { return 0; }
 #endif
 
 /* --- What the system has: locks, conditions, threads, atomic numbers, a clock ------------------ */
@@ -52,6 +45,7 @@ static double seconds(void)
 #include <signal.h>
 #include <time.h>
 #ifdef __linux__
+#include <sched.h>
 #include <sys/prctl.h>
 #endif
 
@@ -91,6 +85,77 @@ static double seconds(void)
 #define relax() ((void)0)
 #endif
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#define thread_local __declspec(thread)
+#else
+#define thread_local _Thread_local
+#endif
+
+/* --- Work -------------------------------------------------------------------------------------- */
+
+typedef void (*gaussmix_work)(const void *job, ptrdiff_t item, int thread);
+
+/* How long an item of a kind of work took last, for kinds that a thread has computed lately. */
+struct gaussmix_kind {
+    gaussmix_work work;
+    double seconds;
+};
+
+#define N_KINDS 64
+static thread_local struct gaussmix_kind kinds[N_KINDS];
+
+static struct gaussmix_kind *kind_of(gaussmix_work work)
+{
+    return &kinds[((size_t)work >> 4 ^ (size_t)work >> 10) % N_KINDS];
+}
+
+/* Compute an item of the calling thread's own loop, and keep how long it took. */
+static void compute_timed(gaussmix_work work, const void *job, ptrdiff_t item, int thread)
+{
+    struct gaussmix_kind *kind = kind_of(work);
+    double start = seconds();
+    work(job, item, thread);
+    kind->work = work;
+    kind->seconds = seconds() - start;
+}
+
+/* --- Places ------------------------------------------------------------------------------------ */
+
+/* CPUs of the places that OMP_PROC_BIND ties threads to; 0 where it ties none. */
+static int gaussmix_bound_cpus(void)
+{
+    int n = 0;
+#if defined(_OPENMP) && _OPENMP >= 201511
+    if (omp_get_proc_bind() != omp_proc_bind_false)
+        for (int place = 0; place < omp_get_num_places(); place++)
+            n += omp_get_place_num_procs(place);
+#endif
+    return n;
+}
+
+/* Let the calling thread run at every place: a thread that is tied to one starts others that are,
+ * and they would all compute on the same CPU. */
+static void take_all_places(void)
+{
+#if defined(__linux__) && defined(_OPENMP) && _OPENMP >= 201511
+    cpu_set_t cpus;
+    int ids[CPU_SETSIZE];
+    if (gaussmix_bound_cpus() == 0)
+        return;
+    CPU_ZERO(&cpus);
+    for (int place = 0; place < omp_get_num_places(); place++) {
+        int n = omp_get_place_num_procs(place);
+        if (n > CPU_SETSIZE)
+            return;
+        omp_get_place_proc_ids(place, ids);
+        for (int i = 0; i < n; i++)
+            if (ids[i] < CPU_SETSIZE)
+                CPU_SET(ids[i], &cpus);
+    }
+    sched_setaffinity(0, sizeof cpus, &cpus);
+#endif
+}
+
 /* --- The pool ---------------------------------------------------------------------------------- */
 
 /* To be woken takes a sleeping thread some 5 microseconds, in a virtual machine 50. For so long a
@@ -99,8 +164,6 @@ static double seconds(void)
 
 /* Twenty times what the kernels need; the system's default, often 8 MB, may be refused sooner. */
 #define STACK_BYTES (1 << 20)
-
-typedef void (*gaussmix_work)(const void *job, ptrdiff_t item, int thread);
 
 struct gaussmix_loop {
     gaussmix_work work;
@@ -124,12 +187,19 @@ static struct {
     int promised;                  /* places for workers in open loops */
     int at_work;                   /* threads that compute, as far as they have been promised */
     int refused;                   /* whether the system has ever refused a thread */
+    int n_teams;                   /* OpenMP's teams that compute */
+    long n_teams_ever;
+    double teams_spin_until;       /* when the threads of the last team sleep at the latest */
 } pool = {.lock = LOCK_INIT, .posted = CONDITION_INIT, .left = CONDITION_INIT};
 
 static void take_items(struct gaussmix_loop *loop, int thread)
 {
-    ptrdiff_t item;
-    while ((item = (ptrdiff_t)atomic_next(&loop->next)) < loop->n_items)
+    ptrdiff_t item = (ptrdiff_t)atomic_next(&loop->next);
+    if (thread == 0 && item < loop->n_items) {
+        compute_timed(loop->work, loop->job, item, thread);
+        item = (ptrdiff_t)atomic_next(&loop->next);
+    }
+    for (; item < loop->n_items; item = (ptrdiff_t)atomic_next(&loop->next))
         loop->work(loop->job, item, thread);
 }
 
@@ -156,12 +226,16 @@ static struct gaussmix_loop *loop_to_join(void)
     return loop;
 }
 
+/* Wait for the next loop. Where OpenMP's idle threads look for work, these do not as well: who
+ * computes would get less of the CPUs. The lock is held. */
 static void wait_for_loop(void)
 {
     long seen = pool.n_posted;
-    lock_release(&pool.lock);
-    spin_while(&pool.n_posted, seen);
-    lock_take(&pool.lock);
+    if (pool.n_teams == 0 && seconds() >= pool.teams_spin_until) {
+        lock_release(&pool.lock);
+        spin_while(&pool.n_posted, seen);
+        lock_take(&pool.lock);
+    }
     pool.n_sleeping++;
     while (pool.n_posted == seen)
         condition_wait(&pool.posted, &pool.lock);
@@ -209,33 +283,41 @@ static int start_worker(void)
 
 #else
 
+/* Have the calling thread take no signals: Ctrl-C must reach a thread that can be woken by it.
+ * Faults stay. */
+static void block_signals(sigset_t *before)
+{
+    sigset_t signals;
+    sigfillset(&signals);
+    sigdelset(&signals, SIGSEGV);
+    sigdelset(&signals, SIGBUS);
+    sigdelset(&signals, SIGFPE);
+    sigdelset(&signals, SIGILL);
+    pthread_sigmask(SIG_SETMASK, &signals, before);
+}
+
 static void *worker(void *unused)
 {
     (void)unused;
 #ifdef __linux__
     prctl(PR_SET_NAME, "gaussmix", 0, 0, 0); /* to be found by in a list of threads */
 #endif
+    take_all_places();
     work_for_ever();
     return NULL;
 }
 
-/* Workers take no signals: Ctrl-C must reach a thread that can be woken by it. Faults stay. */
 static int start_worker(void)
 {
     pthread_t thread;
     pthread_attr_t attributes;
-    sigset_t signals, before;
+    sigset_t before;
     int failed;
     if (pthread_attr_init(&attributes) != 0)
         return 0;
     pthread_attr_setstacksize(&attributes, STACK_BYTES);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&signals);
-    sigdelset(&signals, SIGSEGV);
-    sigdelset(&signals, SIGBUS);
-    sigdelset(&signals, SIGFPE);
-    sigdelset(&signals, SIGILL);
-    pthread_sigmask(SIG_SETMASK, &signals, &before);
+    block_signals(&before);
     failed = pthread_create(&thread, &attributes, worker, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
@@ -289,14 +371,17 @@ static void close_loop(struct gaussmix_loop *loop)
     pool.promised -= loop->places - 1;
 }
 
-/* Call work(job, item, thread) for every item; the numbers of threads are below `wanted`. */
-static void gaussmix_run(gaussmix_work work, const void *job, ptrdiff_t n_items, int wanted)
+/* Call work(job, item, thread) for every item from the first on; the numbers of threads are below
+ * `wanted`. */
+static void gaussmix_run(
+    gaussmix_work work, const void *job, ptrdiff_t first, ptrdiff_t n_items, int wanted)
 {
-    struct gaussmix_loop loop = {.work = work, .job = job, .n_items = n_items, .joined = 1};
+    struct gaussmix_loop loop = {
+        .work = work, .job = job, .next = first, .n_items = n_items, .joined = 1};
     lock_take(&pool.lock);
     loop.places = wanted - pool.at_work;
-    if (loop.places > n_items)
-        loop.places = (int)n_items;
+    if (loop.places > n_items - first)
+        loop.places = (int)(n_items - first);
     loop.places = loop.places > 1 ? 1 + hire(loop.places - 1) : 1;
     pool.at_work += loop.places;
     if (loop.places > 1) {
@@ -330,35 +415,4 @@ static int gaussmix_refused(void)
     return refused;
 }
 
-/* --- Fork -------------------------------------------------------------------------------------- */
-
-/* The forking thread holds the lock, so that the child gets it in order. No other thread comes with
- * the child: neither workers nor those that ran a loop. */
-
-#if defined(_WIN32)
-
-static int gaussmix_survive_forks(void) { return 0; }
-
-#else
-
-static void before_fork(void) { lock_take(&pool.lock); }
-
-static void after_fork_in_parent(void) { lock_release(&pool.lock); }
-
-static void after_fork_in_child(void)
-{
-    pool.open = NULL;
-    pool.n_workers = pool.n_sleeping = pool.promised = pool.at_work = 0;
-    pthread_cond_init(&pool.posted, NULL);
-    pthread_cond_init(&pool.left, NULL);
-    lock_release(&pool.lock);
-}
-
-/* To be called once; an error number where there is no memory. */
-static int gaussmix_survive_forks(void)
-{
-    return pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-}
-
-#endif
 #endif

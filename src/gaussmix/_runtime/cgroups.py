@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from .._kernels import _threads
 from .system_text import read_text, whole_number
 
 # A quota can change while the process lives (a container resized in place); reading it takes about
@@ -19,10 +20,11 @@ def available_cpus() -> int:
     """Return the number of CPUs this process may keep busy: affinity and cgroup quota, at least 1.
 
     A quota of 1.5 CPUs counts as 2: two threads then run three quarters of the time, which is
-    faster than one thread all the time.
+    faster than one thread all the time. Where OpenMP ties each thread to a place, the calling
+    thread may have one CPU alone, and the places tell.
     """
     try:
-        cpus = len(os.sched_getaffinity(0))
+        cpus = _threads.bound_cpus() or len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows have no affinity masks
         cpus = os.cpu_count() or 1
     quota = _cached_cpu_quota()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import TypedDict
 
 from .. import _build_config
-from . import cgroups
+from .._kernels import _threads
+from . import cgroups, openmp
 from .instruction_sets import (
     built_instruction_sets,
     instruction_set,
     kernels,
     supported_instruction_sets,
 )
-from .system_text import read_text
 from .threads import thread_count
 
 
@@ -29,13 +27,22 @@ class Config(TypedDict):
     supported_instruction_sets: tuple[str, ...]
     openmp: bool
     openmp_libraries: tuple[str, ...]
+    openmp_settings: dict[str, str]
+    threading: str
+    threading_reason: str
     threads: int
     available_cpus: int
     cpu_quota: float | None
 
 
 def config() -> Config:
-    """Return what `show_config` prints, as a dictionary."""
+    """Return what `show_config` prints, as a dictionary.
+
+    ``threading`` is who would compute a long loop of the calling thread now, "openmp" or "pool",
+    and ``threading_reason`` why it is not OpenMP.
+    """
+    openmp.requested_threading()  # or an error
+    obstacle = _threads.obstacle()
     return {
         "version": _build_config.VERSION,
         "compiler": kernels().compiler(),
@@ -44,7 +51,10 @@ def config() -> Config:
         "built_instruction_sets": built_instruction_sets(),
         "supported_instruction_sets": supported_instruction_sets(),
         "openmp": _build_config.OPENMP,
-        "openmp_libraries": _openmp_libraries(),
+        "openmp_libraries": openmp.openmp_libraries(),
+        "openmp_settings": openmp.openmp_settings(),
+        "threading": "pool" if obstacle else "openmp",
+        "threading_reason": openmp.REASONS.get(obstacle, ""),
         "threads": thread_count(),
         "available_cpus": cgroups.available_cpus(),
         "cpu_quota": cgroups.cpu_quota(),
@@ -55,8 +65,8 @@ def show_config() -> None:
     """Print what this build contains and what is used on this machine.
 
     The version, the compiler, the built, supported and chosen instruction sets, the number of
-    threads a large computation would use now, and the OpenMP runtimes whose limit it keeps.
-    Please add it to a bug report.
+    threads a large computation would use now, who starts them (OpenMP or the library itself, and
+    why), the OpenMP runtimes of this process and their settings. Please add it to a bug report.
 
     Examples
     --------
@@ -68,13 +78,10 @@ def show_config() -> None:
       built             baseline, x86v3, x86v4
       runs here         baseline, x86v3, x86v4
       threads           2 (CPUs available: 2; CPU quota: none)
-      OpenMP's limit    kept (/usr/lib/x86_64-linux-gnu/libgomp.so.1.0.0)
+      threading         OpenMP where a loop is long, else the library's pool
+      OpenMP            /usr/lib/x86_64-linux-gnu/libgomp.so.1.0.0; OMP_PROC_BIND=close
     """
     found = config()
-    if found["openmp"]:
-        openmp = f"kept ({', '.join(found['openmp_libraries']) or 'library not located'})"
-    else:
-        openmp = "unknown: built without OpenMP"
     quota = "none" if found["cpu_quota"] is None else f"{found['cpu_quota']:g} CPUs"
     lines = {
         "compiler": found["compiler"],
@@ -83,23 +90,20 @@ def show_config() -> None:
         "runs here": ", ".join(found["supported_instruction_sets"]),
         "threads": f"{found['threads']} (CPUs available: {found['available_cpus']}; "
         f"CPU quota: {quota})",
-        "OpenMP's limit": openmp,
+        "threading": _threading(found),
     }
+    if found["openmp"]:
+        settings = [f"{name}={value}" for name, value in found["openmp_settings"].items()]
+        libraries = found["openmp_libraries"] or ("library not located",)
+        lines["OpenMP"] = "; ".join([*libraries, *settings])
     print(f"gaussmix {found['version']}")
     for name, value in lines.items():
         print(f"  {name:<17} {value}")
 
 
-def _openmp_libraries() -> tuple[str, ...]:
-    """Paths of the OpenMP runtimes loaded in this process, where the system tells (Linux).
-
-    Other libraries bring their own, so there can be several.
-    """
-    names = ("libgomp", "libomp", "libiomp")
-    paths = set()
-    for line in read_text(Path("/proc/self/maps")).splitlines():
-        # address permissions offset device inode path
-        fields = line.split(maxsplit=5)
-        if len(fields) == 6 and os.path.basename(fields[5]).startswith(names):
-            paths.add(fields[5])
-    return tuple(sorted(paths))
+def _threading(found: Config) -> str:
+    if found["threading"] == "pool":
+        return f"the library's pool: {found['threading_reason']}"
+    if openmp.requested_threading() == "openmp":
+        return "OpenMP (GAUSSMIX_THREADING=openmp)"
+    return "OpenMP where a loop is long, else the library's pool"

@@ -1,7 +1,7 @@
 """How many threads a computation may use.
 
 That is decided at every call, see `thread_count`; which threads those are, and how many remain
-when others compute already or the system refuses some, in `_kernels/threads.h`.
+when others compute already or the system refuses some, in `_kernels/team.h` and `threads.h`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .._common.settings import MOST_THREADS, check_n_threads
 from .._common.text import shown
 from .._common.warnings import warn
 from .._kernels import _threads
-from . import cgroups
+from . import cgroups, openmp
 from .system_text import whole_number
 
 _limit: ContextVar[int | None] = ContextVar("n_threads", default=None)
@@ -45,9 +45,9 @@ def thread_count(n_threads: int | None = None) -> int:
        anything that is not a positive number is ignored, as OpenMP does);
     4. the CPUs this process may use: its affinity mask and the CPU quota of its cgroup.
 
-    A limit set in the OpenMP runtime, for instance by `threadpoolctl.threadpool_limits`, bounds 3
-    and 4, where this build knows OpenMP. Cheap enough for every call; the quota is read again
-    after five seconds.
+    A limit set in the OpenMP runtime, by ``OMP_THREAD_LIMIT`` or `threadpoolctl.threadpool_limits`
+    for instance, bounds 3 and 4, where this build has OpenMP. Cheap enough for every call; the
+    quota is read again after five seconds.
 
     Parameters
     ----------
@@ -63,8 +63,9 @@ def thread_count(n_threads: int | None = None) -> int:
     ------
     ValueError
         If ``GAUSSMIX_NUM_THREADS`` is set and is not a whole number of at least 1, or the argument
-        is none.
+        is none, or ``GAUSSMIX_THREADING`` is wrong.
     """
+    openmp.requested_threading()
     if n_threads is None:
         n_threads = _limit.get()
     if n_threads is not None:
@@ -74,7 +75,7 @@ def thread_count(n_threads: int | None = None) -> int:
         return own
     wanted = _openmp_thread_variable(os.environ.get("OMP_NUM_THREADS", ""))
     wanted = wanted or cgroups.available_cpus()
-    return min(wanted, _threads.openmp_max_threads() or wanted)
+    return min(wanted, _threads.openmp_limit() or wanted)
 
 
 def _own_thread_variable(text: str) -> int | None:
@@ -114,4 +115,4 @@ def _report_refusal() -> None:
         )
 
 
-_threads.report_refusals_to(_report_refusal)
+_threads.report_to(_report_refusal, openmp.raise_obstacle)

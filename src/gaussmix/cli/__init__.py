@@ -36,7 +36,7 @@ from collections.abc import Sequence
 
 from .._build_config import VERSION
 from .._common.failures import explains_failures
-from .._runtime import instruction_sets
+from .._runtime import instruction_sets, openmp
 from .._runtime.threads import thread_count
 from . import demo, fit, impute, info, messages, process, remedies, sample, score, show_config
 from .arguments import Commands, Parser
@@ -112,6 +112,7 @@ def _check_environment(args: argparse.Namespace) -> None:
     """Raise `ValueError` for a variable of ours that is wrong, before it is blamed on a file."""
     try:
         instruction_sets.instruction_set()
+        openmp.requested_threading()
     except RuntimeError as exc:
         raise ValueError(str(exc)) from exc
     if hasattr(args, "threads"):
