@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -17,42 +16,12 @@ import pytest
 from gaussmix._files.tables import writers
 from gaussmix.cli import inputs, outputs, values
 from gaussmix.mixture import GaussianMixture, load
-from support.processes import environment
+from support.processes import environment, paused
+from support.tables import error_of, read, rows_of, states, unfinished, write
 
-NAMES = ["a", "b", "c"]
 TEMPORARY = ".gaussmix-0123456789abcdef.tmp"
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-
-
-def rows_of(n, seed=0):
-    generator = np.random.default_rng(seed)
-    return np.repeat([[0.0, 4, 8], [9, 1, 2]], [n // 2, n - n // 2], axis=0) + generator.normal(
-        size=(n, 3)
-    )
-
-
-def write(path, X, names=NAMES):
-    """Write a table in the format of the name; float32 rows stay float32 but in CSV."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    if str(path).endswith(".npy"):
-        np.save(path, X)
-    elif str(path).endswith(".csv"):
-        lines = [",".join(names), *(",".join(map(repr, row)) for row in X.tolist())]
-        Path(path).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    else:
-        table = pytest.importorskip("pyarrow").table(dict(zip(names, X.T)))
-        pytest.importorskip("pyarrow.parquet").write_table(table, path, row_group_size=700)
-
-
-def read(path):
-    """The scores in a file, as an array of one column or several."""
-    if str(path).endswith(".npy"):
-        return np.load(path)
-    if str(path).endswith(".csv"):
-        return np.loadtxt(path, delimiter=",", skiprows=1, ndmin=1)
-    table = pytest.importorskip("pyarrow.parquet").read_table(path)
-    return np.column_stack([column.to_numpy() for column in table.columns]).squeeze(axis=1)
 
 
 @pytest.fixture
@@ -61,22 +30,6 @@ def run(tmp_path, monkeypatch, run_command):
     monkeypatch.chdir(tmp_path)
     GaussianMixture(2, random_state=0).fit(rows_of(500)).save("model.npz")
     return run_command
-
-
-def error_of(result) -> str:
-    status, out, err = result
-    assert (status, out) == (2, "")
-    assert re.fullmatch("gaussmix: error: .*\n", err)
-    return err.removeprefix("gaussmix: error: ").rstrip("\n")
-
-
-def states(directory):
-    """What tells whether a file was written again: its inode and its time."""
-    return {
-        path.name: (path.stat().st_ino, path.stat().st_mtime_ns)
-        for path in Path(directory).iterdir()
-        if not path.name.startswith(".")
-    }
 
 
 # --- fitting many files --------------------------------------------------------------------------
@@ -152,7 +105,10 @@ def test_columns_are_found_by_name_in_every_file(run):
     )
     assert run(*fit, "--columns", "a,b")[0] == 0
     write("other.csv", X[:, :2], ["a", "b"])
-    assert error_of(run(*fit)) == "other.csv: no column named 'c'; the columns are a, b"
+    assert error_of(run(*fit)) == (
+        "other.csv: no column named 'c'; the columns are a, b; say with --columns which to read "
+        "instead"
+    )
     np.save("nameless.npy", X)
     assert error_of(run("fit", "a.csv", "nameless.npy", "-k", 2, "-o", "m.npz")) == (
         "nameless.npy: has no column names, but a.csv has; all files need the same columns"
@@ -356,6 +312,7 @@ def test_what_has_changed_is_scored_again(run, parts):
         "gaussmix: 4 files in out/ will be written again: the model or the options are others now"
     )
     # Options.
+    score.append("--overwrite")
     assert len(written_again(*score, "--labels")[0]) == 4
     assert len(written_again(*score, "--labels", "--columns", "1,2,3")[0]) == 4
     assert len(written_again(*score, "--labels", "--columns", "1,2,3", "--threads", 1)[0]) == 0
@@ -385,7 +342,7 @@ def test_missing_values_of_a_directory_are_filled_in(run, parts):
     impute = ["impute", "model.npz", "holes", "-o", "out/"]
     assert run(*impute, "-q") == (0, "", "")
     np.testing.assert_array_equal(read("out/a.npy"), model.impute(X))
-    status, _, err = run(*impute, "--draws", 2)
+    status, _, err = run(*impute, "--draws", 2, "--overwrite")
     assert status == 0
     assert err.startswith("gaussmix: 2 files in out/ will be written again: ")
     one, other = (read(f"out/{name}.npy")["values"] for name in "ab")
@@ -395,7 +352,8 @@ def test_missing_values_of_a_directory_are_filled_in(run, parts):
     os.remove("out/b.npy")
     assert "1 file had been done before" in run(*impute, "--draws", 2)[2]
     np.testing.assert_array_equal(read("out/b.npy")["values"], other)
-    assert "2 files in out/ will be written again" in run(*impute, "--draws", 2, "--seed", 1)[2]
+    other_seed = [*impute, "--draws", 2, "--seed", 1]
+    assert "2 files in out/ will be written again" in run(*other_seed, "--overwrite")[2]
     assert run(*impute, "--draws", 2, "--seed", 1)[2] == (
         "gaussmix: all 2 files had been done before\n"
     )
@@ -491,57 +449,12 @@ def test_a_disk_that_is_full(run, parts, monkeypatch):
 
 # --- processes that are killed, interrupted, or not alone ----------------------------------------
 
-# The command, which says when it calls a method for the nth time, and waits for a line of input.
-PAUSING = """
-import sys
-from importlib import import_module
-from gaussmix import cli
-
-place, number, *arguments = sys.argv[1:]
-module, owner, name = place.split(".")
-owner = getattr(import_module(f"gaussmix.cli.{module}"), owner)
-method = getattr(owner, name)
-calls = 0
-
-def pausing(*args, **kwargs):
-    global calls
-    calls += 1
-    if calls == int(number):
-        print("paused", flush=True)
-        sys.stdin.readline()
-    return method(*args, **kwargs)
-
-setattr(owner, name, pausing)
-sys.exit(cli.main(arguments))
-"""
 # Where the output of a file is begun, and where it has its name but no line in the record.
 AMID = "score.Scoring._scores"
 BEFORE_THE_LINE = "outputs.Record.add"
 
 
-@contextlib.contextmanager
-def paused(place, number, *arguments):
-    """The command in a process of its own, waiting where it does something for the nth time."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", PAUSING, place, str(number), *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout.readline() == "paused\n"
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
 SCORE = ["score", "model.npz", "in", "-o", "out/"]
-
-
-def unfinished(directory):
-    return [name for name in os.listdir(directory) if name.endswith(".tmp")]
 
 
 @pytest.fixture

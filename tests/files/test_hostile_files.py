@@ -572,7 +572,8 @@ def test_lines_of_a_record_that_are_no_entries_are_passed_over(batch, name):
 @posix
 def test_a_record_that_is_a_link_is_not_followed(batch):
     record = Path("out", outputs.RECORD)
-    Path("precious").write_bytes(record.read_bytes())
+    content = record.read_bytes()
+    Path("precious").write_bytes(content)
     for target in ("precious", "absent"):
         record.unlink()
         record.symlink_to(Path(target).absolute())
@@ -581,7 +582,7 @@ def test_a_record_that_is_a_link_is_not_followed(batch):
             2,
             f"gaussmix: error: {record}: is a symbolic link, and not a regular file\n",
         )
-    assert Path("precious").read_bytes().count(b"\n") == 2
+    assert Path("precious").read_bytes() == content
     assert not Path("absent").exists()
     assert os.listdir("out") == ["a.npy", outputs.RECORD] or len(os.listdir("out")) == 2
 

@@ -382,9 +382,13 @@ def test_random_bytes(path):
 
 
 def test_other_kinds_of_file(path):
-    assert "not a gaussmix model file" in refused(path, b"")
-    assert "not a gaussmix model file" in refused(path, b"duration,waiting\n3.6,79\n")
-    assert "not a gaussmix model file" in refused(path, pickle.dumps({"weights": [1.0]}))
+    assert "is not a model file (those come from model.save or gaussmix fit)" in refused(path, b"")
+    assert "is not a model file (those come from model.save or gaussmix fit)" in refused(
+        path, b"duration,waiting\n3.6,79\n"
+    )
+    assert "is not a model file (those come from model.save or gaussmix fit)" in refused(
+        path, pickle.dumps({"weights": [1.0]})
+    )
     np.savez(path, weights=[1.0])
     refused(path, path.read_bytes())
     np.savez_compressed(path, metadata=np.zeros(1000, np.uint8))

@@ -28,6 +28,7 @@ FILL = (
     "; leave the row out or fill it in, choose other columns with --columns, or fit with "
     "--allow-nan"
 )
+FIELDS = "; correct the row, or say with --delimiter what separates the fields"
 CHOOSE = "; choose the numeric columns with --columns, or correct the row"
 
 
@@ -43,7 +44,9 @@ def read(path, *, wanted=None, **options):
     options = {"header": "auto", "delimiter": "auto", "memory": 1 << 30} | options
     with Tables([str(path)], **options) as tables:
         table = tables.first
-        tables.choose(list(range(table.n_columns)) if wanted is None else table.resolve(wanted))
+        tables.choose(
+            list(range(table.n_columns)) if wanted is None else table.columns.chosen(wanted)
+        )
         return tables.load()[0]
 
 
@@ -137,7 +140,10 @@ def test_columns_by_name_and_number(in_tmp):
     assert refusal(name, wanted=["b"], **options) == (
         "n.csv: 2 columns are named 'b'; give the column's number instead"
     )
-    assert refusal(name, wanted=["a", "1"], **options) == "n.csv: column 1 ('a') is chosen twice"
+    assert (
+        refusal(name, wanted=["a", "1"], **options)
+        == "n.csv: column 1 ('a') is chosen twice; name it once"
+    )
     assert refusal(write_text("1,2\n"), wanted=["3"]) == (
         "t.csv: no column 3; the file has columns 1 to 2 and no header"
     )
@@ -199,7 +205,7 @@ def test_missing_values_are_read_quickly(in_tmp, monkeypatch):
         ("a,b\n1,\n3,inf\n", "row 3, column 2 ('b'): 'inf' is infinite or too large" + LEAVE),
         ("a,b\n1,\n3,x\n", "row 3, column 2 ('b'): 'x' is not a number" + CHOOSE),
         ("a,b\n1,\n3,NAN A\n", "row 3, column 2 ('b'): 'NAN A' is not a number" + CHOOSE),
-        ("a,b\n1,\n3\n", "row 3: 1 field, expected 2 as in the first row"),
+        ("a,b\n1,\n3\n", "row 3: 1 field, expected 2 as in the first row" + FIELDS),
     ],
 )
 def test_what_is_no_missing_value(in_tmp, text, message):
@@ -233,12 +239,12 @@ def test_what_is_no_missing_value(in_tmp, text, message):
                 "if another character separates the fields, give it with --delimiter"
             ),
         ),
-        ("a,b\n1,2\n3\n", "row 3: 1 field, expected 2 as in the first row"),
-        ("a,b\n1,2\n3,4,5\n", "row 3: 3 fields, expected 2 as in the first row"),
+        ("a,b\n1,2\n3\n", "row 3: 1 field, expected 2 as in the first row" + FIELDS),
+        ("a,b\n1,2\n3,4,5\n", "row 3: 3 fields, expected 2 as in the first row" + FIELDS),
         ("a,b\n\n1,2\n\n\n,\n", "row 6, column 1 ('a'): the field is empty" + FILL),
         ("x\n1\n\n2\n", "row 3, column 1 ('x'): the field is empty" + FILL),
         ('a,b\n"1\n",2\n"x\n",2\n', "row 4, column 1 ('a'): 'x' is not a number" + CHOOSE),
-        ("a b\n1 2\n3 4 5\n", "row 3: 3 fields, expected 2 as in the first row"),
+        ("a b\n1 2\n3 4 5\n", "row 3: 3 fields, expected 2 as in the first row" + FIELDS),
         ("1,2\n3,4\0\n", "row 2: the file is binary, not a table of text"),
         ("", "the file is empty"),
         ("\n\n", "the file is empty"),
@@ -252,7 +258,7 @@ def test_csv_errors_name_row_and_column(in_tmp, text, message):
 def test_a_row_of_other_length_is_an_error_for_chosen_columns_too(in_tmp):
     # One field too many and one too few: the total is right, and the chosen column exists.
     text = "id,a,b\nu,1,2,3\nv,4\n"
-    message = "t.csv: row 2: 4 fields, expected 3 as in the first row"
+    message = "t.csv: row 2: 4 fields, expected 3 as in the first row" + FIELDS
     assert refusal(write_text(text), wanted=["a"]) == message
 
 
@@ -413,9 +419,9 @@ def test_large_finite_values_are_not_taken_for_infinite(in_tmp):
     np.testing.assert_array_equal(read("t.npy"), np.full((2, 2), 1e308))
 
 
-def test_compressed_files_are_refused(in_tmp):
+def test_zip_files_are_refused(in_tmp):
     np.savez("t.npz", x=np.ones(3))
-    assert "compressed or zip file" in refusal("t.npz")
+    assert "this is a zip file" in refusal("t.npz")
 
 
 # --- Parquet -------------------------------------------------------------------------------------
@@ -444,7 +450,7 @@ def test_parquet_columns_of_many_types(parquet):
     with open_table("t.parquet") as table:
         assert table.names == ("id", "i", "f", "b")
         assert table.n_rows == 3
-        columns = table.resolve(["b", "f", "i"])
+        columns = table.columns.chosen(["b", "f", "i"])
         np.testing.assert_array_equal(
             rows_of(table, columns), [[1, 0.5, 1], [0, 1.5, 2], [1, 2.5, 3]]
         )
@@ -616,7 +622,7 @@ def test_a_device_is_written_into_and_not_replaced(in_tmp):
     ("path", "message"),
     [
         ("folder", "folder: is a directory; give the name of a file"),
-        ("none/t.csv", "none/t.csv: the directory none does not exist"),
+        ("none/t.csv", "none/t.csv: the directory none does not exist; make it first"),
         ("link.csv", "link.csv: is a symbolic link; give the name of the file itself"),
         ("broken.csv", "broken.csv: is a symbolic link; give the name of the file itself"),
         ("", "'': the name of the output is empty; give the name of a file"),
@@ -675,7 +681,8 @@ def test_standard_input(in_tmp, monkeypatch):
     [
         (b"\x93NUMPY\x01\x00", ".npy data cannot be read from a pipe or standard input; "),
         (b"PAR1\x15", "Parquet data cannot be read from a pipe or standard input; "),
-        (b"\x1f\x8b\x08", "this is a compressed or zip file, not a table; "),
+        (b"\x1f\x8b\x08", "gzip data cannot be read from a pipe or standard input; "),
+        (b"PK\x03\x04", "this is a zip file, as models are, and not a table; "),
     ],
 )
 def test_other_formats_on_standard_input(in_tmp, monkeypatch, start, message):

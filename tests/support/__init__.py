@@ -15,6 +15,7 @@
     data                 the vendored data sets
     examples             how Hypothesis draws examples
     paths                where the repository is
+    tables               tables in files of every format, and what commands leave and say
     processes            other processes to run code in
     results              a script: digests of what every method returns
     failing_allocations  a script: calls in which allocations fail, one after the other
@@ -36,6 +37,7 @@ pytest.register_assert_rewrite(
             "missing",
             "model_files",
             "processes",
+            "tables",
         )
     )
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -33,3 +34,46 @@ def output_of(code: str, **variables: str) -> str:
     done = run_python(code, **variables)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
+
+
+# The command line, which says when it calls a method for the nth time, and waits for a line.
+PAUSING = """
+import sys
+from importlib import import_module
+from gaussmix import cli
+
+place, number, *arguments = sys.argv[1:]
+module, owner, name = place.split(".")
+owner = getattr(import_module(f"gaussmix.cli.{module}"), owner)
+method = getattr(owner, name)
+calls = 0
+
+def pausing(*args, **kwargs):
+    global calls
+    calls += 1
+    if calls == int(number):
+        print("paused", flush=True)
+        sys.stdin.readline()
+    return method(*args, **kwargs)
+
+setattr(owner, name, pausing)
+sys.exit(cli.main(arguments))
+"""
+
+
+@contextlib.contextmanager
+def paused(place, number, *arguments):
+    """The command in a process of its own, waiting where it does something for the nth time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", PAUSING, place, str(number), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout.readline() == "paused\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()

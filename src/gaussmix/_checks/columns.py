@@ -9,7 +9,16 @@ from typing import Any
 import numpy as np
 
 from .._common.settings import is_bool
-from .._common.text import ESTIMATOR, column_label, column_labels, listed, plain, shown, shown_name
+from .._common.text import (
+    ESTIMATOR,
+    column_label,
+    column_labels,
+    did_you_mean,
+    listed,
+    plain,
+    shown,
+    shown_name,
+)
 from .._common.typing import Indices, Names
 from .._common.warnings import warn
 from .arguments import list_of
@@ -183,7 +192,7 @@ def feature_index(
         if feature not in names:
             raise ValueError(
                 f"{argument} names {shown(feature)}, which the model was not fitted with. Its "
-                f"features are {listed(names, shown_name)}."
+                f"features are {listed(names, shown_name)}.{did_you_mean(feature, names)}"
             )
         places = [index for index, name in enumerate(names) if name == feature]
         if len(places) > 1:

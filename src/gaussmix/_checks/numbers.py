@@ -80,8 +80,7 @@ def _refuse_first_object(objects: Objects) -> NoReturn:
         if isinstance(value, _TEXT):
             raise ValueError(
                 f"X has dtype {said(objects.dtype)} with the text {shown(value)} at {where}, but"
-                f" {objects.estimator_name} needs numbers. Select the numeric columns, or convert"
-                " the text yourself, for example with X.astype(float)."
+                f" {objects.estimator_name} needs numbers. {_remedy_for_text(objects.dtype)}"
             )
         try:
             if isinstance(value, _TIME):
@@ -103,6 +102,19 @@ def _refuse_first_object(objects: Objects) -> NoReturn:
         f"X has dtype {said(objects.dtype)} with values that {objects.estimator_name} cannot read "
         "as "
         "numbers. Pass one number in each cell."
+    )
+
+
+def _remedy_for_text(dtype: Any) -> str:
+    """What to do about a column of text; of categories it has few, and can be encoded."""
+    kind = said(dtype).lower()
+    if kind == "category":
+        return "Leave the column out, or encode it, e.g. pandas.get_dummies."
+    if kind.startswith(("categorical", "enum", "dictionary")):
+        return "Leave the column out, or encode it as a column of 0 and 1 for each category."
+    return (
+        "Select the numeric columns, or convert the text yourself, for example with "
+        "X.astype(float)."
     )
 
 

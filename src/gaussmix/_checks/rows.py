@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 import sys
 from typing import Any
@@ -80,7 +81,7 @@ def check_n_features(given: int, expected: int, estimator_name: str = ESTIMATOR)
     if given != expected:
         raise ValueError(
             f"X has {given} features, but {estimator_name} is expecting {expected} features as"
-            " input."
+            " input. Pass the columns that it was fitted to, in their order."
         )
 
 
@@ -197,6 +198,8 @@ def _check_two_dimensional(array: AnyArray, X: Any, estimator_name: str) -> None
     if array.ndim == 2:
         return
     if array.ndim == 0:
+        if not isinstance(X, numbers.Number) and not hasattr(X, "dtype"):
+            remedy = "Pass an array or a table of shape (n_samples, n_features)."
         raise ValueError(
             f"Expected 2D array, got scalar array instead:\narray={_printed(array)} (X is of type "
             f"{type(X).__name__}).\n{remedy}"

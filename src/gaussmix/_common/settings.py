@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import re
 from collections.abc import Callable, Collection, Mapping
 from types import NoneType
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
@@ -18,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from ..exceptions import InvalidParameterError, compatible_class
 from .families import COVARIANCE_TYPES, CovarianceType
-from .text import ESTIMATOR, SAID_LENGTH, shown
+from .text import ESTIMATOR, SAID_LENGTH, did_you_mean, shown
 from .typing import Acceleration, InitParams, OnCollapse, RandomState
 
 # More threads than this are asked for by mistake; the kernels count them in an int.
@@ -334,6 +335,15 @@ def _plain_number(value: Any) -> Any:
     return float(value) if isinstance(value, numbers.Real) else value
 
 
+def _is_several(value: Any) -> bool:
+    """Whether it is a sequence, where one number is asked for."""
+    return (
+        hasattr(value, "__len__")
+        and hasattr(value, "__getitem__")
+        and not isinstance(value, (str, bytes))
+    )
+
+
 def checked_value(
     name: str, value: Any, constraint: Constraint, estimator_name: str = ESTIMATOR
 ) -> Any:
@@ -343,10 +353,14 @@ def checked_value(
     is_valid, description = constraint
     if not is_valid(value):
         huge = "inf)" in description and is_huge(value)
+        remedy = " That is too large for a machine; pass a smaller number." if huge else ""
+        if name == "n_components" and _is_several(value):
+            remedy = " Fit one model for each K; see Choosing components."
+        elif isinstance(value, str):
+            remedy = did_you_mean(value, re.findall(r"'([^']*)'", description))
         raise compatible_class(InvalidParameterError)(
             f"The {name!r} parameter of {estimator_name} must be {description}. Got "
-            f"{shown(value, SAID_LENGTH)} instead."
-            f"{' That is too large for a machine; pass a smaller number.' if huge else ''}"
+            f"{shown(value, SAID_LENGTH)} instead.{remedy}"
         )
     return _plain_number(value)
 

@@ -150,6 +150,45 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
+# A longer word is none that somebody mistyped, and comparing takes the square of its length.
+_LONGEST_TYPED = 100
+_MOST_COMPARED = 5000
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The word of those known that somebody may have meant; None where none is like it.
+
+    Examples
+    --------
+    >>> closest("Waitng", ["eruptions", "waiting"])
+    'waiting'
+    """
+    from difflib import get_close_matches  # for a message that is rarely needed
+
+    if len(word) > _LONGEST_TYPED:
+        return None
+    alike = {
+        name.lower().replace("_", "-"): name
+        for name in islice(known, _MOST_COMPARED)
+        if len(name) <= _LONGEST_TYPED
+    }
+    found = get_close_matches(word.lower().replace("_", "-"), alike, n=1)
+    return alike[found[0]] if found else None
+
+
+def did_you_mean(word: Any, known: Iterable[Any]) -> str:
+    """A sentence, after a space, on a word that is not known; "" where none is like it.
+
+    Examples
+    --------
+    >>> did_you_mean("waitng", ["eruptions", "waiting"])
+    " Did you mean 'waiting'?"
+    """
+    texts = (name for name in known if isinstance(name, str))
+    meant = closest(word, texts) if isinstance(word, str) else None
+    return "" if meant is None else f" Did you mean {shown_name(meant)}?"
+
+
 def column_label(column: int, names: ColumnNames | None) -> str:
     """`column 1 ('waiting')`, or `column 1` for unnamed columns."""
     if names is None or column >= len(names):

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
-from .._common.text import shown
+from .._common.text import did_you_mean, shown
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -153,7 +153,7 @@ class EstimatorMixin:
             else:
                 raise ValueError(
                     f"Invalid parameter {shown(name)} for estimator {self}. "
-                    f"Valid parameters are: {sorted(valid)!r}."
+                    f"Valid parameters are: {sorted(valid)!r}.{did_you_mean(name, valid)}"
                 )
         for name, values in inner.items():
             holder = own[name] if name in own else getattr(self, name)

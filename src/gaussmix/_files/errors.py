@@ -12,5 +12,9 @@ class TableError(ValueError):
         super().__init__(printable(message))
 
 
+class OutputError(TableError):
+    """An output that cannot be written, whatever the file that is read."""
+
+
 class Refusal(Exception):
     """A reason to refuse a file or a model; the public functions add the path."""

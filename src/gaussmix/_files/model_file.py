@@ -50,7 +50,7 @@ from .model_metadata import (
     plain,
     read_metadata,
 )
-from .npz import Reader, read_data, read_layout, read_member, write_members
+from .npz import NO_MODEL, Reader, read_data, read_layout, read_member, write_members
 from .paths import open_regular
 
 
@@ -164,10 +164,7 @@ def _read_contents(file: Reader) -> dict[str, Any]:
     size = os.fstat(file.fileno()).st_size
     magic = file.read(4)
     if magic != b"PK\x03\x04":
-        raise Refusal(
-            f"it is not a gaussmix model file: it begins with {magic!r}, and not with"
-            " b'PK\\x03\\x04'"
-        )
+        raise Refusal(f"{NO_MODEL}.")
     # The metadata comes first, so that a file of a later format is recognised whatever else it
     # holds.
     first = read_member(file, 0, size)

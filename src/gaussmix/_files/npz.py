@@ -21,6 +21,9 @@ from .._common.typing import AnyArray
 from .errors import Refusal
 from .model_members import FITTED, MEMBERS
 
+# Of a file of another kind.
+NO_MODEL = "is not a model file (those come from model.save or gaussmix fit)"
+
 # A file that is being read.
 Reader: TypeAlias = "BufferedReader[FileIO]"
 
@@ -177,7 +180,7 @@ def read_member(file: Reader, position: int, file_size: int) -> Member:
         raise Refusal(f"it ends after {file_size} bytes, in the middle of a header")
     known = {member.encode("ascii") + b".npy": member for member in MEMBERS}
     if name not in known:
-        raise Refusal(f"it is not a gaussmix model file: it has a member {name!r}")
+        raise Refusal(f"{NO_MODEL}; it has a member {name!r}")
     entry = Entry(known[name], _LOCAL_EXTRA.unpack(extra)[3], checksum)
     if head + name + extra != local_header(entry):
         raise Refusal(f"the header of {entry.name} is damaged, or was not written by gaussmix")

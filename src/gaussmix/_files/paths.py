@@ -45,7 +45,8 @@ def files_of(path: str, endings: Sequence[str]) -> list[str]:
 
 def _is_table(directory: str, file: Path, endings: Sequence[str]) -> bool:
     hidden = any(part.startswith((".", "_")) for part in file.parts)
-    return not hidden and file.suffix.lower() in endings and Path(directory, file).is_file()
+    ends = file.name.lower().endswith(tuple(endings))
+    return not hidden and ends and Path(directory, file).is_file()
 
 
 def require_regular(path: StrPath) -> None:

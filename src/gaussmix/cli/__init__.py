@@ -8,11 +8,14 @@
     show_config      gaussmix show-config
     demo             gaussmix demo: the main job on real data
     describe         a model as text
-    jobs             files read row by row: into one output, or into a directory
+    batches          files through a job: into one output, or into a directory
+    jobs             a file read row by row with a model, and what is written of each row
+    keeping          columns that an output has as they stand in the file
     outputs          outputs in a directory, and the record of the files that are done
     inputs           the DATA of a command: files and their columns, as one source of rows
     arguments        the parser, and the arguments that several commands have
     values           what the text of an argument is read as
+    remedies         what may have been meant by an argument that is refused
     wording          the library's messages in the words of the command line
     messages         what is said on standard error: lines and a progress bar
     process          standard streams and signals
@@ -35,7 +38,7 @@ from .._build_config import VERSION
 from .._common.failures import explains_failures
 from .._runtime import instruction_sets, openmp
 from .._runtime.threads import thread_count
-from . import demo, fit, impute, info, messages, process, sample, score, show_config
+from . import demo, fit, impute, info, messages, process, remedies, sample, score, show_config
 from .arguments import Commands, Parser
 
 
@@ -95,14 +98,13 @@ def _run(args: argparse.Namespace) -> int:
             with contextlib.suppress(OSError, ValueError, AttributeError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 141
-        name = os.fsdecode(exc.filename) if isinstance(exc.filename, bytes) else exc.filename
-        where = f"{name or repr(name)}: " if name is not None else ""
-        return messages.fail(where + (exc.strerror or str(exc)))
-    except MemoryError as exc:
-        return messages.fail(f"out of memory; {exc}" if str(exc) else "out of memory")
-    except ValueError as exc:
-        # The library's checks of input and parameters, model files and tables.
-        return messages.fail(str(exc))
+        what, remedy = messages.text_of(exc), None
+        if isinstance(exc, FileNotFoundError) and isinstance(exc.filename, str):
+            remedy = remedies.missing_file(exc.filename, args.given)
+        return messages.fail(f"{what}; {remedy}" if remedy else what)
+    except (MemoryError, ValueError) as exc:
+        # Errors of value are the library's checks of input and parameters, model files and tables.
+        return messages.fail(messages.text_of(exc))
     return 0
 
 

@@ -59,6 +59,7 @@ def add_to(commands: Commands, command: Callable[[Sequence[str]], int]) -> None:
         "see the main job done on real data",
         "Fit the eruptions of Old Faithful, choose the number of components, save the\n"
         "model and score the file, and show the commands and the Python that do it.",
+        example="gaussmix demo",
     )
     demo.add_argument(
         "directory",

@@ -29,7 +29,7 @@ from .arguments import (
     add_threads_argument,
 )
 from .describe import describe
-from .inputs import Tables, files_of
+from .inputs import Tables, chosen_columns, files_of
 from .messages import say
 from .wording import naming_columns
 
@@ -44,6 +44,7 @@ def add_to(commands: Commands) -> None:
         "take more than half of --memory are read anew in every iteration, with the\n"
         "same result.",
         f"{DATA_FORMATS}All files must have the same columns.\n",
+        example="gaussmix fit data.csv -k 3 -o model.npz",
     )
     fit.add_argument("data", metavar="DATA", nargs="+", help="files with the rows to fit")
     fit.add_argument(
@@ -120,7 +121,9 @@ def _run(args: argparse.Namespace) -> None:
         header=args.header,
         delimiter=args.delimiter,
         memory=args.memory,
+        na_values=args.na_values,
         allow_nan=args.allow_nan,
+        any_columns=True,
     ) as tables:
         columns, weight_column = _fit_columns(tables.first, args)
         tables.choose(columns, weight_column)
@@ -163,21 +166,20 @@ def _fit_columns(table: Table, args: argparse.Namespace) -> tuple[list[int], int
     """The 0-based columns to fit, and the one with the weights: all others by default."""
     weight_column = None
     if args.weights is not None:
-        weight_column = table.resolve([args.weights])[0]
-    if args.columns is not None:
-        columns = table.resolve(args.columns)
-        if weight_column in columns:
-            raise TableError(
-                f"{table.path}: {table.column_text(weight_column)} is given both to --columns "
-                f"and to --weights"
-            )
-    else:
-        columns = [c for c in range(table.n_columns) if c != weight_column]
+        weight_column = table.columns.one(args.weights)
+    columns = chosen_columns(table, args.columns, args.exclude)
+    if args.columns is None:
+        columns = [c for c in columns if c != weight_column]
         if table.names and table.names[0] == "" and 0 in columns:
             say(
                 f"warning: {table.path}: column 1 has no name, as the index in a file of pandas, "
-                f"and is used as a feature; if it is none, choose the others with --columns"
+                "and is used as a feature; if it is none, leave it out with --exclude 1"
             )
+    elif weight_column is not None and weight_column in columns:
+        raise TableError(
+            f"{table.path}: {table.column_text(weight_column)} is given both to --columns "
+            "and to --weights"
+        )
     if not columns:
         raise TableError(f"{table.path}: no column is left beside the weights")
     return columns, weight_column

@@ -24,7 +24,8 @@ from .arguments import (
     add_job_arguments,
     add_seed_argument,
 )
-from .jobs import Job, Make, run_job
+from .batches import run_job
+from .jobs import Job, Make, Reading
 from .values import whole_number
 
 
@@ -36,14 +37,16 @@ def add_to(commands: Commands) -> None:
         "fill in missing values",
         "Write the columns of a saved model with their missing values filled in: empty\n"
         "fields, NA, nan and nulls. In their place come means given the other values of\n"
-        "the row, or draws. Rows keep their order; other columns of DATA are left out.\n"
-        "The memory used does not grow with the file.",
+        "the row, or draws. Rows keep their order; of the other columns of DATA those of\n"
+        "--keep are written as they are, at their places, and the rest are left out. The\n"
+        "memory used does not grow with the file.",
         f"{DATA_FORMATS}\n{OUTPUT_FORMATS}\n{DIRECTORY_OUTPUT}\n"
         "With --draws N the output has N rows for each row of DATA, one after the other,\n"
         "and begins with the columns row and draw, both counted from 0. The same seed\n"
         "gives the same draws; in a directory they differ from file to file.\n\n"
         "A .npy output is a plain array; with --std or --draws it is a structured array\n"
         "with the fields row, draw, values and std, those that there are.\n",
+        example="gaussmix impute model.npz holes.csv -o filled.csv",
     )
     add_job_arguments(impute)
     kind = impute.add_mutually_exclusive_group()
@@ -79,6 +82,12 @@ class Imputation(Job):
     n_draws: int | None
     seed: int
 
+    replaces = True
+
+    @property
+    def rows_per_row(self) -> int:
+        return self.n_draws or 1
+
     @property
     def allow_nan(self) -> bool:
         return True
@@ -113,10 +122,21 @@ class Imputation(Job):
         names = getattr(self.model, "feature_names_in_", None)
         return tuple(f"x{j + 1}" for j in range(len(columns))) if names is None else tuple(names)
 
-    def maker(self, fields: Sequence[Field], own: str | None) -> Make:
+    def order(
+        self, columns: Sequence[int], others: Sequence[int], fields: Sequence[Field]
+    ) -> list[int]:
+        """Values and kept columns as they stand in the file, what counts and deviations about."""
+        after = len(others) + 2 * (self.n_draws is not None)
+        places = {column: place for place, column in enumerate(others)}
+        places |= {column: after + place for place, column in enumerate(columns)}
+        first = list(range(len(others), after))
+        last = [after + len(columns) + place for place in range(len(columns) * self.std)]
+        return [*first, *(places[column] for column in sorted(places)), *last]
+
+    def maker(self, fields: Sequence[Field], reading: Reading) -> Make:
         noise = None
         if self.n_draws is not None:
-            file_name = os.fsencode(own or "")
+            file_name = os.fsencode(reading.own or "")
             noise = noise_of_draws(self.model, self.n_draws, self.seed, *file_name)
         first = 0
 

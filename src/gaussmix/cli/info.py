@@ -7,23 +7,30 @@ import json
 import math
 
 from .._files.tables import writers
-from ..mixture import load
 from .arguments import Commands, add_model_argument
-from .describe import describe
+from .describe import describe_at_length
+from .inputs import load_model
 
 
 def add_to(commands: Commands) -> None:
     """Add the command to the parser."""
-    info = commands.add("info", _run, "describe a saved model", "Describe a saved model.")
+    info = commands.add(
+        "info",
+        _run,
+        "describe a saved model",
+        "Describe a saved model: its components by weight, the columns in which each\n"
+        "stands out, and the mean and standard deviation of each column.",
+        example="gaussmix info model.npz",
+    )
     add_model_argument(info)
     info.add_argument("--json", action="store_true", help="print everything, as JSON")
 
 
 def _run(args: argparse.Namespace) -> None:
     writers.require_standard_output()
-    model = load(args.model)
+    model = load_model(args.model, args.command)
     if not args.json:
-        print(describe(model))
+        print(describe_at_length(model))
         return
     names = getattr(model, "feature_names_in_", None)
     lower_bound = float(model.lower_bound_)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 
@@ -13,12 +13,14 @@ from .._common.text import counted, shown
 from .._common.typing import Doubles, FloatDType, Floats
 from .._files import paths as file_paths
 from .._files.errors import TableError
-from .._files.tables.base import Table, gathered
+from .._files.tables.base import AsTheyStand, Table, gathered
 from .._files.tables.opening import open_table
+from ..exceptions import ModelFileError
+from ..mixture import GaussianMixture, load
 from ..sources import Chunk, RowSource
 
 # What is read of a directory; a file that is named itself may be called anything.
-ENDINGS = (".csv", ".npy", ".parquet", ".pq", ".parq")
+ENDINGS = (".csv", ".npy", ".parquet", ".pq", ".parq", ".csv.gz", ".csv.bz2", ".csv.xz")
 
 # Rows read at a time, unless that is more than a sixteenth of the memory.
 CHUNK_ROWS = 1 << 17
@@ -47,6 +49,58 @@ def files_of(data: Sequence[str]) -> list[str]:
     return files
 
 
+def chosen_columns(
+    table: Table, columns: Sequence[str] | None, exclude: Sequence[str] | None
+) -> list[int]:
+    """The 0-based columns that --columns and --exclude say: all, where neither is given.
+
+    Raises
+    ------
+    TableError
+        For a column that the file does not have, and where none is left.
+    """
+    left_out = set(table.columns.chosen(exclude or ()))
+    if columns is None:
+        indices = list(range(table.n_columns))
+    else:
+        indices = table.columns.chosen(columns)
+    chosen = [index for index in indices if index not in left_out]
+    if not chosen:
+        raise TableError(
+            f"{table.path}: --exclude {shown(','.join(exclude or ()))} leaves no column; name "
+            "fewer there"
+        )
+    return chosen
+
+
+def load_model(path: str, command: str, data: Sequence[str] = ()) -> GaussianMixture:
+    """The model in a file; the error says so where a model stands among the data.
+
+    Parameters
+    ----------
+    path : str
+    command : str
+        How it is called, as "gaussmix score".
+    data : sequence of str
+        The other files of the command.
+    """
+    try:
+        return load(path)
+    except ModelFileError as error:
+        if _begins_as_model(path) or not any(map(_begins_as_model, data)):
+            raise
+        raise TableError(f"{error} The model comes first: {command} MODEL DATA.") from error
+
+
+def _begins_as_model(path: str) -> bool:
+    """Whether this is a regular file that begins as models do."""
+    try:
+        with file_paths.open_regular(path) as file:
+            return file.read(4) == b"PK\x03\x04"
+    except OSError:
+        return False
+
+
 def is_read_once(path: str) -> bool:
     """Whether this is standard input or a pipe."""
     return path == "-" or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode))
@@ -65,8 +119,12 @@ class Tables(RowSource):
         How to read CSV, see `open_table`.
     memory : int
         As for `RowSource`.
+    na_values : sequence of str, optional
+        Words that are missing values in CSV, see `open_table`.
     allow_nan : bool, default=False
         Whether NaN stands for missing values, but for those of weights.
+    any_columns : bool, default=False
+        Whether any columns will do, so that messages about text advise which to choose.
 
     Attributes
     ----------
@@ -85,12 +143,16 @@ class Tables(RowSource):
         header: str,
         delimiter: str,
         memory: int,
+        na_values: Sequence[str] = (),
         allow_nan: bool = False,
+        any_columns: bool = False,
     ) -> None:
         super().__init__(memory=memory)
         self._paths = paths
         self._header, self._delimiter = header, delimiter
+        self._na_values = na_values
         self._allow_nan = allow_nan
+        self._any_columns = any_columns
         self._once = is_read_once(paths[0])
         self._kinds: dict[str, int] = {}  # of the files that have been opened
         # A thread that waits for a pipe could not be ended.
@@ -177,21 +239,35 @@ class Tables(RowSource):
 
     def _blocks(self) -> Iterator[Floats]:
         """Blocks of the chosen columns, the weights last."""
+        for block, _others in self.records(()):
+            yield block
+
+    def records(self, others: Sequence[int]) -> Generator[tuple[Floats, AsTheyStand], None, None]:
+        """Blocks of the chosen columns, the weights last, and others as they stand in the files.
+
+        Parameters
+        ----------
+        others : sequence of int
+            The same of every file.
+        """
         n_rows = 0
         for path in self._paths:
             table = self._unread or self._open(path)
             self._unread, self.table = None, table
             wanted = self._wanted_of(table)
+            table.advised = wanted[: len(self._columns)] if self._any_columns else ()
             size = max(
                 1, min(CHUNK_ROWS, self.memory // 16 // (self._dtype.itemsize * len(wanted)))
             )
             with table if table is not self.first else contextlib.nullcontext():
                 first_row = 0
-                for block in table.blocks(wanted, size, allow_nan=self._allow_nan):
+                for block, fields in table.records(
+                    wanted, others, size, allow_nan=self._allow_nan
+                ):
                     if self._weight_column is not None:
                         _require_weights(table, wanted[-1], block[:, -1], first_row)
                     first_row += len(block)
-                    yield block
+                    yield block, fields
                 n_rows += first_row
         self.n_rows = n_rows
 
@@ -199,7 +275,9 @@ class Tables(RowSource):
         """A file, which must have the columns, types and rows that it had when opened before."""
         if not self._once:
             file_paths.require_regular(path)  # a pipe that is there by now would be waited for
-        table = open_table(path, header=self._header, delimiter=self._delimiter)
+        table = open_table(
+            path, header=self._header, delimiter=self._delimiter, na_values=self._na_values
+        )
         kind = hash((type(table), table.names, table.n_columns, table.n_rows, table.types))
         if self._kinds.setdefault(path, kind) != kind:
             table.close()

@@ -1,41 +1,63 @@
-"""Files read row by row with a model: into one output, or into a directory, one output a file.
+"""A file read row by row with a model, and what is written of each row.
 
 A command's subclass of `Job` says what is written of each row.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import hashlib
 import json
 import os
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from .._common.text import counted, listed, plain, printable
-from .._common.typing import AnyArray
+from .._common.text import counted, listed, plain
+from .._common.typing import AnyArray, Floats
 from .._files.errors import TableError
 from .._files.tables import writers
-from .._files.tables.base import MOST_COLUMNS, Table
+from .._files.tables.base import AsTheyStand, Table
+from .._files.tables.choosing import MOST_COLUMNS
 from .._files.tables.writers import Field
-from .._rows import streamed
-from ..mixture import GaussianMixture, load
-from . import outputs
-from .inputs import Tables, files_of
-from .messages import progress_bar, say
+from .._rows.read_ahead import read_ahead
+from ..mixture import GaussianMixture
+from . import keeping, outputs
+from .inputs import Tables, chosen_columns, is_read_once
 
 # Rows of the inputs that are held at a time, in bytes.
 MEMORY = 64 << 20
 
-# What an output directory that does not exist yet ends in.
-_SEPARATORS = ("/", os.sep)
-
 # Makes of a block of rows an array for each field of the output.
 Make = Callable[[AnyArray], Sequence[AnyArray]]
+
+
+@dataclass
+class Reading:
+    """The file that an output is made of, as its maker sees it.
+
+    Attributes
+    ----------
+    path : str
+    own : str or None
+        The file's name where it is one of several.
+    n_expected : int or None
+        Its rows as it says, None if only reading to the end would tell.
+    rows : callable
+        Returns the blocks of the rows of a reading before the one that makes the output.
+    n_rows : int or None
+        As many as that reading had; None if there was none.
+    notes : list of str
+        What the report is to say of the file.
+    """
+
+    path: str
+    own: str | None
+    n_expected: int | None
+    rows: Callable[[], Iterator[Floats]]
+    n_rows: int | None
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -46,20 +68,37 @@ class Job:
     ----------
     model : GaussianMixture
     columns : tuple of str or None
-        Columns to read by name or number, None for those of the model.
+        Columns to read, None for those of the model.
+    exclude : tuple of str or None
+        Columns not to read.
     header, delimiter : str
         How to read CSV.
+    na_values : tuple of str
+        Words that are missing values there.
+    keep : tuple of str
+        Columns that the output has as they stand in the file, by name or number.
     """
 
     model: GaussianMixture
     columns: tuple[str, ...] | None
+    exclude: tuple[str, ...] | None
     header: str
     delimiter: str
+    na_values: tuple[str, ...]
+    keep: tuple[str, ...]
+
+    # Whether the output has the columns that the model reads, with other values.
+    replaces = False
 
     @property
     def allow_nan(self) -> bool:
         """Whether the files may have missing values."""
         return self.model.allow_nan
+
+    @property
+    def rows_per_row(self) -> int:
+        """Rows of the output for each row of the file."""
+        return 1
 
     @property
     def memory(self) -> int:
@@ -74,39 +113,74 @@ class Job:
         """The columns of the output."""
         raise NotImplementedError
 
-    def maker(self, fields: Sequence[Field], own: str | None) -> Make:
+    def maker(self, fields: Sequence[Field], reading: Reading) -> Make:
         """What makes the output, a block of the rows of one file after the other.
 
         Parameters
         ----------
         fields : sequence of Field
             As `fields` returns them.
-        own : str or None
-            The file's name where it is one of several.
+        reading : Reading
         """
         raise NotImplementedError
 
-    def digest(self) -> str:
-        """A hash of everything that decides the output of a file."""
-        names = getattr(self.model, "feature_names_in_", None)
+    def order(
+        self, columns: Sequence[int], others: Sequence[int], fields: Sequence[Field]
+    ) -> list[int]:
+        """How an output is laid out in which some columns are kept.
+
+        Parameters
+        ----------
+        columns, others : sequence of int
+            Of the file: those that the model reads, and those to keep.
+        fields : sequence of Field
+            As `fields` returns them.
+
+        Returns
+        -------
+        list of int
+            Numbers of the columns in the order of the output, counted through the kept ones and
+            on through those of the fields.
+        """
+        return list(range(len(others) + sum(len(field.column_names) for field in fields)))
+
+    def digest(self, output_format: str | None) -> str:
+        """Hashes of everything that decides the output of a file: of the options, and the model.
+
+        Parameters
+        ----------
+        output_format : str or None
+            As given to --format.
+        """
         options = [
-            self.model.covariance_type,
-            None if names is None else list(names),
+            type(self).__name__,
             self.columns,
+            self.exclude,
             self.header,
             self.delimiter,
+            self.na_values,
+            self.keep,
+            output_format,
             *self.options(),
         ]
-        content = hashlib.sha256(json.dumps(options).encode())
+        names = getattr(self.model, "feature_names_in_", None)
+        kind = [self.model.covariance_type, None if names is None else list(names)]
+        content = hashlib.sha256(json.dumps(kind).encode())
         for array in (self.model.weights_, self.model.means_, self.model.precisions_cholesky_):
             content.update(f"{array.dtype.str}{array.shape}".encode())
             content.update(np.ascontiguousarray(array).tobytes())
-        return content.hexdigest()
+        asked = hashlib.sha256(json.dumps(options).encode())
+        return outputs.digest_of(asked.hexdigest(), content.hexdigest())
 
     def run(
-        self, path: str, output: str, on_block: Callable[[Table], object], *, one_of_several: bool
-    ) -> int:
-        """Read a file and write its output; return its number of rows.
+        self,
+        path: str,
+        output: str,
+        on_block: Callable[[Table], object],
+        *,
+        one_of_several: bool,
+    ) -> tuple[int, list[str]]:
+        """Read a file and write its output; return its number of rows, and notes for the report.
 
         Parameters
         ----------
@@ -117,44 +191,84 @@ class Job:
             Whether the file is one of a directory: then it may be without rows, and what is random
             differs from file to file.
         """
-        with Tables(
+        own = os.path.basename(path) if one_of_several else None
+        with self._opened(path) as tables:
+            table = tables.first
+            reading = Reading(
+                path, own, table.n_rows, lambda: self._rows(path, reading, on_block), None, []
+            )
+            columns = self._columns_of(table)
+            tables.choose(columns)
+            fields = self.fields(table, columns)
+            layout, others = keeping.Layout(fields), []
+            if self.keep:
+                others = keeping.kept_columns(table, self.keep, columns, replaced=self.replaces)
+                order = self.order(columns, others, fields)
+                layout = keeping.layout(table, others, fields, order, output)
+            make = self.maker(fields, reading)
+            n_rows = 0
+            with (
+                writers.writing(output, layout.fields) as writer,
+                contextlib.closing(_records(tables, others)) as records,
+            ):
+                for X, kept in records:
+                    kept = keeping.repeated(kept, self.rows_per_row)
+                    writer.write(*layout.arranged(kept, make(X)))
+                    n_rows += len(X)
+                    on_block(table)
+                if n_rows == 0 and not one_of_several:
+                    raise TableError(f"{path}: the file has no rows of data")
+                if reading.n_rows not in (None, n_rows):
+                    raise changed(path)
+        return n_rows, reading.notes
+
+    def _opened(self, path: str) -> Tables:
+        return Tables(
             [path],
             header=self.header,
             delimiter=self.delimiter,
+            na_values=self.na_values,
             memory=self.memory,
             allow_nan=self.allow_nan,
-        ) as tables:
-            columns = self._columns_of(tables.first)
-            tables.choose(columns)
-            fields = self.fields(tables.first, columns)
-            make = self.maker(fields, os.path.basename(path) if one_of_several else None)
-            n_rows = 0
-            with (
-                writers.writing(output, fields) as writer,
-                contextlib.closing(streamed.pieces(tables, type(self.model).__name__)) as pieces,
-            ):
-                for piece in pieces:
-                    writer.write(*make(piece.X))
-                    n_rows += len(piece.X)
+        )
+
+    def _rows(
+        self, path: str, reading: Reading, on_block: Callable[[Table], object]
+    ) -> Iterator[Floats]:
+        """The blocks of the rows of a reading of the file before the one for the output."""
+        if is_read_once(path):
+            raise TableError(
+                f"{path}: can be read only once, and --rank and --flag read it twice; write it to "
+                "a file first"
+            )
+        reading.n_rows = 0
+        with self._opened(path) as tables:
+            tables.choose(self._columns_of(tables.first))
+            with contextlib.closing(_records(tables, ())) as records:
+                for X, _kept in records:
+                    reading.n_rows += len(X)
+                    yield X
                     on_block(tables.first)
-                if n_rows == 0 and not one_of_several:
-                    raise TableError(f"{path}: the file has no rows of data")
-        return n_rows
 
     def _columns_of(self, table: Table) -> list[int]:
         """The 0-based columns the model reads, in its order.
 
         Those chosen with --columns; else, where both sides have names, those with the model's
-        names; else all, which must be as many as the model has.
+        names; else all. But for the model's names those of --exclude are left out, and as many
+        must be left as the model has.
         """
         n_features = self.model.means_.shape[1]
         names = getattr(self.model, "feature_names_in_", None)
-        if self.columns is not None:
-            columns = table.resolve(self.columns)
-        elif names is not None and table.names:
-            return table.resolve_names(list(names))
-        else:
-            columns = list(range(table.n_columns))
+        columns = chosen_columns(table, self.columns, self.exclude)
+        if self.columns is None and names is not None and table.names:
+            needed = table.resolve_names(list(names))
+            for index in needed:
+                if index not in columns:
+                    raise TableError(
+                        f"{table.path}: {table.column_text(index)} is one that the model needs; "
+                        "leave it out of --exclude"
+                    )
+            return needed
         if len(columns) != n_features:
             raise TableError(
                 f"{table.path}: {counted(len(columns), 'column')}, but the model has {n_features}"
@@ -164,69 +278,14 @@ class Job:
         return columns
 
 
-def run_job(args: argparse.Namespace, kind: Callable[..., Job], **what: object) -> None:
-    """Read DATA into one output, or each file into an output of its own in a directory."""
-    files = files_of(args.data)
-    model = load(args.model)
-    model.n_threads = args.threads
-    columns = None if args.columns is None else tuple(args.columns)
-    job = kind(model, columns, args.header, args.delimiter, **what)
-    if os.path.isdir(args.output) or args.output.endswith(_SEPARATORS):
-        _run_into_directory(job, files, args)
-        return
-    if len(files) > 1:
-        where = "DIRECTORY" if args.output == "-" else args.output
-        raise TableError(
-            f"{counted(len(files), 'file')} of DATA have an output each; give a directory, "
-            f"-o {where}{os.sep}"
-        )
-    if args.format is not None:
-        raise TableError(
-            f"{args.output}: the name of an output file decides its format; --format is for "
-            "the files in an output directory"
-        )
-    writers.check_output(args.output, inputs=[*files, args.model])
-    started = time.perf_counter()
-    with progress_bar(args.quiet) as show_progress:
-        n_rows = job.run(files[0], args.output, show_progress, one_of_several=False)
-    if not args.quiet:
-        say(f"{counted(n_rows, 'row')} in {_speed(n_rows, time.perf_counter() - started)}")
+def _records(
+    tables: Tables, others: Sequence[int]
+) -> Generator[tuple[Floats, AsTheyStand], None, None]:
+    """Blocks of a file's rows and of the columns to keep, read ahead where the file allows."""
+    records = tables.records(others)
+    return read_ahead(records) if tables.fresh_chunks else records
 
 
-def _run_into_directory(job: Job, files: list[str], args: argparse.Namespace) -> None:
-    """Write the outputs of the files that are not done yet."""
-    outputs.prepare_directory(args.output, args.data)
-    parts = outputs.parts_of(files, args.output, args.format, others=[args.model])
-    n_rows, started = 0, time.perf_counter()
-    with outputs.working(args.output, job.digest()) as record:
-        left = [part for part in parts if not record.is_done(part)]
-        others = sum(map(record.is_other, left))
-        if others:
-            say(
-                f"{counted(others, 'file')} in {args.output} will be written again: the model or "
-                "the options are others now"
-            )
-        for number, part in enumerate(left, 1):
-            about = printable(f"{number}/{len(left)} {os.path.basename(part.path)}")
-            try:
-                with progress_bar(args.quiet, about) as show_progress:
-                    done = job.run(part.path, part.output, show_progress, one_of_several=True)
-            except KeyboardInterrupt:
-                n_done = len(parts) - len(left) + number - 1
-                raise KeyboardInterrupt(
-                    f"{n_done} of {counted(len(parts), 'file')} are done; the same command goes "
-                    "on with the others"
-                ) from None
-            record.add(part, done)
-            n_rows += done
-    if args.quiet:
-        return
-    message = f"{counted(n_rows, 'row')} of {counted(len(left), 'file')} in "
-    message += _speed(n_rows, time.perf_counter() - started)
-    if len(left) < len(parts):
-        message += f"; {counted(len(parts) - len(left), 'file')} had been done before"
-    say(message if left else f"all {counted(len(parts), 'file')} had been done before")
-
-
-def _speed(n_rows: int, seconds: float) -> str:
-    return f"{seconds:.3g} s ({n_rows / seconds:,.0f} rows per second)"
+def changed(path: str) -> TableError:
+    """The exception for a file of which a second reading has other rows than the first."""
+    return TableError(f"{path}: the file has changed between two readings; run the command again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 
@@ -27,6 +28,18 @@ def say(message: str) -> None:
 def fail(message: str) -> int:
     say(f"error: {message}")
     return 2
+
+
+def text_of(error: BaseException) -> str:
+    """What an error says: of one of the system, the file and what is wrong with it."""
+    if isinstance(error, MemoryError):
+        return f"out of memory; {error}" if str(error) else "out of memory"
+    if not isinstance(error, OSError):
+        return str(error)
+    path = error.filename
+    name = os.fsdecode(path) if isinstance(path, bytes) else path
+    where = f"{name or repr(name)}: " if name is not None else ""
+    return where + (error.strerror or str(error))
 
 
 def show_warning(message: Warning | str, *_where: object, **_how: object) -> None:

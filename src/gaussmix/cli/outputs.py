@@ -1,9 +1,10 @@
 """Outputs in a directory, one a file that is read, and the record of the files that are done.
 
 A directory holds, beside the outputs, a record of the files that are done: a line of JSON each,
-appended when the output has its name. A command that is run again skips those files, unless the
-model, the options, the input or the output are others now. A process that ends at any moment
-leaves whole outputs and a record that is right about them; at worst one output has no line yet.
+appended when the output has its name, after one that says it is begun. A command that is run
+again skips those files, unless the model, the input or the output are others now; another command,
+or other options, are refused. A process that ends at any moment leaves whole outputs and a record
+that is right about them; at worst one output has no line yet that it is done.
 """
 
 from __future__ import annotations
@@ -13,22 +14,26 @@ import io
 import json
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any
 
+from .._common.text import listed, plain
 from .._files import paths as file_paths
 from .._files.atomic import remove_unfinished
 from .._files.errors import TableError
-from .._files.tables.formats import file_format
+from .._files.tables.formats import file_format, stem
 from .inputs import is_read_once
 
 RECORD = ".gaussmix-score.jsonl"
 # The largest record and line of it, in bytes. A line takes some 250, more with long names.
 RECORD_LIMIT = 256 << 20
 LINE_LIMIT = 64 << 10
+
+# Rows of an output in the record that may not be there yet.
+_BEGUN = -1
 
 ENDINGS = {"csv": ".csv", "npy": ".npy", "parquet": ".parquet"}
 
@@ -51,8 +56,21 @@ class Part:
     mtime_ns: int
 
 
+def digest_of(options: str, model: str) -> str:
+    """What the record has of a job: of the hashes of its options and of its model, the first half.
+
+    So that outputs of another model, which replace those that are there, are told from those of
+    other options, which would not be what is expected there.
+    """
+    return f"{options[:32]}-{model[:32]}"
+
+
 def parts_of(
-    files: Sequence[str], directory: str, kind: str | None, others: Sequence[str]
+    files: Sequence[str],
+    directory: str,
+    kind: str | None,
+    others: Sequence[str],
+    unreadable: Callable[[str, OSError], object] | None = None,
 ) -> list[Part]:
     """Each file with its output in the directory, which has the same name but for the ending.
 
@@ -64,6 +82,9 @@ def parts_of(
         Format of the outputs, None for that of each input.
     others : sequence of str
         Files that no output may replace either.
+    unreadable : callable or None
+        Called with the path and the error of a file that cannot be opened, which is left out
+        then; None to raise the error.
 
     Raises
     ------
@@ -78,8 +99,15 @@ def parts_of(
                 f"{path}: has no name for an output in a directory; give the name of an output "
                 "file"
             )
-        ending = ENDINGS[kind or file_format(path)]
-        output = os.path.join(directory, Path(path).stem + ending)
+        try:
+            status = os.stat(path)
+            ending = ENDINGS[kind or file_format(path)]
+        except OSError as error:
+            if unreadable is None:
+                raise
+            unreadable(path, error)
+            continue
+        output = os.path.join(directory, stem(path) + ending)
         earlier = parts.get(os.path.normcase(output))
         if earlier is not None:
             raise TableError(
@@ -93,7 +121,6 @@ def parts_of(
             )
         if os.path.realpath(output) in inputs:
             raise TableError(f"{output}: is also an input; give another output directory")
-        status = os.stat(path)
         parts[os.path.normcase(output)] = Part(path, output, status.st_size, status.st_mtime_ns)
     return list(parts.values())
 
@@ -139,16 +166,67 @@ class Record:
     def is_done(self, part: Part) -> bool:
         """Whether the output is there, as this job wrote it, of this very input."""
         entry = self._entries.get(os.path.basename(part.output))
-        return entry is not None and entry == self._entry(part, entry.get("rows"))
+        if entry is None or entry["rows"] == _BEGUN:
+            return False
+        return entry == self._entry(part, entry["rows"])
 
     def is_other(self, part: Part) -> bool:
-        """Whether the part was done with another model, or other options."""
+        """Whether the output that is there is of another model, or of other options."""
         entry = self._entries.get(os.path.basename(part.output))
-        return entry is not None and entry.get("job") != self._digest
+        is_other = entry is not None and entry["job"] != self._digest
+        return is_other and os.path.lexists(part.output)
+
+    def require_same_options(self) -> None:
+        """Raise `TableError` if outputs of another command, or of other options, are there."""
+        own, _, _model = self._digest.partition("-")
+        others = [
+            name
+            for name, entry in self._entries.items()
+            if entry["job"].partition("-")[0] != own and os.path.lexists(self._path_of(name))
+        ]
+        if others:
+            raise TableError(
+                f"{self._directory}: holds outputs of another command, or of other options "
+                f"({listed(others, plain)}); give another output directory, or --overwrite to "
+                "write over them"
+            )
+
+    def begin(self, part: Part) -> None:
+        """Note that an output, once it is there, is this job's."""
+        entry = self._entries.get(os.path.basename(part.output))
+        if entry is None or entry["job"] != self._digest:
+            self._append(self._entry(part, _BEGUN))
 
     def add(self, part: Part, n_rows: int) -> None:
         """Note that a part is done."""
-        line = json.dumps(self._entry(part, n_rows)).encode() + b"\n"
+        self._append(self._entry(part, n_rows))
+
+    def discard(self, path: str, output: str | None = None) -> None:
+        """Remove the outputs that earlier runs have written of a file.
+
+        Parameters
+        ----------
+        path : str
+            The file that has failed.
+        output : str or None
+            Its output now, if that is known. It is removed if the record has it.
+        """
+        own = os.path.basename(path)
+        for name, entry in self._entries.items():
+            earlier = self._path_of(name)
+            if entry["input"][:1] == [own] or (output and os.path.basename(output) == name):
+                is_input = os.path.realpath(earlier) == os.path.realpath(path)
+                with contextlib.suppress(FileNotFoundError):
+                    if stat.S_ISREG(os.lstat(earlier).st_mode) and not is_input:
+                        os.unlink(earlier)
+
+    def _path_of(self, name: str) -> str:
+        return os.path.join(self._directory, name)
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        """Add an entry, and know it from now on."""
+        self._entries[entry["output"]] = entry
+        line = json.dumps(entry).encode() + b"\n"
         try:
             # In one call at the end of the file: lines of two processes do not mix.
             os.write(self._file.fileno(), b"\n" * self._torn + line)
@@ -204,7 +282,10 @@ def _entry_of(line: bytes) -> dict[str, Any] | None:
     if not isinstance(entry, dict) or set(entry) != set(kinds):
         return None
     is_sound = all(isinstance(entry[name], kind) for name, kind in kinds.items())
-    return entry if is_sound else None
+    # What it names may be removed, and must be an output in the directory itself.
+    name = str(entry["output"])
+    is_output = os.path.basename(name) == name and Path(name).suffix in ENDINGS.values()
+    return entry if is_sound and is_output else None
 
 
 @contextlib.contextmanager

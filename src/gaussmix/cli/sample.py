@@ -10,9 +10,9 @@ from .._checks.parameters import check_random_state
 from .._estimators.sampling import sample_blocks
 from .._files.tables import writers
 from .._files.tables.writers import Field
-from ..mixture import load
 from . import values
 from .arguments import OUTPUT_FORMATS, Commands, add_model_argument, add_seed_argument
+from .inputs import load_model
 
 # Rows are drawn in blocks of about this size.
 BLOCK_BYTES = 16 << 20
@@ -29,6 +29,7 @@ def add_to(commands: Commands) -> None:
         f"{OUTPUT_FORMATS}\n"
         "A .npy output with labels is a structured array with the fields rows and\n"
         "label.\n",
+        example="gaussmix sample model.npz -n 1000 -o drawn.csv",
     )
     add_model_argument(sample)
     sample.add_argument(
@@ -51,7 +52,7 @@ def add_to(commands: Commands) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
-    model = load(args.model)
+    model = load_model(args.model, args.command)
     writers.check_output(args.output, inputs=[args.model])
     n_features = model.means_.shape[1]
     names = getattr(model, "feature_names_in_", None)

@@ -17,6 +17,7 @@ def add_to(commands: Commands) -> None:
         "print how gaussmix was built and what it uses here",
         "Print the version, compiler, instruction sets and threads.\n"
         "Please add this to a bug report.",
+        example="gaussmix show-config",
     )
 
 

@@ -65,12 +65,28 @@ def fraction(text: str) -> float:
     return value
 
 
-def column_list(text: str) -> list[str]:
+def share(text: str) -> float:
+    value = fraction(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError(f"must be a fraction above 0, not {shown(text)}")
+    return value
+
+
+def column_list(text: str) -> tuple[str, ...]:
     """Split a list of columns as a CSV row, so that a name with a comma can be quoted."""
+    return _split(text, "columns")
+
+
+def word_list(text: str) -> tuple[str, ...]:
+    """Split a list of words as one of columns."""
+    return _split(text, "words")
+
+
+def _split(text: str, what: str) -> tuple[str, ...]:
     try:
-        names = [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+        words = [word.strip() for word in next(csv.reader([text], skipinitialspace=True), [])]
     except csv.Error:  # a field beyond the module's limit
-        names = []
-    if not names or "" in names:
-        raise argparse.ArgumentTypeError(f"must be columns separated by commas, not {shown(text)}")
-    return names
+        words = []
+    if not words or "" in words:
+        raise argparse.ArgumentTypeError(f"must be {what} separated by commas, not {shown(text)}")
+    return tuple(words)

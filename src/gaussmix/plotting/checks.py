@@ -12,7 +12,7 @@ from .._checks.arguments import list_of
 from .._checks.arrays import as_float64
 from .._checks.columns import feature_index
 from .._common.settings import is_bool, is_float, is_int
-from .._common.text import column_label, shown
+from .._common.text import column_label, did_you_mean, shown
 
 CRITERIA = ("bic", "icl", "aic")
 
@@ -266,7 +266,9 @@ def check_criteria(criteria: Any) -> list[str]:
         raise ValueError(f"criteria is empty. {remedy}")
     for name in listed:
         if name not in CRITERIA:
-            raise ValueError(f"criteria contains {shown(name)}. {remedy}")
+            raise ValueError(
+                f"criteria contains {shown(name)}. {remedy}{did_you_mean(name, CRITERIA)}"
+            )
     return list(dict.fromkeys(listed))
 
 

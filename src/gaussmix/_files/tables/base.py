@@ -6,13 +6,15 @@ included, so that an editor finds it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..._common.text import listed, plain, shown
+from ..._common.text import shown
 from ..._common.typing import FloatDType, Floats
 from ..errors import TableError
+from .choosing import Columns
 
 # What to do about a value that is infinite, and one that is missing.
 REMEDY = "leave the row out or fill it in, or choose other columns with --columns"
@@ -20,8 +22,11 @@ MISSING_REMEDY = (
     "leave the row out or fill it in, choose other columns with --columns, or fit with --allow-nan"
 )
 
-# Columns that a message lists.
-MOST_COLUMNS = 20
+# Columns as they stand in a file: arrays of text or of numbers, or pyarrow's of any type.
+AsTheyStand = list[Any]
+
+# Before the columns that hold numbers, ready to paste.
+COLUMNS = "the columns of numbers: --columns "
 
 
 class Table:
@@ -42,6 +47,9 @@ class Table:
         What progress is measured in: rows ("row"), or bytes ("B") when the rows are not known.
     position : int
         How much of `size` the blocks yielded so far have used.
+    advised : sequence of int
+        Columns among which messages advise to choose those that hold numbers; none where there is
+        no choice, as a model needs those that it was fitted to.
     """
 
     path: str
@@ -52,6 +60,7 @@ class Table:
     size: int
     unit = "row"
     position = 0
+    advised: Sequence[int] = ()
 
     def __enter__(self) -> Table:
         return self
@@ -73,26 +82,32 @@ class Table:
 
         With `allow_nan`, NaN stands for missing values.
         """
+        for numbers, _others in self.records(columns, (), max_rows, allow_nan=allow_nan):
+            yield numbers
+
+    def records(
+        self,
+        columns: Sequence[int],
+        others: Sequence[int],
+        max_rows: int,
+        *,
+        allow_nan: bool = False,
+    ) -> Iterator[tuple[Floats, AsTheyStand]]:
+        """Yield what `blocks` does, and other columns of the same rows as they stand in the file.
+
+        These are text or anything else: the text of CSV, arrays of a ``.npy`` file's type, and
+        pyarrow's arrays of Parquet.
+        """
         raise NotImplementedError
 
-    def resolve(self, wanted: Sequence[str]) -> list[int]:
-        """Return the 0-based index of each column, given by name or by number from 1.
+    def type_of(self, column: int) -> Any:
+        """The type in which `records` gives a column as it stands: NumPy's, or pyarrow's."""
+        raise NotImplementedError
 
-        A name comes first: in a file with a column named "3", "3" is that column.
-        """
-        names = self.names or ()
-        self._refuse([w for w in wanted if w not in names and not self._is_number(w)])
-        for name in wanted:
-            if names.count(name) > 1:
-                raise TableError(
-                    f"{self.path}: {names.count(name)} columns are named {shown(name)}; "
-                    f"give the column's number instead"
-                )
-        indices = [names.index(w) if w in names else int(w) - 1 for w in wanted]
-        for position, index in enumerate(indices):
-            if index in indices[:position]:
-                raise TableError(f"{self.path}: {self.column_text(index)} is chosen twice")
-        return indices
+    @property
+    def columns(self) -> Columns:
+        """The columns, to be chosen and named."""
+        return Columns(self.path, self.names, self.n_columns)
 
     def resolve_names(self, wanted: Sequence[str]) -> list[int]:
         """Return the 0-based index of each column, given by name only.
@@ -102,7 +117,10 @@ class Table:
         names = self.names or ()
         if tuple(wanted) == names:
             return list(range(self.n_columns))
-        self._refuse([name for name in wanted if name not in names])
+        self.columns.refuse(
+            [name for name in wanted if name not in names],
+            "; say with --columns which to read instead",
+        )
         for name in wanted:
             if names.count(name) > 1 or wanted.count(name) > 1:
                 raise TableError(
@@ -113,28 +131,15 @@ class Table:
 
     def column_text(self, index: int) -> str:
         """Name a column for a message: "column 2 ('waiting')", or "column 2" without a header."""
-        name = f" ({shown(self.names[index])})" if self.names else ""
-        return f"column {index + 1}{name}"
+        return self.columns.text(index)
 
-    def _is_number(self, text: str) -> bool:
-        # More digits than the number of columns has are none of them, and may be very many.
-        most = len(str(self.n_columns))
-        is_whole = text.isascii() and text.isdigit() and len(text) <= most
-        return is_whole and 1 <= int(text) <= self.n_columns
+    def numeric_columns(self, numeric: Callable[[int], bool]) -> str | None:
+        """The columns that messages advise to choose and that hold numbers, as `Columns.as_list`.
 
-    def _refuse(self, missing: Sequence[str]) -> None:
-        if not missing:
-            return
-        if self.names:
-            known = f"the columns are {listed(self.names, plain, MOST_COLUMNS)}"
-        else:
-            known = f"the file has columns 1 to {self.n_columns} and no header"
-        noun = "column" if len(missing) == 1 else "columns"
-        if all(word.isdigit() for word in missing):
-            asked = listed(missing, plain, MOST_COLUMNS)
-        else:
-            asked = f"named {listed(missing, most=MOST_COLUMNS)}"
-        raise TableError(f"{self.path}: no {noun} {asked}; {known}")
+        None where none is left, or all are.
+        """
+        found = [index for index in self.advised if numeric(index)]
+        return None if len(found) == len(self.advised) else self.columns.as_list(found)
 
     def _require_finite(
         self, block: Floats, first_row: int, columns: Sequence[int], allow_nan: bool

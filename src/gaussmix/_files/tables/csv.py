@@ -14,17 +14,18 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
 from ..._common.text import counted, said, shown
 from ..._common.typing import Doubles, Floats
 from ..errors import TableError
-from .base import MISSING_REMEDY, REMEDY, Table
+from .base import COLUMNS, MISSING_REMEDY, REMEDY, AsTheyStand, Table
+from .compressed import Decompressed
 from .lines import Lines
+from .missing import MissingWords, read_number
 
-# What stands for a missing value, in any case, beside an empty field.
-MISSING = frozenset({"na", "n/a", "nan", "null", "none", "nil", "#n/a", "?", "."})
 # Before the names in the header that numpy.savetxt writes. A column may be named "#" alone.
 HEADER_MARK = re.compile(r"#+ *(?=[^\s,;|#])")
 DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "pipe": "|", "space": " "}
@@ -41,17 +42,27 @@ class CsvTable(Table):
     header : {"auto", "yes", "no"}
     delimiter : str
         A character, a name from `DELIMITERS`, or "auto".
+    na_values : sequence of str
+        Words that stand for a missing value, beside those that are known to.
     """
 
     unit = "B"
 
-    def __init__(self, path: str, file: io.BufferedIOBase, header: str, delimiter: str) -> None:
+    def __init__(
+        self,
+        path: str,
+        file: io.BufferedIOBase,
+        header: str,
+        delimiter: str,
+        na_values: Sequence[str] = (),
+    ) -> None:
         self.path = path
         self._file = file
+        self._missing = MissingWords(na_values)
+        self._header = header
         self._line = 1  # number of the first line that no block has held yet
         try:
-            status = os.fstat(file.fileno())
-            self.size = status.st_size if stat.S_ISREG(status.st_mode) else 0
+            self.size = self._size_of(file)
             self._lines = Lines(path, file)
             self._skip_empty_lines()
             header = self._skip_mark(header)
@@ -65,14 +76,31 @@ class CsvTable(Table):
         if self.path != "-":  # standard input is not ours to close
             self._file.close()
 
-    def blocks(
-        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
-    ) -> Iterator[Floats]:
+    def type_of(self, column: int) -> np.dtype[Any]:
+        return np.dtype(object)
+
+    def records(
+        self,
+        columns: Sequence[int],
+        others: Sequence[int],
+        max_rows: int,
+        *,
+        allow_nan: bool = False,
+    ) -> Iterator[tuple[Floats, AsTheyStand]]:
         while text := self._lines.block():
-            block = self._parse(text, list(columns), allow_nan)
+            block, fields = self._parse(text, list(columns), list(others), allow_nan)
             self.position = self._lines.bytes_read
             for start in range(0, len(block), max_rows):
-                yield block[start : start + max_rows]
+                rows = slice(start, start + max_rows)
+                yield block[rows], [field[rows] for field in fields]
+
+    @staticmethod
+    def _size_of(file: io.BufferedIOBase) -> int:
+        """The bytes that there are to read; 0 where only reading to the end would tell."""
+        if isinstance(file, Decompressed):
+            return 0
+        status = os.fstat(file.fileno())
+        return status.st_size if stat.S_ISREG(status.st_mode) else 0
 
     # The first lines
 
@@ -114,7 +142,7 @@ class CsvTable(Table):
             rows = [_split_line(line, candidate) for line in sample]
             if rows and len(rows[0]) > 1:
                 alike = sum(len(row) == len(rows[0]) for row in rows)
-                numbers = sum(_number(field) is not None for field in rows[-1])
+                numbers = sum(read_number(field) is not None for field in rows[-1])
                 if (alike, numbers) > highest:
                     best, highest = candidate, (alike, numbers)
         return best
@@ -148,11 +176,11 @@ class CsvTable(Table):
 
     def _looks_like_header(self, first: list[str], second: list[str]) -> bool:
         def is_text(field: str) -> bool:
-            return _number(field) is None and not _is_missing(field)
+            return read_number(field) is None and not self._missing.is_missing(field)
 
         if not any(map(is_text, first)):
             return False
-        if not any(_number(field) is not None for field in first):
+        if not any(read_number(field) is not None for field in first):
             return True
         # Numbers and text side by side, as in "id,2019,2020" or in a row of data with a label.
         for name, below in zip(first, second):
@@ -165,15 +193,29 @@ class CsvTable(Table):
 
     # Numbers
 
-    def _parse(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
+    def _parse(
+        self, text: str, columns: list[int], others: list[int], allow_nan: bool
+    ) -> tuple[Doubles, AsTheyStand]:
+        """Numbers of some columns, and the text of others."""
         if '"' not in text:
             block = self._parse_quickly(text, columns, allow_nan)
             if block is None and allow_nan:
-                block = self._parse_quickly(self._with_nan(text), columns, allow_nan)
+                text_with_nan = self._missing.with_nan(text, self._delimiter)
+                block = self._parse_quickly(text_with_nan, columns, allow_nan)
             if block is not None:
                 self._line += _count_lines(text)
-                return block
-        return self._parse_carefully(text, columns, allow_nan)
+                return block, self._fields(text, others)
+        return self._parse_carefully(text, columns, others, allow_nan)
+
+    def _fields(self, text: str, columns: list[int]) -> AsTheyStand:
+        """The text of some columns of a block without quotes and faults."""
+        if not columns:
+            return []
+        delimiter = None if self._delimiter == " " else self._delimiter
+        cut = max(columns) + 1
+        lines = text.removesuffix("\n").split("\n")
+        records = (line.split(delimiter, cut) for line in lines)
+        return _by_column([[record[c] for c in columns] for record in records], len(columns))
 
     def _parse_quickly(self, text: str, columns: list[int], allow_nan: bool) -> Doubles | None:
         """Parse a block without quotes by NumPy's reader; None if anything is wrong with it."""
@@ -192,21 +234,10 @@ class CsvTable(Table):
             )
         except ValueError:
             return None
+        self._missing.as_nan(block)
         wrong = np.isinf(block) if allow_nan else ~np.isfinite(block)
         # It leaves out empty lines.
         return None if block.shape != (len(lines), len(columns)) or wrong.any() else block
-
-    def _with_nan(self, text: str) -> str:
-        """Write "nan" for every missing value of a block without quotes."""
-        # The longest first, and nothing that has been matched is tried otherwise: so the time is
-        # proportional to the text, whatever is in it.
-        words = "|".join(map(re.escape, sorted(MISSING, key=len, reverse=True)))
-        if self._delimiter == " ":
-            missing = rf"(?<![^ \t\n])(?:{words})(?![^ \t\n])"
-        else:
-            edge = rf"[^{re.escape(self._delimiter)}\n]"
-            missing = rf"(?<!{edge}) *+(?:{words})?+ *+(?!{edge})"
-        return re.sub(missing, "nan", text.removesuffix("\n"), flags=re.IGNORECASE)
 
     def _is_regular(self, lines: list[str]) -> bool:
         """Whether each of these lines, which hold no quotes, has as many fields as the first."""
@@ -215,9 +246,12 @@ class CsvTable(Table):
         delimiters = {line.count(self._delimiter) for line in lines}
         return delimiters == {self.n_columns - 1}
 
-    def _parse_carefully(self, text: str, columns: list[int], allow_nan: bool) -> Doubles:
+    def _parse_carefully(
+        self, text: str, columns: list[int], others: list[int], allow_nan: bool
+    ) -> tuple[Doubles, AsTheyStand]:
         """Parse any block, a record at a time; raise `TableError` with row and column."""
         values: list[list[float]] = []
+        fields: list[list[str]] = []
         before = self._line
         for record, last_line in self._records(text):
             line, self._line = self._line, before + last_line
@@ -226,23 +260,26 @@ class CsvTable(Table):
                     continue  # an empty line
                 raise TableError(
                     f"{self.path}: row {line}: {counted(len(record), 'field')}, expected "
-                    f"{self.n_columns} as in the first row"
+                    f"{self.n_columns} as in the first row; correct the row, or say with "
+                    "--delimiter what separates the fields"
                 )
-            numbers = [_number(record[c]) for c in columns]
+            numbers = [read_number(record[c]) for c in columns]
             found = [number for number in numbers if number is not None]
-            if len(found) < len(numbers) or not math.isfinite(sum(found)):
-                found = [self._parse_field(record[c], line, c, allow_nan) for c in columns]
+            if len(found) < len(numbers) or not self._missing.are_plain(found):
+                found = [self._parse_field(record, line, c, allow_nan) for c in columns]
             values.append(found)
-        return np.array(values, np.float64).reshape(-1, len(columns))
+            fields.append([record[c] for c in others])
+        rows = np.array(values, np.float64).reshape(-1, len(columns))
+        return rows, _by_column(fields, len(others))
 
-    def _parse_field(self, field: str, line: int, column: int, allow_nan: bool) -> float:
-        value = _number(field)
-        if value is not None and math.isfinite(value):
-            return value
-        missing = _is_missing(field) or (value is not None and math.isnan(value))
+    def _parse_field(self, record: list[str], line: int, column: int, allow_nan: bool) -> float:
+        field = record[column].strip()
+        value = read_number(field)
+        missing = self._missing.is_missing(field) or (value is not None and math.isnan(value))
         if missing and allow_nan:
             return math.nan
-        field = field.strip()
+        if value is not None and math.isfinite(value) and not missing:
+            return value
         text = shown(field)
         if not field:
             what = f"the field is empty; {MISSING_REMEDY}"
@@ -252,18 +289,33 @@ class CsvTable(Table):
             what = f"{text} is infinite or too large; {REMEDY}"
         else:
             what = f"{text} is not a number"
-            if _number(field.replace(",", ".", 1)) is not None:
+            if read_number(field.replace(",", ".", 1)) is not None:
                 what += "; decimal commas are not supported"
             elif self._holds_other_delimiter(field):
                 what += "; if another character separates the fields, give it with --delimiter"
             else:
-                what += "; choose the numeric columns with --columns, or correct the row"
+                what += "; " + self._other_columns(record)
         raise TableError(f"{self.path}: row {line}, {self.column_text(column)}: {what}")
+
+    def _other_columns(self, record: list[str]) -> str:
+        """What to do about a text in this row: choose the columns that have none there."""
+
+        def numeric(column: int) -> bool:
+            return read_number(record[column]) is not None or self._missing.is_missing(
+                record[column]
+            )
+
+        if self._header == "no" and not any(map(numeric, range(self.n_columns))):
+            return "if this row holds the names of the columns, leave out --header no"
+        which = self.numeric_columns(numeric)
+        if which is None:
+            return "choose the numeric columns with --columns, or correct the row"
+        return f"correct the row, or choose {COLUMNS}{which}"
 
     def _holds_other_delimiter(self, field: str) -> bool:
         """Whether another delimiter would cut the field into numbers, as ";" does "5;2"."""
         others = [field.split(d, 100) for d in DELIMITERS.values() if d != self._delimiter]
-        return any(len(o) > 1 and all(_number(part) is not None for part in o) for o in others)
+        return any(len(o) > 1 and all(read_number(part) is not None for part in o) for o in others)
 
     def _records(self, text: str) -> Iterator[tuple[list[str], int]]:
         """Yield each record's fields and the last of its lines, counted from 1 within the text.
@@ -292,6 +344,11 @@ class CsvTable(Table):
         return TableError(f"{self.path}: row {self._line}: {what}")
 
 
+def _by_column(records: list[list[str]], n_columns: int) -> AsTheyStand:
+    """The columns of records of so many fields, as arrays of text."""
+    return list(np.array(records, dtype=object).reshape(len(records), n_columns).T)
+
+
 def _count_lines(text: str) -> int:
     return text.count("\n") + (not text.endswith("\n"))
 
@@ -303,16 +360,3 @@ def _split_line(line: str, delimiter: str) -> list[str]:
         return next(csv.reader([line], delimiter=delimiter), [])
     except csv.Error:
         return [line]
-
-
-def _number(field: str) -> float | None:
-    """Return the number a field spells, or None. Underscores, which Python allows, are not one."""
-    try:
-        return None if "_" in field else float(field)
-    except ValueError:
-        return None
-
-
-def _is_missing(field: str) -> bool:
-    field = field.strip().lower()
-    return not field or field in MISSING

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator
 
 from ..errors import TableError
-from .formats import compressed_error, kind_of
+from .formats import COMPRESSED, kind_of, zip_error
 
 # Text parsed at once. Larger blocks are no faster; smaller ones pay per-call costs.
 BLOCK_BYTES = 4 << 20
@@ -114,8 +114,13 @@ class Lines:
     def _require_text(self, start: bytes) -> None:
         """Refuse other formats, which come here through pipes only and need a file to seek in."""
         kind = kind_of(start)
-        if kind == "compressed":
-            raise compressed_error(self._path)
+        if kind == "zip":
+            raise zip_error(self._path)
+        if kind in COMPRESSED:
+            raise TableError(
+                f"{self._path}: {kind} data cannot be read from a pipe or standard input; give "
+                "the name of the file, or decompress it before, as zcat does"
+            )
         if kind is not None:
             raise TableError(
                 f"{self._path}: {kind} data cannot be read from a pipe or standard input; "

@@ -18,7 +18,7 @@ from ..._common.text import said
 from ..._common.typing import AnyArray, FloatDType, Floats, StrPath
 from ..errors import TableError
 from ..paths import open_regular
-from .base import Table
+from .base import AsTheyStand, Table
 
 MAGIC = b"\x93NUMPY"
 
@@ -187,11 +187,23 @@ class NpyTable(Table):
     def dtype(self, columns: Sequence[int]) -> FloatDType:
         return np.dtype(np.float32 if self._file.dtype.type is np.float32 else np.float64)
 
-    def blocks(
-        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
-    ) -> Iterator[Floats]:
+    def type_of(self, column: int) -> np.dtype[Any]:
+        dtype = self._file.dtype.newbyteorder("=")
+        # Half and extended precision, which other formats do not have.
+        return np.dtype(np.float64) if dtype.kind == "f" and dtype.str[1:] != "f4" else dtype
+
+    def records(
+        self,
+        columns: Sequence[int],
+        others: Sequence[int],
+        max_rows: int,
+        *,
+        allow_nan: bool = False,
+    ) -> Iterator[tuple[Floats, AsTheyStand]]:
         self.position = 0
-        for block in self._file.pieces(max_rows, columns):
+        kinds = [self.type_of(column) for column in others]
+        for rows in self._file.pieces(max_rows, [*columns, *others]):
+            block = rows[:, : len(columns)]
             self._require_finite(block, self.position + 1, columns, allow_nan)
             self.position += len(block)
-            yield block
+            yield block, [c.astype(k) for c, k in zip(rows[:, len(columns) :].T, kinds)]

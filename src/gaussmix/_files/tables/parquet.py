@@ -17,7 +17,7 @@ from ..._common.text import said, shown
 from ..._common.typing import AnyArray, FloatDType, Floats
 from ..errors import TableError
 from ..paths import files_of, require_regular
-from .base import MISSING_REMEDY, Table
+from .base import COLUMNS, MISSING_REMEDY, AsTheyStand, Table
 
 # What is read of a directory.
 _ENDINGS = (".parquet", ".pq", ".parq")
@@ -25,6 +25,8 @@ _ENDINGS = (".parquet", ".pq", ".parq")
 BUFFER_BYTES = 1 << 18
 # Rows whose columns are laid side by side at a time.
 CACHE_BYTES = 1 << 19
+# Of columns as they stand, read at a time, by what they take in the file before compression.
+KEPT_BYTES = 16 << 20
 
 
 def import_pyarrow(path: str) -> tuple[Any, Any]:
@@ -46,6 +48,24 @@ def import_pyarrow(path: str) -> tuple[Any, Any]:
             f"upgrade it with: pip install --upgrade pyarrow"
         )
     return pyarrow, pyarrow.parquet
+
+
+def holds_numbers(kind: Any) -> bool:
+    """Whether a column of this Arrow type holds numbers."""
+    from pyarrow import types
+
+    tests = types.is_integer, types.is_floating, types.is_decimal, types.is_boolean
+    return any(test(kind) for test in tests)
+
+
+def holds_text(kind: Any) -> bool:
+    """Whether a column of this Arrow type holds text, be it by numbers of a dictionary."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = types.is_string, types.is_large_string, types.is_binary, types.is_large_binary
+    return any(test(kind) for test in tests)
 
 
 def require_all_rows(where: str, n_read: int, n_rows: int) -> None:
@@ -97,15 +117,26 @@ class ParquetTable(Table):
         single = all(self._pa.types.is_float32(self._schema.field(i).type) for i in columns)
         return np.dtype(np.float32 if single else np.float64)
 
-    def blocks(
-        self, columns: Sequence[int], max_rows: int, *, allow_nan: bool = False
-    ) -> Iterator[Floats]:
+    def type_of(self, column: int) -> Any:
+        return self._schema.field(column).type
+
+    def records(
+        self,
+        columns: Sequence[int],
+        others: Sequence[int],
+        max_rows: int,
+        *,
+        allow_nan: bool = False,
+    ) -> Iterator[tuple[Floats, AsTheyStand]]:
         self._require_numbers(columns, allow_nan)
         names = [self._schema.names[index] for index in columns]
+        others_names = [self._schema.names[index] for index in others]
+        read = list(dict.fromkeys([*names, *others_names]))
+        max_rows = self._few_enough(others_names, max_rows)
         dtype = self.dtype(columns)
         first_row = 1
         try:
-            for batch in self._parquet.iter_batches(batch_size=max_rows, columns=names):
+            for batch in self._parquet.iter_batches(batch_size=max_rows, columns=read):
                 batch.validate(full=True)
                 parts = []
                 for position, name in enumerate(names):
@@ -118,10 +149,24 @@ class ParquetTable(Table):
                 self._require_finite(block, first_row, columns, allow_nan)
                 first_row += len(block)
                 self.position = first_row - 1
-                yield block
+                yield block, [batch.column(name) for name in others_names]
         except (self._pa.ArrowException, OSError) as exc:
             raise TableError(f"{self.path}: cannot read the Parquet data: {said(exc)}") from exc
         require_all_rows(self.path, first_row - 1, self.size)
+
+    def _few_enough(self, names: Sequence[str], most: int) -> int:
+        """So many rows that these columns, long texts perhaps, take no more than `KEPT_BYTES`."""
+        metadata, wanted, most_bytes = self._parquet.metadata, set(names), 0
+        for number in range(metadata.num_row_groups if names else 0):
+            group = metadata.row_group(number)
+            chunks = [group.column(i) for i in range(group.num_columns)]
+            size = sum(
+                chunk.total_uncompressed_size
+                for chunk in chunks
+                if chunk.path_in_schema in wanted or chunk.path_in_schema.split(".")[0] in wanted
+            )
+            most_bytes = max(most_bytes, -(-size // max(1, group.num_rows)))
+        return max(1, min(most, KEPT_BYTES // max(1, most_bytes)))
 
     def _require_distinct_names(self) -> None:
         if not self.names:
@@ -134,20 +179,18 @@ class ParquetTable(Table):
             )
 
     def _require_numbers(self, columns: Sequence[int], allow_nan: bool) -> None:
-        types = self._pa.types
         for index in columns:
-            kind = self._schema.field(index).type
-            if not (
-                types.is_integer(kind)
-                or types.is_floating(kind)
-                or types.is_decimal(kind)
-                or types.is_boolean(kind)
-                or (types.is_null(kind) and allow_nan)
-            ):
+            if not self._is_numeric(index, allow_nan):
+                kind = self._schema.field(index).type
+                which = self.numeric_columns(lambda other: self._is_numeric(other, allow_nan))
                 raise TableError(
-                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; "
-                    f"choose the numeric columns with --columns"
+                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; choose "
+                    + ("the numeric columns with --columns" if which is None else COLUMNS + which)
                 )
+
+    def _is_numeric(self, index: int, allow_nan: bool) -> bool:
+        kind = self._schema.field(index).type
+        return holds_numbers(kind) or (allow_nan and self._pa.types.is_null(kind))
 
     def _require_no_null(self, values: Any, first_row: int, column: int) -> None:
         if values.null_count:
@@ -156,6 +199,30 @@ class ParquetTable(Table):
                 f"{self.path}: row {first_row + row}, {self.column_text(column)}: "
                 f"missing value (null); {MISSING_REMEDY}"
             )
+
+
+def has_text(kind: Any) -> bool:
+    """Whether values of a pyarrow type can be written as text: not lists, structures and bytes."""
+    import pyarrow
+
+    types = pyarrow.types
+    if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
+        return False
+    try:
+        texts_of(pyarrow.array([], kind))
+    except pyarrow.ArrowException:
+        return False
+    return True
+
+
+def texts_of(values: Any) -> list[str]:
+    """The text of each value of one of pyarrow's arrays, empty for a null."""
+    import pyarrow
+
+    if pyarrow.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    texts: list[str] = values.cast(pyarrow.string()).fill_null("").to_pylist()
+    return texts
 
 
 def _side_by_side(columns: Sequence[AnyArray], dtype: FloatDType) -> Floats:

@@ -9,6 +9,7 @@ import contextlib
 import csv
 import io
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,12 +21,16 @@ import numpy as np
 from ..._common.text import printable
 from ..._common.typing import AnyArray
 from ..atomic import replacing
-from ..errors import TableError
-from .parquet import import_pyarrow
+from ..errors import OutputError, TableError
+from .formats import is_compressed_name
+from .parquet import import_pyarrow, texts_of
 
 # Rows of a row group that is written, and its size.
 ROW_GROUP_ROWS = 1 << 20
 ROW_GROUP_BYTES = 16 << 20
+
+# In a field of CSV.
+_NEEDS_QUOTES = re.compile('[",\r\n]')
 
 
 @dataclass(frozen=True)
@@ -36,13 +41,17 @@ class Field:
     ----------
     name : str
     dtype : numpy.dtype
+        Of numbers; object for text, and for arrays of pyarrow.
     columns : tuple of str or None
         Column names of a part with several columns, None for a part that is one column.
+    arrow : pyarrow.DataType or None
+        Of a part that comes in arrays of pyarrow, None for arrays of NumPy.
     """
 
     name: str
     dtype: np.dtype[Any]
     columns: tuple[str, ...] | None = None
+    arrow: Any = None
 
     @property
     def column_names(self) -> tuple[str, ...]:
@@ -51,15 +60,23 @@ class Field:
     def renamed(self, name: Callable[[str], str]) -> Field:
         """The field with what a function makes of its names."""
         columns = None if self.columns is None else tuple(map(name, self.columns))
-        return Field(name(self.name), self.dtype, columns)
+        return Field(name(self.name), self.dtype, columns, self.arrow)
 
 
-def output_format(path: str) -> str:
-    """Return "csv", "npy" or "parquet" by the name's ending; "-" is CSV."""
+def output_format(path: str, *, or_directory: bool = False) -> str:
+    """Return "csv", "npy" or "parquet" by the name's ending; "-" is CSV.
+
+    The error for another ending tells of directories where `or_directory` says that one will do.
+    """
     ending = "" if path == "-" else Path(path).suffix.lower()
     formats = {"": "csv", ".csv": "csv", ".npy": "npy", ".parquet": "parquet", ".pq": "parquet"}
     if ending not in formats or (ending == "" and path != "-" and _is_new_or_regular(path)):
-        raise TableError(f"{path}: the name of the output must end in .csv, .npy or .parquet")
+        what = "must end in .csv, .npy or .parquet"
+        if or_directory:
+            what += ", or end with / for a directory"
+        if is_compressed_name(path):
+            what += "; to compress it, write CSV to a pipe: -o - | gzip"
+        raise TableError(f"{path}: the name of the output {what}")
     return formats[ending]
 
 
@@ -73,7 +90,7 @@ def check_output(path: str, *, inputs: Sequence[str] = ()) -> None:
         raise TableError(f"{path}: is a directory; give the name of a file")
     folder = os.path.dirname(path) or "."
     if not os.path.isdir(folder):
-        raise TableError(f"{path}: the directory {folder} does not exist")
+        raise TableError(f"{path}: the directory {folder} does not exist; make it first")
     if not os.access(folder, os.W_OK | os.X_OK) and _is_new_or_regular(path):
         raise TableError(f"{path}: the directory {folder} is not writable")
     if os.path.islink(path) and _is_new_or_regular(path):
@@ -134,7 +151,7 @@ def _output_file(path: str) -> Iterator[IO[bytes]]:
     except OSError as exc:
         if exc.filename != path:
             raise
-        raise TableError(f"{path}: cannot be written: {exc.strerror}") from exc
+        raise OutputError(f"{path}: cannot be written: {exc.strerror}") from exc
 
 
 class CsvWriter:
@@ -144,7 +161,7 @@ class CsvWriter:
         self._file = file
         formats = []
         for field in fields:
-            number = {"f4": "%.9g", "f8": "%r"}.get(field.dtype.str[1:], "%d")
+            number = {"f4": "%.9g", "f8": "%r", "O": "%s"}.get(field.dtype.str[1:], "%d")
             formats += [number] * len(field.column_names)
         self._row = ",".join(formats) + "\n"
         header = io.StringIO()
@@ -153,7 +170,7 @@ class CsvWriter:
         file.write(header.getvalue().encode())
 
     def write(self, *parts: AnyArray) -> None:
-        columns = [column.tolist() for part in parts for column in _as_columns(part)]
+        columns = [_printed(column) for part in parts for column in _as_columns(part)]
         self._file.write("".join(map(self._row.__mod__, zip(*columns))).encode())
 
     def close(self) -> None:
@@ -220,12 +237,12 @@ class ParquetWriter:
         self._pa = pyarrow
         self._schema = self._pa.schema(
             [
-                (name, self._pa.from_numpy_dtype(field.dtype))
+                (name, self._type_of(field.dtype) if field.arrow is None else field.arrow)
                 for field in fields
                 for name in field.column_names
             ]
         )
-        whole = [name for f in fields if f.dtype.kind == "i" for name in f.column_names]
+        whole = [name for f in fields if f.dtype.kind in "iuO" for name in f.column_names]
         self._writer = pyarrow.parquet.ParquetWriter(
             file, self._schema, compression="none", use_dictionary=whole
         )
@@ -233,13 +250,21 @@ class ParquetWriter:
         self._n_rows = self._n_bytes = 0
 
     def write(self, *parts: AnyArray) -> None:
-        columns = [column.copy() for part in parts for column in _as_columns(part)]
-        arrays = [self._pa.array(column) for column in columns]
+        columns = [column for part in parts for column in _as_columns(part)]
+        arrays = [self._array(column, kind) for column, kind in zip(columns, self._schema.types)]
         self._batches.append(self._pa.record_batch(arrays, schema=self._schema))
         self._n_rows += len(parts[0])
-        self._n_bytes += sum(column.nbytes for column in columns)
+        self._n_bytes += sum(array.nbytes for array in arrays)
         if self._n_rows >= ROW_GROUP_ROWS or self._n_bytes >= ROW_GROUP_BYTES:
             self._write_row_group()
+
+    def _type_of(self, dtype: np.dtype[Any]) -> Any:
+        return self._pa.string() if dtype.kind == "O" else self._pa.from_numpy_dtype(dtype)
+
+    def _array(self, column: Any, kind: Any) -> Any:
+        if isinstance(column, self._pa.Array):
+            return column
+        return self._pa.array(column.copy(), kind)
 
     def _write_row_group(self) -> None:
         if self._batches:
@@ -253,8 +278,21 @@ class ParquetWriter:
         self._writer.close()
 
 
-def _as_columns(part: AnyArray) -> Sequence[AnyArray]:
-    return [part] if part.ndim == 1 else list(part.T)
+def _as_columns(part: Any) -> Sequence[Any]:
+    """The columns of an array; one of pyarrow is a column."""
+    return list(part.T) if getattr(part, "ndim", 1) == 2 else [part]
+
+
+def _printed(column: Any) -> list[Any]:
+    """What a row of CSV has of a column: numbers to format, or text in quotes where it needs."""
+    texts: list[Any] = column.tolist() if isinstance(column, np.ndarray) else texts_of(column)
+    is_numbers = isinstance(column, np.ndarray) and column.dtype.kind != "O"
+    if is_numbers or not _NEEDS_QUOTES.search("".join(texts)):
+        return texts
+    return [
+        '"' + text.replace('"', '""') + '"' if _NEEDS_QUOTES.search(text) else text
+        for text in texts
+    ]
 
 
 def _is_new_or_regular(path: str) -> bool:

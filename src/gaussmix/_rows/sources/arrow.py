@@ -8,15 +8,25 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..._common.text import listed, said, shown
+from ..._common.text import did_you_mean, listed, said, shown
 from ..._common.typing import StrPath
 from ..._files.errors import TableError
 from ..._files.paths import require_regular
-from ..._files.tables.parquet import agreeing, known_rows, open_dataset, require_all_rows
+from ..._files.tables.parquet import (
+    agreeing,
+    holds_numbers,
+    holds_text,
+    known_rows,
+    open_dataset,
+    require_all_rows,
+)
 from .base import MEMORY, Chunk, RowSource
 
 # Rows that are decoded at a time: their columns are laid side by side while they are in cache.
 BATCH_ROWS = 1 << 16
+
+# Characters of a list of columns that is ready to paste.
+_MOST_OF_LIST = 600
 
 
 class ArrowSource(RowSource):
@@ -41,6 +51,7 @@ class ArrowSource(RowSource):
     __module__ = "gaussmix.sources"
 
     fresh_chunks = True
+    _call = "ArrowSource(data"  # how messages say to make another
 
     def __init__(
         self,
@@ -89,7 +100,7 @@ class ArrowSource(RowSource):
                 several = "more than one column" if name in known else "no column"
                 raise ValueError(
                     f"{argument}: {self} has {several} named {shown(name)}. Choose from "
-                    f"{listed(known, most=10)}."
+                    f"{listed(known, most=10)}.{did_you_mean(name, known)}"
                 )
             if names.count(name) != 1:
                 raise ValueError(f"{argument}: {shown(name)} is there twice. Name each once.")
@@ -101,6 +112,7 @@ class ArrowSource(RowSource):
         return named
 
     def chunks(self) -> Iterator[Chunk]:
+        self._require_numbers()
         n_read = 0
         for batch in self._batches([*self._columns, *([self._weights] if self._weights else [])]):
             n_read += batch.num_rows
@@ -111,6 +123,29 @@ class ArrowSource(RowSource):
                 yield batch.select(self._columns), weights.to_numpy(zero_copy_only=False)
         if self.n_rows is not None:
             require_all_rows(str(self), n_read, self.n_rows)
+
+    def _require_numbers(self) -> None:
+        """Refuse columns of text, which are not known before rows are read: a model with named
+        columns needs those alone.
+        """
+        schema = self._data.schema
+        for name in self._columns:
+            if holds_text(schema.field(name).type):
+                numeric = [
+                    other
+                    for other in (schema.names if self._all_columns else self._columns)
+                    if other != self._weights and holds_numbers(schema.field(other).type)
+                ]
+                which = repr(numeric)
+                which = which if len(which) <= _MOST_OF_LIST else "[...] with the numeric columns"
+                raise TableError(
+                    f"{self}: column {shown(name)} holds text. "
+                    + (
+                        f"Pass {self._call}, columns={which})."
+                        if numeric
+                        else "No other column that was asked for holds numbers; convert it first."
+                    )
+                )
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         if self._is_table:
@@ -171,6 +206,8 @@ class ParquetSource(ArrowSource):
     """
 
     __module__ = "gaussmix.sources"
+
+    _call = "ParquetSource(path"
 
     def __init__(
         self,
