@@ -20,7 +20,7 @@ cdef extern from "team.h" nogil:
         int places
         int timed
 
-    int NONE, NOT_BUILT, NOT_WANTED, FORKED, SMALL_STACK, NESTED, NOT_FIRST, NO_ROOM
+    int NONE, NOT_BUILT, NOT_WANTED, FORKED, SMALL_STACK, NESTED, NOT_FIRST, NO_ROOM, CROWDED
     int EITHER, ONLY_POOL, ONLY_TEAM
 
     void gaussmix_configure(int mode, int forked, size_t stack_bytes, int spins_for_ever)
@@ -49,6 +49,7 @@ cdef int chosen = EITHER
 OBSTACLES = {
     NONE: "", NOT_BUILT: "not built", NOT_WANTED: "not wanted", FORKED: "forked",
     SMALL_STACK: "small stack", NESTED: "nested", NOT_FIRST: "not first", NO_ROOM: "no room",
+    CROWDED: "crowded",
 }
 
 if gaussmix_survive_forks() != 0:

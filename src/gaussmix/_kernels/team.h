@@ -28,6 +28,11 @@
 #define TEAM_SPIN_SECONDS 20e-3
 #endif
 
+/* A team that was waited for so much longer than an item takes has threads that other programs keep
+ * from the CPUs. It gets no loop for a while then: the pool does not wait for such threads. */
+#define LATE_SECONDS 1e-3
+#define CROWDED_SECONDS 2.0
+
 /* Five times what the kernels need. */
 #define LEAST_STACK_BYTES (1 << 18)
 
@@ -36,7 +41,7 @@ enum { EITHER, ONLY_POOL, ONLY_TEAM };
 
 /* What stands against a team. */
 enum {
-    NONE, NOT_BUILT, NOT_WANTED, FORKED, SMALL_STACK, NESTED, NOT_FIRST, NO_ROOM
+    NONE, NOT_BUILT, NOT_WANTED, FORKED, SMALL_STACK, NESTED, NOT_FIRST, NO_ROOM, CROWDED
 };
 
 static struct {
@@ -52,6 +57,7 @@ static thread_local struct {
     int size;             /* of its last team: so many threads there are */
     int refused;          /* the smallest team for which there was no room; 0 if there always was */
     double awake_until;   /* so long its team may look for work */
+    double crowded_until; /* so long its team gets no loop */
     fenv_t arithmetic;    /* in a team of another thread: what it was before */
     int takes_no_signals;
 } mine;
@@ -65,6 +71,7 @@ struct gaussmix_region {
     int size;                 /* threads of the team */
     int places;               /* of them may compute */
     int timed;                /* whether the caller has computed an item */
+    double left;              /* when the caller found no item any more */
     fenv_t arithmetic;        /* the caller's: how it rounds, and whether denormals are zero */
 };
 
@@ -120,6 +127,8 @@ static int gaussmix_obstacle(void)
         return NESTED;
     if (atomic_read(&team.owned) && !mine.owner)
         return NOT_FIRST;
+    if (seconds() < mine.crowded_until)
+        return CROWDED;
     return mine.refused == 2 ? NO_ROOM : NONE;
 #else
     return NOT_BUILT;
@@ -225,6 +234,8 @@ static int gaussmix_choose(struct gaussmix_region *region, int n_threads)
     if (team.mode == EITHER && !sets_size && !is_awake())
         return NOT_WANTED;
     region->size = sets_size ? n_threads : there;
+    if (team.mode == EITHER && region->size < 2) /* long loops have found no room */
+        return NOT_WANTED;
     if (region->size > there) {
         if (mine.refused != 0 && region->size >= mine.refused && team.mode == EITHER)
             return NO_ROOM;
@@ -252,11 +263,14 @@ static void gaussmix_open_team(struct gaussmix_region *region)
 
 static void gaussmix_close_team(struct gaussmix_region *region)
 {
+    double now = seconds();
     mine.size = region->size;
+    if (region->timed && now - region->left > kind_of(region->work)->seconds + LATE_SECONDS)
+        mine.crowded_until = now + CROWDED_SECONDS;
     lock_take(&pool.lock);
     pool.at_work -= region->places;
     pool.n_teams--;
-    pool.teams_spin_until = seconds() + spin_seconds();
+    pool.teams_spin_until = now + spin_seconds();
     lock_release(&pool.lock);
 }
 
@@ -292,6 +306,8 @@ static void gaussmix_take_items(struct gaussmix_region *region, int number, int 
             region->work(region->job, item, number);
         }
     }
+    if (thread == 0)
+        region->left = seconds();
 }
 
 static void gaussmix_leave_team(int thread)

@@ -23,6 +23,7 @@ REASONS = {
     "small stack": "OMP_STACKSIZE leaves OpenMP's threads less than 256 KB",
     "nested": "the call comes from inside a parallel region of OpenMP's",
     "not first": "another thread of this process has OpenMP's team",
+    "crowded": "other programs have just kept OpenMP's threads from the CPUs",
     "no room": "the system has no room for OpenMP's threads (a limit on processes, on the pids of "
     "the container, or on memory)",
 }
