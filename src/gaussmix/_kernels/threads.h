@@ -95,10 +95,12 @@ static double seconds(void)
 
 typedef void (*gaussmix_work)(const void *job, ptrdiff_t item, int thread);
 
-/* How long an item of a kind of work took last, for kinds that a thread has computed lately. */
+/* How long an item of a kind of work takes, for kinds that a thread has computed lately: the less of
+ * the last two times, as another program may have had the CPU meanwhile. */
 struct gaussmix_kind {
     gaussmix_work work;
     double seconds;
+    double last;
 };
 
 #define N_KINDS 64
@@ -113,10 +115,12 @@ static struct gaussmix_kind *kind_of(gaussmix_work work)
 static void compute_timed(gaussmix_work work, const void *job, ptrdiff_t item, int thread)
 {
     struct gaussmix_kind *kind = kind_of(work);
-    double start = seconds();
+    double start = seconds(), taken;
     work(job, item, thread);
+    taken = seconds() - start;
+    kind->seconds = kind->work == work && kind->last < taken ? kind->last : taken;
+    kind->last = taken;
     kind->work = work;
-    kind->seconds = seconds() - start;
 }
 
 /* --- Places ------------------------------------------------------------------------------------ */
