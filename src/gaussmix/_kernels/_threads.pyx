@@ -27,6 +27,7 @@ cdef extern from "team.h" nogil:
     int gaussmix_survive_forks()
     int gaussmix_obstacle()
     int gaussmix_choose(region_t *region, int n_threads)
+    int gaussmix_insists_on_team()
     void gaussmix_open_team(region_t *region)
     void gaussmix_enter_team(region_t *region, int thread)
     void gaussmix_take_items(region_t *region, int number, int thread)
@@ -43,7 +44,6 @@ cdef extern from "team.h" nogil:
 
 cdef object on_refusal = None
 cdef object on_obstacle = None
-cdef int chosen = EITHER
 
 # Names for what stands against OpenMP's threads, in the order of their numbers.
 OBSTACLES = {
@@ -63,9 +63,10 @@ def configure(mode, forked, stack_bytes, spins_for_ever):
     for a stack (0 for the system's default), `spins_for_ever` that these may look for work for
     longer than the runtime's default.
     """
-    global chosen
-    chosen = {"": EITHER, "pool": ONLY_POOL, "openmp": ONLY_TEAM}[mode]
-    gaussmix_configure(chosen, forked, stack_bytes, spins_for_ever)
+    gaussmix_configure(
+        {"": EITHER, "pool": ONLY_POOL, "openmp": ONLY_TEAM}[mode], forked, stack_bytes,
+        spins_for_ever,
+    )
 
 
 def report_to(refusal, obstacle):
@@ -131,7 +132,7 @@ cdef int parallel_for(
     """
     cdef region_t region
     cdef int obstacle = NOT_WANTED
-    cdef bint shared = n_threads > 1 and n_items > 1
+    cdef bint shared = n_threads > 1 and n_items > 1, hindered = False
     if n_threads < 1 and n_items > 0:
         raise ValueError(f"n_threads must be at least 1; got {n_threads}.")
     with nogil:
@@ -139,11 +140,12 @@ cdef int parallel_for(
         region.next = region.timed = 0
         if shared:
             obstacle = gaussmix_choose(&region, n_threads)
+            hindered = obstacle != NONE and gaussmix_insists_on_team()
         if obstacle == NONE:
             run_by_team(&region)
-        elif chosen != ONLY_TEAM or not shared:
+        elif not hindered:
             gaussmix_run(work, job, <Py_ssize_t> region.next, n_items, n_threads)
-    if chosen == ONLY_TEAM and shared and obstacle != NONE:
+    if hindered:
         on_obstacle(OBSTACLES[obstacle])
     if gaussmix_refused() and on_refusal is not None:
         on_refusal()

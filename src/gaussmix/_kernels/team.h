@@ -248,6 +248,9 @@ static int gaussmix_choose(struct gaussmix_region *region, int n_threads)
     return own_teams() ? NONE : NOT_FIRST;
 }
 
+/* Whether a loop that no team can have is an error, rather than the pool's. */
+static int gaussmix_insists_on_team(void) { return team.mode == ONLY_TEAM; }
+
 /* --- The loop of a team: what _threads.pyx calls before, in and after it ------------------------- */
 
 static void gaussmix_open_team(struct gaussmix_region *region)
