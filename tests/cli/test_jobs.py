@@ -309,7 +309,7 @@ def test_what_has_changed_is_scored_again(run, parts):
     again, err = written_again(*score)
     assert len(again) == 4
     assert err.startswith(
-        "gaussmix: 4 files in out/ will be written again: the model or the options are others now"
+        "gaussmix: 4 files in out/ will be written again: the model is another now"
     )
     # Options.
     score.append("--overwrite")

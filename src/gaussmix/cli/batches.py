@@ -120,8 +120,8 @@ def _run_into_directory(job: Job, files: list[str], args: argparse.Namespace) ->
         others = sum(map(record.is_other, left))
         if others:
             say(
-                f"{counted(others, 'file')} in {args.output} will be written again: the model or "
-                "the options are others now"
+                f"{counted(others, 'file')} in {args.output} will be written again: the model is "
+                "another now"
             )
         try:
             _run_parts(job, left, record, tally, args, n_before=len(parts) - len(left))
