@@ -11,9 +11,11 @@ from ._checks.parameters import parameters_of
 from ._common.failures import explains_failures
 from ._common.families import CovarianceType
 from ._common.typing import Acceleration, InitParams, OnCollapse, RandomState, StrPath
+from ._estimators.agreement import require_member
 from ._estimators.base import given_state
 from ._estimators.conditionals import ConditionalMixture
 from ._estimators.explanations import ExplainedMixture
+from ._estimators.geometry import GeometricMixture
 from ._estimators.imputing import ImputingMixture
 from ._estimators.interchange import InterchangeableMixture
 from ._estimators.online import OnlineMixture
@@ -29,6 +31,7 @@ class GaussianMixture(
     OnlineMixture,
     SamplingMixture,
     ConditionalMixture,
+    GeometricMixture,
     ExplainedMixture,
     ImputingMixture,
     InterchangeableMixture,
@@ -276,6 +279,7 @@ class GaussianMixture(
         covariance_type, weights, means, covariances = check_mixture(
             weights, means, covariances, covariance_type
         )
+        require_member(covariances, "covariances", covariance_type)
         form = {"n_components": len(weights), "covariance_type": covariance_type}
         model = cls._constructed(params | form)
         vars(model).update(form)  # whatever the constructor of a subclass made of them

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .._common.typing import Collapse, Doubles, Indices, OnCollapse
-from .._mstep.maximize import estimate, factorised, in_family, maximize
+from .._mstep.maximize import Estimate, estimate, factorised, in_family, maximize
 from .._parameters.layouts import CollapsedComponent, Layout, layout_of
 from .._parameters.mixture import MixtureParameters
 from .._statistics.running import ONE_ROW
@@ -110,15 +110,13 @@ class Recovery:
         self, statistics: SufficientStatistics, previous: MixtureParameters | None, iteration: int
     ) -> MixtureParameters:
         """The M-step, with the components that collapse in it recovered."""
-        arrays = estimate(statistics, self._reg_covar, previous, self._variance_floor)
-        return self.mended(statistics, *arrays, previous, iteration)
+        found = estimate(statistics, self._reg_covar, previous, self._variance_floor)
+        return self.mended(statistics, found, previous, iteration)
 
     def mended(
         self,
         statistics: SufficientStatistics,
-        weights: Doubles,
-        means: Doubles,
-        scatter: Doubles,
+        estimate: Estimate,
         previous: MixtureParameters | None = None,
         iteration: int = 0,
     ) -> MixtureParameters:
@@ -131,11 +129,12 @@ class Recovery:
             split, and nothing to keep.
         """
         layout = layout_of(statistics.covariance_type)
-        collapsed = self._collapsed(statistics, scatter, previous)
-        weights, means = weights.copy(), means.copy()
+        collapsed = self._collapsed(statistics, estimate, previous)
+        weights, means = estimate.weights.copy(), estimate.means.copy()
         left = np.delete(weights, list(collapsed))
         if not collapsed or not left.any():
-            return factorised(statistics, weights, means, scatter, previous)
+            return factorised(statistics, estimate, previous)
+        scatter, least = estimate.scatter, estimate.least
         weights[list(collapsed)] = 0.0
         kept = np.ones(len(means), dtype=bool)
         source = np.arange(len(means))  # whose covariance each has
@@ -158,7 +157,11 @@ class Recovery:
             previous = previous.of_components(source[kept])
         weights = weights[kept] / weights[kept].sum()
         covariances, factors = in_family(
-            statistics.covariance_type, layout.select(scatter, source[kept]), weights, previous
+            statistics.covariance_type,
+            layout.select(scatter, source[kept]),
+            weights,
+            previous,
+            least,
         )
         return MixtureParameters(
             statistics.covariance_type, weights, means[kept], covariances, factors
@@ -172,7 +175,7 @@ class Recovery:
     def _collapsed(
         self,
         statistics: SufficientStatistics,
-        scatter: Doubles,
+        estimate: Estimate,
         previous: MixtureParameters | None,
     ) -> dict[int, list[int]]:
         """The components that collapse, each with the columns to blame."""
@@ -181,9 +184,9 @@ class Recovery:
         while len(collapsed) < statistics.n_components:
             rest = [k for k in range(statistics.n_components) if k not in collapsed]
             known = None if previous is None else previous.of_components(rest)
-            own = layout.select(scatter, rest)
+            own, nk = layout.select(estimate.scatter, rest), statistics.weight[rest]
             try:
-                in_family(statistics.covariance_type, own, statistics.weight[rest], known)
+                in_family(statistics.covariance_type, own, nk, known, estimate.least)
             except CollapsedComponent as found:
                 if found.component is None:
                     raise

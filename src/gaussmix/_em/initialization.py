@@ -18,7 +18,8 @@ from .._common.typing import Doubles, Generator, Indices, InitParams
 from .._common.warnings import warn
 from .._estep import kmeans
 from .._estep.data import Data
-from .._mstep.maximize import estimate, factorised
+from .._mstep.families import FAMILIES
+from .._mstep.maximize import Estimate, constrained, estimate, factorised
 from .._parameters.layouts import layout_of
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import Rows
@@ -50,8 +51,8 @@ SAME_START = 1e-11
 # drawn from each of K equal strips of the data instead, which takes none.
 PERMUTATION_ROWS = 1 << 20
 
-# Makes parameters of statistics and an estimate: weights, means and covariances.
-Finish: TypeAlias = Callable[[SufficientStatistics, Doubles, Doubles, Doubles], MixtureParameters]
+# Makes parameters of statistics and an estimate.
+Finish: TypeAlias = Callable[[SufficientStatistics, Estimate], MixtureParameters]
 
 
 def initial_parameters(
@@ -89,8 +90,7 @@ def initial_parameters(
         Given parameters. Each replaces the one found; with all three nothing is searched. As in
         scikit-learn, given means do not guide the search, whose covariances stay beside them.
     finish : callable, optional
-        ``finish(statistics, weights, means, scatter) -> MixtureParameters`` makes parameters
-        of the estimates and decides what becomes of a covariance that is not positive definite.
+        ``finish(statistics, estimate) -> MixtureParameters`` makes parameters of the estimate and decides what becomes of a covariance that is not positive definite.
 
     Returns
     -------
@@ -114,14 +114,12 @@ def initial_parameters(
         # of the data about the origin, from which scikit-learn starts when the family is "tied".
         statistics = data.accumulate_nearest(centres, covariance_type)
     statistics.columns = scan.observed_columns
-    found_weights, found_means, scatter = estimate(
-        statistics, reg_covar, variance_floor=variance_floor
-    )
-    weights = found_weights if weights is None else weights
-    means = found_means if means is None else means
+    found = estimate(statistics, reg_covar, variance_floor=variance_floor)
+    weights = found.weights if weights is None else weights
+    means = found.means if means is None else means
     if precisions is not None:
         return _with_precisions(covariance_type, weights, means, precisions)
-    return finish(statistics, weights, means, scatter)
+    return finish(statistics, found._replace(weights=weights, means=means))
 
 
 class DistinctStarts:
@@ -163,7 +161,8 @@ def _with_precisions(
     covariance_type: CovarianceType, weights: Doubles, means: Doubles, precisions: Doubles
 ) -> MixtureParameters:
     factors, covariances = layout_of(covariance_type).from_precisions(precisions)
-    return MixtureParameters(covariance_type, weights, means, covariances, factors)
+    given = MixtureParameters(covariance_type, weights, means, covariances, factors)
+    return constrained(given, None) if FAMILIES[covariance_type].constrained else given
 
 
 def _kmeans(data: Data, n_components: int, random_state: Generator, scan: FirstPass) -> Doubles:

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._common.typing import Doubles, Indices
 from .._mstep.families import FAMILIES
-from .._mstep.maximize import constrained, estimate, factorised
+from .._mstep.maximize import Estimate, constrained, estimate, factorised
 from .._parameters.layouts import layout_of
 from .._parameters.mixture import MixtureParameters
 from .._statistics.running import Running
@@ -70,8 +70,8 @@ def chosen_estimate(
     update: str,
     reg_covar: float,
     variance_floor: float,
-) -> tuple[Doubles, Doubles, Doubles]:
-    """Weights, means and scatter of the M-step, those not in `update` as they were.
+) -> Estimate:
+    """What the M-step makes parameters of, those not in `update` as they were.
 
     Parameters
     ----------
@@ -86,11 +86,12 @@ def chosen_estimate(
     if "c" in update and "m" not in update:
         moved = statistics.shifted(previous.means)
         statistics = replace(moved, first=np.zeros_like(moved.first))
-    weights, means, scatter = estimate(statistics, reg_covar, previous, variance_floor)
-    return (
-        weights if "w" in update else previous.weights,
-        means if "m" in update else previous.means,
-        scatter if "c" in update else previous.definite_covariances(),
+    found = estimate(statistics, reg_covar, previous, variance_floor)
+    return Estimate(
+        found.weights if "w" in update else previous.weights,
+        found.means if "m" in update else previous.means,
+        found.scatter if "c" in update else previous.definite_covariances(),
+        found.least,
     )
 
 
@@ -119,22 +120,21 @@ def step(
         idle = np.zeros_like(idle)
     running = running.holding(idle, previous, reg_covar)
     statistics = running.statistics
-    weights, means, scatter = chosen_estimate(
-        statistics, previous, update, reg_covar, variance_floor
-    )
+    found = chosen_estimate(statistics, previous, update, reg_covar, variance_floor)
     if idle.any():
-        means = np.where(idle[:, None], previous.means, means)
-        scatter = layout_of(statistics.covariance_type).with_kept(
-            scatter, previous.definite_covariances(), idle
+        layout = layout_of(statistics.covariance_type)
+        found = found._replace(
+            means=np.where(idle[:, None], previous.means, found.means),
+            scatter=layout.with_kept(found.scatter, previous.definite_covariances(), idle),
         )
     if recovery is None:
-        parameters = factorised(statistics, weights, means, scatter, previous)
+        parameters = factorised(statistics, found, previous)
     else:
-        parameters = recovery.mended(statistics, weights, means, scatter, previous, iteration)
+        parameters = recovery.mended(statistics, found, previous, iteration)
         if recovery.collapses:
             dropped = [c["component"] for c in recovery.collapses if c["action"] == "drop"]
-            stay = np.delete(np.arange(len(means)), dropped)
-            moved = np.flatnonzero((parameters.means != means[stay]).any(axis=1))
+            stay = np.delete(np.arange(len(found.means)), dropped)
+            moved = np.flatnonzero((parameters.means != found.means[stay]).any(axis=1))
             running = running.kept(stay).placed(moved, parameters, reg_covar)
     return parameters, running.about_means()
 

@@ -27,8 +27,8 @@ from .partition import LANES_BYTES
 from .score_plan import (
     NOTHING,
     ScorePlan,
-    exact_scores,
     nearest_scores,
+    scores_of_differences,
     scores_for_sums,
     suits_single,
 )
@@ -130,11 +130,7 @@ def _plans_in(
         factor = parameters.precisions_cholesky if linear else None
         features = scores._replace(features=parameters.layout.features)
         yield AccumulationPlan(family, features, centre, means, from_features=True, factor=factor)
-    if scores.estep == "linear":
-        scores = exact_scores(parameters)._replace(single=single)
-    if parameters.layout.shared:
-        K, d = means.shape
-        scores = scores._replace(estep="triangular", row_work=K * d * (d + 3) // 2)
+    scores = scores_of_differences(parameters, centre)._replace(single=single)
     if single:  # means that the kernel can represent
         means = centre + (means - centre).astype(np.float32)
     yield AccumulationPlan(family, scores, centre, means)

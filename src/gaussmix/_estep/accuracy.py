@@ -38,7 +38,7 @@ def centred_moments_hold(
     before the step tell. A variance that is hardly more than `reg_covar` needs fewer digits.
     """
     if parameters.layout.own_matrices:
-        return scores.estep == "linear"
+        return scores.features == parameters.layout.features
     limit, floor_limit = EXPANSION_LIMIT, CANCELLATION_LIMIT
     if scores.single:
         limit, floor_limit = EXPANSION_LIMIT_SINGLE, CANCELLATION_LIMIT_SINGLE

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._common.typing import Doubles
+from .._parameters.linear_algebra import product
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import RowsSummary
 from .._rows.first_pass import SINGLE_RANGE
@@ -83,31 +84,50 @@ def exact_scores(parameters: MixtureParameters) -> ScorePlan:
     """Scores from differences to the means, which lose only the rounding of each mean's distance
     from the centre.
     """
+    estep, factors, stride, row_work = parameters.reading
+    return ScorePlan(estep, factors.ravel(), stride, _constants(parameters), row_work)
+
+
+def scores_of_differences(parameters: MixtureParameters, centre: Doubles) -> ScorePlan:
+    """Scores that keep their digits wherever the components lie, for sums about the means."""
+    exact = exact_scores(parameters)
+    if not parameters.layout.matrices:
+        return exact
     K, d = parameters.means.shape
-    factors = parameters.precisions_cholesky
-    constants = _constants(parameters)
-    estep, stride, row_work = parameters.layout.reading(K, d)
-    factors = parameters.layout.per_column(factors, d)
-    return ScorePlan(estep, factors.ravel(), stride, constants, row_work)
+    if exact.estep == "turned":
+        turn, scales = exact.factors[: d * d].reshape(d, d), exact.factors[d * d :].reshape(K, d)
+        # As many digits of a coordinate are lost as a mean's distance from the centre has.
+        if np.abs(product(parameters.means - centre, turn) * scales).max() <= EXPANSION_LIMIT:
+            return exact
+    stride = 0 if parameters.layout.shared else d * d
+    return exact._replace(
+        estep="triangular",
+        factors=parameters.precisions_cholesky.ravel(),
+        factor_stride=stride,
+        row_work=K * d * (d + 3) // 2,
+    )
 
 
 def scores_for_sums(parameters: MixtureParameters, rows: RowsSummary, single: bool) -> ScorePlan:
-    """The cheapest E-step that loses no digits of the rows."""
+    """The cheapest E-step that loses no digits of the rows.
+
+    Its features are those of the layout where it reads them or second moments may be formed of
+    them.
+    """
     means = parameters.means - rows.centre
     limit = EXPANSION_LIMIT_SINGLE if single else EXPANSION_LIMIT
     layout, expansion = parameters.layout, None
     if not layout.own_matrices or (not single and _products_pay(parameters, rows, means)):
         expansion = layout.expanded(means, parameters.precisions_cholesky)
-    if expansion is not None:
-        coefficients, distances = expansion
-        if distances.max() <= limit:
-            constants = _constants(parameters) - 0.5 * LOG2E * distances
-            K, width = coefficients.shape
-            factors = (LOG2E * coefficients).ravel()
-            return ScorePlan(
-                "linear", factors, width, constants, K * width, layout.features, single
-            )
-    return exact_scores(parameters)._replace(single=single)
+    if expansion is None or not expansion[1].max() <= limit:
+        return exact_scores(parameters)._replace(single=single)
+    coefficients, distances = expansion
+    K, width = coefficients.shape
+    if layout.turns and parameters.reading.row_work < K * width:
+        return exact_scores(parameters)._replace(single=single, features=layout.features)
+    constants = _constants(parameters) - 0.5 * LOG2E * distances
+    factors = (LOG2E * coefficients).ravel()
+    return ScorePlan("linear", factors, width, constants, K * width, layout.features, single)
 
 
 def suits_single(parameters: MixtureParameters, centre: Doubles) -> bool:

@@ -6,6 +6,7 @@
     imputing        missing values filled in
     explanations    why a row scores as it does: contributions, Mahalanobis distances
     conditionals    some columns: marginals, conditionals, distributions, quantiles
+    geometry        components as ellipsoids: volumes, shapes, orientations
     sampling        rows drawn
     scoring         densities, responsibilities, labels and criteria of rows
     criteria        AIC and BIC, with the number of parameters that they count; R^2

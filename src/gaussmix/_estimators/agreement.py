@@ -14,6 +14,7 @@ from .._checks.mixtures import check_set_array, check_set_positive, check_set_we
 from .._checks.numbers import computing_dtype
 from .._common.families import CovarianceType
 from .._common.typing import AnyArray, Bools, Doubles
+from .._mstep.families import FAMILIES
 from .._parameters.layouts import FULL, CollapsedComponent, Layout, layout_of
 from .._parameters.mixture import MixtureParameters
 
@@ -27,6 +28,9 @@ _ROUNDINGS = 100
 # Entries beside a triangle that are its rounding, as a general inverse leaves them: relative to
 # the largest of their row, in double and in single precision.
 _BESIDE_TRIANGLE = {8: 1e-8, 4: 1e-4}
+
+# What covariances may differ from the nearest of their family, in deviations of the columns.
+MEMBER_DEPARTURE = 1e-5
 
 
 def weights_and_means(weights: AnyArray, means: AnyArray) -> tuple[Doubles, Doubles]:
@@ -97,9 +101,22 @@ def mixture(
         covariances, factors = _of_precisions(covariance_type, arrays[PRECISIONS])
     if COVARIANCES in arrays:
         covariances = layout_of(covariance_type).symmetric(arrays[COVARIANCES])
+    require_member(covariances, next(iter(arrays)), covariance_type)
     parameters = MixtureParameters(covariance_type, weights, means, covariances, factors)
     _check_agreement(parameters, arrays, {name: _epsilon(matrices[name]) for name in arrays})
     return parameters
+
+
+def require_member(covariances: Doubles, name: str, covariance_type: CovarianceType) -> None:
+    """Raise unless covariances belong to the family."""
+    departure = FAMILIES[covariance_type].departure(covariances)
+    if not departure <= MEMBER_DEPARTURE:
+        layout = layout_of(covariance_type).name
+        raise ValueError(
+            f"{name} are no covariances of covariance_type={covariance_type!r}: the nearest that "
+            f"are differ by {departure:.2g}, in deviations of the columns. Use "
+            f"covariance_type={layout!r}, which has all covariances of this shape."
+        )
 
 
 def _epsilon(array: AnyArray) -> float:

@@ -90,7 +90,7 @@ class OnlineMixture(FittingMixture):
                 estimate = stepwise.chosen_estimate(
                     statistics, previous, update, settings.reg_covar, settings.variance_floor
                 )
-                parameters = finish(statistics, *estimate, previous)
+                parameters = finish(statistics, estimate, previous)
         except CollapsedComponent as collapsed:
             raise self._ill_defined(collapsed, names, self._dtype) from None
         collapses = [] if recovery is None else recovery.collapses

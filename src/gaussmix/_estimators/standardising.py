@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from .._checks.messages import no_values
-from .._common.families import CovarianceType
+from .._common.families import OF_RESCALED, CovarianceType
 from .._common.settings import SETTINGS
 from .._common.typing import Bools, Doubles, Floats, Names
 from .._parameters.mixture import MixtureParameters
@@ -115,12 +115,13 @@ def _bic(model: FittingMixture, rows: Standardised) -> float:
 
 def _scaled(parameters: MixtureParameters, mean: Doubles, scale: Doubles) -> MixtureParameters:
     """The mixture of ``mean + scale * z`` for rows z of a mixture."""
-    name, covariances, factors = parameters.layout.rescaled(
+    family = parameters.covariance_type
+    covariances, factors = parameters.layout.rescaled(
         parameters.own_covariances(), parameters.precisions_cholesky, scale
     )
     return replace(
         parameters,
-        covariance_type=name,
+        covariance_type=OF_RESCALED.get(family, family),
         means=mean + scale * parameters.means,
         covariances=covariances,
         precisions_cholesky=factors,

@@ -42,7 +42,8 @@ def accumulate(
     const double[::1] centre,               # IN (d,)
     const double[:, ::1] means,             # IN (K, d)
     const double[::1] factors,              # IN triangular: (K or 1, d, d); direct: (K, d), or
-                                            #    (d, d) with stride 0; linear: (K, f); else empty
+                                            #    (d, d) with stride 0; turned: (d, d) and (K, d);
+                                            #    linear: (K, f); else empty
     Py_ssize_t factor_stride,
     const double[::1] constants,            # IN (K,) in bits
     double floor,                           # bits below a row's best where shares count as zero

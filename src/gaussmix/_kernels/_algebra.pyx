@@ -7,8 +7,8 @@ these.  Here a row of a product depends on that row and on the other matrix, and
 matrix, alone.
 """
 
-from libc.float cimport DBL_EPSILON
-from libc.math cimport copysign, fabs, hypot, isfinite, sqrt
+from libc.float cimport DBL_EPSILON, DBL_MIN
+from libc.math cimport atan2, copysign, cos, exp, fabs, hypot, isfinite, log, sin, sqrt
 from libc.string cimport memcpy, memset
 
 import numpy
@@ -38,3 +38,4 @@ include "_product.pxi"
 include "_factor.pxi"
 include "_triangular.pxi"
 include "_orthogonal.pxi"
+include "_common_axes.pxi"

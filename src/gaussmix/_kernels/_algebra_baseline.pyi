@@ -18,6 +18,14 @@ def factorise(matrices: Doubles, n_threads: int) -> None: ...
 def invert(matrices: Doubles, n_threads: int) -> None: ...
 def orthonormalise(rows: Doubles, lower: Doubles, n_threads: int) -> None: ...
 def eigenvectors(matrix: Doubles, values: Doubles) -> bool: ...
+def align_axes(
+    roots: Doubles,
+    axes: Doubles,
+    weights: Doubles,
+    by_volume: bool,
+    most_sweeps: int,
+    tolerance: float,
+) -> int: ...
 
 # A type for `instruction_sets.algebra` to return, which returns one of these modules.
 @type_check_only
@@ -27,3 +35,4 @@ class Algebra:
     invert = staticmethod(invert)
     orthonormalise = staticmethod(orthonormalise)
     eigenvectors = staticmethod(eigenvectors)
+    align_axes = staticmethod(align_axes)

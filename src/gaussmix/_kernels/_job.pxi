@@ -7,6 +7,7 @@ from libc.string cimport memset
 cdef enum EStep:
     TRIANGULAR          # |U'(x - mean)|^2 with a triangular factor for each component
     DIRECT              # |scale * (z - mean)|^2, with z = x or z = U'x
+    TURNED              # |scale * (T'x - T'mean)|^2, scales for each component, T for all
     DISTANCES           # |x - mean|^2
     LINEAR              # coefficients * features(x) + constant
     NEAREST             # LINEAR, then the whole weight of the row to the best
@@ -36,6 +37,7 @@ cdef double LN2 = 0.6931471805599453
 ESTEPS = {
     "triangular": <int> TRIANGULAR,
     "direct": <int> DIRECT,
+    "turned": <int> TURNED,
     "distances": <int> DISTANCES,
     "linear": <int> LINEAR,
     "nearest": <int> NEAREST,
@@ -87,7 +89,7 @@ cdef struct Job:
     scalar *constants           # (K,) in bits, less the reference
     scalar *packed              # factors in the order in which the E-step reads them
     scalar *bias                # TRIANGULAR: (K, d), minus the factor times the centred mean
-    scalar *whitening           # DIRECT: packed shared U that makes z from x, or NULL
+    scalar *whitening           # packed shared U of DIRECT, or T of TURNED, or NULL
     scalar floor                # bits below a row's best where a responsibility counts as zero
 
 

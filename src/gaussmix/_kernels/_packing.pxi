@@ -11,6 +11,11 @@ cdef bint whitens(const Job *job) noexcept nogil:
     return job.estep == DIRECT and job.factors != NULL and job.factor_stride == 0
 
 
+cdef inline Py_ssize_t whitening_inputs(const Job *job, Py_ssize_t outputs) noexcept nogil:
+    """Coordinates of x that the first so many of z are made of."""
+    return job.d if job.estep == TURNED else outputs
+
+
 cdef Py_ssize_t packed_size(const Job *job) noexcept nogil:
     """Scalars, and so at most doubles, that hold the constants and the packed factors."""
     cdef Py_ssize_t size = round_up(job.K, 2 * LINE)
@@ -19,7 +24,11 @@ cdef Py_ssize_t packed_size(const Job *job) noexcept nogil:
     elif job.estep == LINEAR or job.estep == NEAREST:
         size += job.K * job.f
     elif job.estep != GIVEN:
-        size += 2 * job.K * job.d + (triangle_size(job.d) if whitens(job) else 0)
+        size += 2 * job.K * job.d
+        if job.estep == TURNED:
+            size += job.d * job.d
+        elif whitens(job):
+            size += triangle_size(job.d)
     return size
 
 
@@ -33,7 +42,7 @@ cdef void pack(Job *job, scalar *memory, const double *constants) noexcept nogil
     elif job.estep == LINEAR or job.estep == NEAREST:
         pack_linear(job)
     elif job.estep != GIVEN:
-        if whitens(job):
+        if whitens(job) or job.estep == TURNED:
             job.whitening = job.packed + 2 * job.K * job.d
         pack_direct(job)
 
@@ -44,7 +53,7 @@ cdef void pack_constants(Job *job, const double *constants) noexcept nogil:
     """
     cdef Py_ssize_t k
     job.reference = 0.0
-    if IS_SINGLE and (job.estep == TRIANGULAR or job.estep == DIRECT or job.estep == LINEAR):
+    if IS_SINGLE and job.estep != DISTANCES and job.estep != NEAREST and job.estep != GIVEN:
         job.reference = -INFINITY
         for k in range(job.K):
             job.reference = max(job.reference, constants[k])
@@ -74,6 +83,17 @@ cdef void pack_triangle(
                 packed += 1
 
 
+cdef void pack_square(const double *factor, Py_ssize_t d, scalar *packed) noexcept nogil:
+    """Column panels of the whole matrix."""
+    cdef Py_ssize_t r, h, i, j
+    for r from 0 <= r < d by PANEL_ROWS:
+        h = min(<Py_ssize_t> PANEL_ROWS, d - r)
+        for j in range(d):
+            for i in range(h):
+                packed[0] = <scalar> factor[j * d + r + i]
+                packed += 1
+
+
 cdef void pack_triangular(Job *job) noexcept nogil:
     cdef Py_ssize_t k, r, j, d = job.d, size = triangle_size(d)
     cdef const double *factor
@@ -92,16 +112,19 @@ cdef void pack_direct(Job *job) noexcept nogil:
     """Scale and scaled mean of each feature, for PANEL_ROWS components at a time."""
     cdef Py_ssize_t k, j, i, h, d = job.d
     cdef bint whitened = job.whitening != NULL
-    cdef bint scaled = job.factors != NULL and not whitened
+    cdef bint scaled = job.factors != NULL and (not whitened or job.estep == TURNED)
+    cdef const double *scales = job.factors + (d * d if job.estep == TURNED else 0)
     cdef double scale, mean, unit = 1.0 if job.estep == DISTANCES else FACTOR_SCALE
     cdef scalar *out = job.packed
-    if whitened:
+    if job.estep == TURNED:
+        pack_square(job.factors, d, job.whitening)
+    elif whitened:
         pack_triangle(job.factors, d, 1.0, job.whitening)
     for k from 0 <= k < job.K by PANEL_ROWS:
         h = min(<Py_ssize_t> PANEL_ROWS, job.K - k)
         for j in range(d):
             for i in range(h):
-                scale = unit * job.factors[(k + i) * d + j] if scaled else unit
+                scale = unit * scales[(k + i) * d + j] if scaled else unit
                 if whitened:
                     mean = whitened_mean(job, k + i, j)
                 else:
@@ -114,7 +137,7 @@ cdef void pack_direct(Job *job) noexcept nogil:
 cdef double whitened_mean(const Job *job, Py_ssize_t k, Py_ssize_t r) noexcept nogil:
     cdef Py_ssize_t j, d = job.d
     cdef double sum = 0.0
-    for j in range(r + 1):
+    for j in range(whitening_inputs(job, r + 1)):
         sum += job.factors[j * d + r] * (job.means[k * d + j] - job.centre[j])
     return sum
 

@@ -192,6 +192,10 @@ cdef double scaled_coordinate(
     cdef Py_ssize_t j, d = job.d
     cdef const double *factor
     cdef double sum = 0.0
+    if job.estep == TURNED:
+        for j in range(d):
+            sum += job.factors[j * d + r] * scaled_difference(job, tile, i, k, j, scale)
+        return job.factors[d * d + k * d + r] * sum
     if job.estep == TRIANGULAR or job.whitening != NULL:
         factor = job.factors + k * job.factor_stride
         for j in range(r + 1):

@@ -160,18 +160,19 @@ cdef inline bint out_of_question(
 
 
 cdef void whiten(const Job *job, Tile *tile) noexcept nogil:
-    cdef Py_ssize_t s, r, h, d = job.d
+    cdef Py_ssize_t s, r, h, n, d = job.d
     cdef const scalar *factor
     cdef scalar *zero_bias = [0.0, 0.0, 0.0, 0.0]
     for s in range(tile.capacity // STRIP):
         factor = job.whitening
         for r from 0 <= r < d by PANEL_ROWS:
             h = min(<Py_ssize_t> PANEL_ROWS, d - r)
+            n = whitening_inputs(job, r + h)
             store_any_panel(
-                h, r + h, factor, zero_bias, tile.strips + s * STRIP * job.f,
+                h, n, factor, zero_bias, tile.strips + s * STRIP * job.f,
                 tile.whitened + (s * job.f + r) * STRIP, STRIP,
             )
-            factor += h * (r + h)
+            factor += h * n
 
 
 cdef void score_linear(const Job *job, Tile *tile) noexcept nogil:

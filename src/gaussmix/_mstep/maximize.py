@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,18 +23,28 @@ _WEIGHT_FLOOR = 10 * np.finfo(np.float64).eps
 _LEAST_WEIGHT = np.finfo(np.float64).tiny
 
 
+class Estimate(NamedTuple):
+    """What an M-step makes parameters of."""
+
+    weights: Doubles
+    means: Doubles
+    scatter: Doubles  # in the family's layout, over the weight, with all that joins it
+    least: Doubles | None = None  # of the columns' variances, where the family must keep them
+
+
 def estimate(
     statistics: SufficientStatistics,
     reg_covar: float,
     previous: MixtureParameters | None = None,
     variance_floor: float = 0.0,
-) -> tuple[Doubles, Doubles, Doubles]:
+) -> Estimate:
     """Weights, means and scatter of the components from statistics; see `maximize`.
 
-    The scatter is in the family's layout, over the weight, and has all that joins it before the
-    family has its say: else a constraint would be undone.
+    All that joins the scatter does so before the family has its say: else a constraint would be
+    undone. A family with constraints is told of the floor, as its best covariances under both are
+    not those of a scatter that has been raised.
     """
-    layout = layout_of(statistics.covariance_type)
+    layout, least = layout_of(statistics.covariance_type), None
     row_weight = statistics.total_weight / max(statistics.n_rows, 1)
     nk = statistics.weight + _WEIGHT_FLOOR * row_weight
     weights = nk / nk.sum()
@@ -51,9 +62,10 @@ def estimate(
         empty = statistics.weight == 0
         means[empty] = previous.means[empty]
     layout.regularise(scatter, reg_covar)
-    if variance_floor > 0:
+    if least is not None and not FAMILIES[statistics.covariance_type].constrained:
         layout.raise_variances(scatter, least)
-    return weights, means, scatter
+        least = None
+    return Estimate(weights, means, scatter, least)
 
 
 def in_family(
@@ -61,6 +73,7 @@ def in_family(
     scatter: Doubles,
     nk: Doubles,
     previous: MixtureParameters | None,
+    least: Doubles | None = None,
 ) -> tuple[Doubles, Doubles]:
     """The covariances of a family that fit a scatter best, and their factors.
 
@@ -71,7 +84,13 @@ def in_family(
         scatter is to blame.
     """
     family, layout = FAMILIES[covariance_type], layout_of(covariance_type)
-    covariances = family.estimate(scatter, nk, previous)
+    if least is not None:
+        # A bound far below all variances stands for none.
+        spread = np.min(layout.variances(scatter), axis=0)
+        usable = (least > 0) & (least < np.inf)
+        least = np.where(usable, least, np.finfo(np.float64).eps * spread)
+    with np.errstate(all="ignore"):
+        covariances = family.estimate(scatter, nk, previous, least)
     try:
         return covariances, layout.factorise(covariances)
     except CollapsedComponent:
@@ -82,21 +101,43 @@ def in_family(
 
 def factorised(
     statistics: SufficientStatistics,
-    weights: Doubles,
-    means: Doubles,
-    scatter: Doubles,
+    estimate: Estimate,
     previous: MixtureParameters | None = None,
 ) -> MixtureParameters:
     """Parameters from an estimate; `CollapsedComponent` with the component's weight and rows."""
+    weights, means, scatter, least = estimate
     try:
         nk = np.maximum(statistics.weight, _LEAST_WEIGHT)
-        covariances, factors = in_family(statistics.covariance_type, scatter, nk, previous)
-        return MixtureParameters(statistics.covariance_type, weights, means, covariances, factors)
+        covariances, factors = in_family(
+            statistics.covariance_type, scatter, nk, previous, least
+        )
     except CollapsedComponent as collapsed:
         if collapsed.component is not None:
             collapsed.weight = float(weights[collapsed.component])
             collapsed.effective_rows = float(statistics.weight[collapsed.component])
         raise
+    parameters = MixtureParameters(
+        statistics.covariance_type, weights, means, covariances, factors
+    )
+    if least is None or previous is None or _misfit(parameters, scatter, nk) <= _misfit(
+        previous, scatter, nk
+    ):
+        return parameters
+    # Within bounds a family may not find its best covariances, but those before the step are
+    # within them too. So the likelihood does not fall.
+    return replace(
+        parameters,
+        covariances=previous.own_covariances(),
+        precisions_cholesky=previous.precisions_cholesky,
+    )
+
+
+def _misfit(parameters: MixtureParameters, scatter: Doubles, nk: Doubles) -> float:
+    """``sum_k n_k (log|Sigma_k| + tr(S_k Sigma_k^-1))``, which an M-step minimises."""
+    traces = parameters.layout.traces(
+        scatter, parameters.precisions_cholesky, parameters.n_features
+    )
+    return float((nk * (traces - 2 * parameters.log_determinants)).sum())
 
 
 def maximize(
@@ -109,7 +150,7 @@ def maximize(
 
     The component weights are ``N_k + 10 eps`` over their sum, the means ``shift + first / N_k``,
     and ``reg_covar`` is added to every variance, as in scikit-learn. Variances that are below the
-    floor then are raised to it, and of these scatter matrices the family makes its covariances.
+    floor then are raised to it; of a family with constraints, as part of its estimate.
 
     Parameters
     ----------
@@ -133,12 +174,12 @@ def maximize(
     CollapsedComponent
         If a covariance is not positive definite, with the component's weight and rows.
     """
-    arrays = estimate(statistics, reg_covar, previous, variance_floor)
-    return factorised(statistics, *arrays, previous)
+    found = estimate(statistics, reg_covar, previous, variance_floor)
+    return factorised(statistics, found, previous)
 
 
 def constrained(parameters: MixtureParameters, least: Doubles | None) -> MixtureParameters:
-    """The parameters with variances below `least`, (d,), raised to it, within their family.
+    """The parameters with variances below `least`, (d,), raised to it, and taken into their family.
 
     Of parameters that no M-step has made, such as an extrapolation of several.
     """
@@ -146,5 +187,7 @@ def constrained(parameters: MixtureParameters, least: Doubles | None) -> Mixture
     if least is not None:
         parameters.layout.raise_variances(covariances, least)
     nk = np.maximum(parameters.weights, _LEAST_WEIGHT)
-    covariances, factors = in_family(parameters.covariance_type, covariances, nk, parameters)
+    covariances, factors = in_family(
+        parameters.covariance_type, covariances, nk, None, least
+    )
     return replace(parameters, covariances=covariances, precisions_cholesky=factors)

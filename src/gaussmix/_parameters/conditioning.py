@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._common.caching import cached_property
+from .._common.families import OF_COLUMNS, CovarianceType
 from .._common.typing import Doubles, Indices
 from .linear_algebra import (
     cholesky,
@@ -151,7 +152,7 @@ class Conditional:
     def mixture(self, weights: Doubles, means: Doubles) -> MixtureParameters:
         """The mixture of the rest for one row: its responsibilities (K,) and means (K, m)."""
         return MixtureParameters(
-            self._parameters.layout.name,
+            _family(self._parameters),
             np.ascontiguousarray(weights),
             np.ascontiguousarray(means),
             self._covariances,
@@ -180,13 +181,17 @@ def _upper_factors(
 def _mixture(
     parameters: MixtureParameters, columns: Indices, covariances: Doubles, factors: Doubles
 ) -> MixtureParameters:
-    """A mixture of some columns, of the family of all covariances in the layout: of a constraint
-    on all columns nothing is left for some of them.
-    """
+    """A mixture of some columns."""
     return MixtureParameters(
-        parameters.layout.name,
+        _family(parameters),
         parameters.weights,
         np.ascontiguousarray(parameters.means[:, columns]),
         np.ascontiguousarray(covariances),
         np.ascontiguousarray(factors),
     )
+
+
+def _family(parameters: MixtureParameters) -> CovarianceType:
+    """Of some of the columns: of some constraints on all of them nothing is left."""
+    family = parameters.covariance_type
+    return OF_COLUMNS.get(family, family)

@@ -191,6 +191,48 @@ def eigenvectors(matrix: Doubles) -> tuple[Doubles, Doubles]:
     return np.ldexp(values[order], -exponent), vectors[order].T
 
 
+def aligned(
+    roots: Doubles,
+    axes: Doubles,
+    weights: Doubles,
+    by_volume: bool,
+    most_sweeps: int,
+    least_turn: float,
+) -> tuple[Doubles, Doubles]:
+    """Axes along which several matrices ``A_k = R_k' R_k`` have as unequal variances as they can.
+
+    Parameters
+    ----------
+    roots : ndarray of shape (K, d, d)
+        R_k.
+    axes : ndarray of shape (d, d)
+        Orthonormal axes to start from, in the columns.
+    weights : ndarray of shape (K,)
+        Above zero.
+    by_volume : bool
+        Minimise ``sum_k w_k (prod_j v_kj)^(1/d)`` of the variances v_kj of matrix k along axis j,
+        instead of ``sum_k w_k sum_j log v_kj``.
+    most_sweeps : int
+        How often every two axes turn in their plane.
+    least_turn : float
+        A sweep whose turns are smaller, in radians, is the last.
+
+    Returns
+    -------
+    axes : ndarray of shape (d, d)
+        In the columns, where the criterion is no greater than at the start.
+    variances : ndarray of shape (K, d)
+        Of the matrices along them.
+    """
+    turned = np.ascontiguousarray(axes.T, dtype=np.float64).copy()
+    rows = product(turned, transposed(roots))
+    if rows.size and np.isfinite(rows).all():
+        instruction_sets.algebra().align_axes(
+            rows, turned, np.ascontiguousarray(weights), by_volume, most_sweeps, least_turn
+        )
+    return turned.T, np.einsum("kjr,kjr->kj", rows, rows)
+
+
 # --- How matrices are handed to the kernels ------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from .._common.caching import cached_property
 from .._common.families import CovarianceType
 from .._common.typing import Doubles, Indices
-from .layouts import CollapsedComponent, Layout, layout_of
+from .layouts import CollapsedComponent, Layout, Reading, layout_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +67,11 @@ class MixtureParameters:
         """
         with np.errstate(divide="ignore"):
             return np.log(self.weights)
+
+    @cached_property
+    def reading(self) -> Reading:
+        """How the kernels find scores from differences to the means."""
+        return self.layout.reading(self.precisions_cholesky, self.n_components, self.n_features)
 
     @cached_property
     def precisions(self) -> Doubles:

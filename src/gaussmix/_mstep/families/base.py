@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ..._common.families import CovarianceType
 from ..._common.typing import Doubles
 from ..._parameters.layouts import Layout, layout_of
@@ -31,8 +33,26 @@ class CovarianceFamily:
         """Number of free numbers in the covariances."""
         raise NotImplementedError
 
+    def departure(self, covariances: Doubles) -> float:
+        """How far covariances are from the family, in the deviations of the columns: rounding for
+        those that belong to it.
+        """
+        if not self.constrained:
+            return 0.0
+        with np.errstate(all="ignore"):
+            nearest = self.estimate(covariances, np.ones(len(covariances)), None, None)
+            scale = covariances
+            if self.layout.matrices:
+                deviations = np.sqrt(self.layout.variances(covariances))
+                scale = deviations[:, :, None] * deviations[:, None, :]
+            return float(np.abs((nearest - covariances) / scale).max())
+
     def estimate(
-        self, scatter: Doubles, nk: Doubles, previous: MixtureParameters | None
+        self,
+        scatter: Doubles,
+        nk: Doubles,
+        previous: MixtureParameters | None,
+        least: Doubles | None,
     ) -> Doubles:
         """The covariances of the family that have the greatest likelihood.
 
@@ -40,18 +60,19 @@ class CovarianceFamily:
         ----------
         scatter : ndarray
             In the family's layout, ``W_k / n_k``: the scatter of the components about their means
-            over their weight, with all that a prior, `reg_covar` and the variance floor add to
-            it.
+            over their weight, with all that a prior and `reg_covar` add to it.
         nk : ndarray of shape (K,)
             Weights of the components, all above zero. Only their ratios count: in an M-step they
             are those of rows, after an extrapolation the mixture's.
         previous : MixtureParameters or None
-            The parameters before the step, from which a family that iterates starts; None at the
-            start of a fit. Their number of components is that of the scatter.
+            The parameters before the step, a member of the family, from which one that iterates
+            starts; None at the start of a fit. Their number of components is that of the scatter.
+        least : ndarray of shape (d,) or None
+            Bound that `Layout.raise_variances` describes, which the covariances keep.
 
         Returns
         -------
         ndarray
-            In the same layout.
+            In the same layout. With a bound they may fall short of the greatest likelihood.
         """
         raise NotImplementedError

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import get_args
 
-from ..._common.families import CovarianceType, LayoutName
+from ..._common.families import CODES, CovarianceType, LayoutName
 from ..._common.typing import Doubles
 from ..._parameters.mixture import MixtureParameters
 from .base import CovarianceFamily
 
 
 class Unconstrained(CovarianceFamily):
-    """All that a layout can hold, whose name it has."""
+    """All that a layout can hold."""
 
     constrained = False
 
@@ -22,9 +22,17 @@ class Unconstrained(CovarianceFamily):
         return self.layout.n_parameters(n_components, n_features)
 
     def estimate(
-        self, scatter: Doubles, nk: Doubles, previous: MixtureParameters | None
+        self,
+        scatter: Doubles,
+        nk: Doubles,
+        previous: MixtureParameters | None,
+        least: Doubles | None,
     ) -> Doubles:
+        if least is not None:
+            self.layout.raise_variances(scatter, least)
         return scatter
 
 
-UNCONSTRAINED = [Unconstrained(name) for name in get_args(LayoutName)]
+UNCONSTRAINED = [
+    Unconstrained(name) for layout in get_args(LayoutName) for name in (layout, CODES[layout])
+]

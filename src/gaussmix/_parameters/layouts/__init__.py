@@ -10,24 +10,28 @@ each has everything that depends on it:
     tied         one matrix, (d, d)
     diagonal     variances of a component's columns, (K, d)
     spherical    one variance for each component, (K,)
+    turned       matrices of all components that share axes, or all but their size: "full" in memory
 """
 
 from __future__ import annotations
 
 from ..._common.families import LAYOUTS, CovarianceType, LayoutName
-from .base import CollapsedComponent, Layout
+from .base import CollapsedComponent, Layout, Reading
 from .diagonal import DIAGONAL
 from .full import FULL
 from .spherical import SPHERICAL
 from .tied import TIED
+from .turned import COMMON_AXES, COMMON_MATRIX
 
 __all__ = [
+    "COMMON_AXES",
     "DIAGONAL",
     "FULL",
     "SPHERICAL",
     "TIED",
     "CollapsedComponent",
     "Layout",
+    "Reading",
     "layout_of",
 ]
 
@@ -35,7 +39,11 @@ _BY_NAME: dict[LayoutName, Layout] = {
     layout.name: layout for layout in (FULL, TIED, DIAGONAL, SPHERICAL)
 }
 
+_BY_FAMILY: dict[CovarianceType, Layout] = {
+    family: _BY_NAME[name] for family, name in LAYOUTS.items()
+} | {"VEE": COMMON_MATRIX, "EVE": COMMON_AXES, "VVE": COMMON_AXES}
+
 
 def layout_of(covariance_type: CovarianceType) -> Layout:
     """The layout of a family's covariances."""
-    return _BY_NAME[LAYOUTS[covariance_type]]
+    return _BY_FAMILY[covariance_type]

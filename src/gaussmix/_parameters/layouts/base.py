@@ -64,6 +64,7 @@ class Reading(NamedTuple):
     """How the kernels read the factors to find scores from differences to the means."""
 
     estep: str
+    factors: Doubles
     stride: int  # numbers from one component's factor to the next
     row_work: int  # multiplications that a row takes
 
@@ -81,6 +82,8 @@ class Layout:
         Whether all components have the same.
     isotropic : bool
         Whether a component has one variance for all columns.
+    turns : bool
+        Whether the kernels may turn rows to where all matrices are diagonal.
     moments : str
         The kernels' M-step that sums second moments about the means.
     features : str
@@ -91,6 +94,7 @@ class Layout:
     matrices = False
     shared = False
     isotropic = False
+    turns = False
     moments: str
     features: str
 
@@ -138,9 +142,9 @@ class Layout:
 
     def rescaled(
         self, covariances: Doubles, factors: Doubles, scale: Doubles
-    ) -> tuple[LayoutName, Doubles, Doubles]:
-        """Covariances and factors of columns that are multiplied by `scale`, (d,), and the name of
-        their layout, which can be another.
+    ) -> tuple[Doubles, Doubles]:
+        """Covariances and factors of columns that are multiplied by `scale`, (d,), in the layout of
+        the family that `_common.families.OF_RESCALED` says.
         """
         raise NotImplementedError
 
@@ -295,10 +299,20 @@ class Layout:
         """
         raise NotImplementedError
 
+    def axes_of(
+        self, covariances: Doubles, n_components: int, n_features: int
+    ) -> tuple[Doubles, Doubles]:
+        """Variances along the axes of each component, (K, d), and the axes in columns, (K, d, d)."""
+        raise NotImplementedError
+
     # --- factors ---
 
     def factorise(self, covariances: Doubles) -> Doubles:
         """Triangular factors of the precisions; `CollapsedComponent` if there are none."""
+        raise NotImplementedError
+
+    def traces(self, scatter: Doubles, factors: Doubles, n_features: int) -> Doubles:
+        """``tr(S_k Sigma_k^-1)`` of scatter in the layout, (K,)."""
         raise NotImplementedError
 
     def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
@@ -333,7 +347,7 @@ class Layout:
 
     # --- scores and their digits ---
 
-    def reading(self, n_components: int, n_features: int) -> Reading:
+    def reading(self, factors: Doubles, n_components: int, n_features: int) -> Reading:
         """How scores are found from differences to the means."""
         raise NotImplementedError
 

@@ -48,12 +48,23 @@ class Diagonal(Layout):
     def principal_axis(self, covariances: Doubles, component: int, n_features: int) -> Doubles:
         return np.broadcast_to(np.sqrt(covariances[component] / n_features), n_features)
 
+    def axes_of(
+        self, covariances: Doubles, n_components: int, n_features: int
+    ) -> tuple[Doubles, Doubles]:
+        shape = n_components, n_features
+        variances = np.broadcast_to(covariances.reshape(n_components, -1), shape)
+        return variances, np.tile(np.eye(n_features), (n_components, 1, 1))
+
     def factorise(self, covariances: Doubles) -> Doubles:
         bad = ~is_variance(covariances)
         if bad.any():
             component = int(np.argmax(bad.reshape(len(bad), -1).any(axis=1)))
             raise CollapsedComponent(component, np.flatnonzero(bad[component]).tolist())
         return 1.0 / np.sqrt(covariances)
+
+    def traces(self, scatter: Doubles, factors: Doubles, n_features: int) -> Doubles:
+        traces: Doubles = (scatter * factors * factors).sum(axis=1)
+        return traces
 
     def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
         logarithms: Doubles = np.log(factors).sum(axis=1)
@@ -83,8 +94,8 @@ class Diagonal(Layout):
 
     def rescaled(
         self, covariances: Doubles, factors: Doubles, scale: Doubles
-    ) -> tuple[LayoutName, Doubles, Doubles]:
-        return "diag", covariances * scale**2, factors / scale
+    ) -> tuple[Doubles, Doubles]:
+        return covariances * scale**2, factors / scale
 
     def from_features(self, sums: Doubles, n_features: int) -> Doubles:
         return sums
@@ -95,8 +106,9 @@ class Diagonal(Layout):
         scales = 1.0 / factors.reshape(n_components, -1)
         return None, np.ascontiguousarray(np.broadcast_to(scales, (n_components, n_features)))
 
-    def reading(self, n_components: int, n_features: int) -> Reading:
-        return Reading("direct", n_features, 2 * n_components * n_features)
+    def reading(self, factors: Doubles, n_components: int, n_features: int) -> Reading:
+        factors = self.per_column(factors, n_features)
+        return Reading("direct", factors, n_features, 2 * n_components * n_features)
 
     def expanded(self, means: Doubles, factors: Doubles) -> tuple[Doubles, Doubles] | None:
         return None

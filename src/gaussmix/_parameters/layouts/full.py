@@ -83,9 +83,9 @@ class Full(MatrixLayout):
         standardised: Doubles = np.einsum("kj,kjr->kr", means, factors)
         return standardised
 
-    def reading(self, n_components: int, n_features: int) -> Reading:
+    def reading(self, factors: Doubles, n_components: int, n_features: int) -> Reading:
         K, d = n_components, n_features
-        return Reading("triangular", d * d, K * d * (d + 3) // 2)
+        return Reading("triangular", factors, d * d, K * d * (d + 3) // 2)
 
     def expanded(self, means: Doubles, factors: Doubles) -> tuple[Doubles, Doubles] | None:
         precisions = symmetric_product(factors)

@@ -97,6 +97,23 @@ def _correlations(covariance: Doubles) -> Doubles:
     return correlations
 
 
+def principal_axes(matrices: Doubles) -> tuple[Doubles, Doubles]:
+    """Eigenvalues (K, d), the largest first, and eigenvectors in the columns, (K, d, d).
+
+    Where rounding has left an eigenvalue below zero it is zero. The largest number of an
+    eigenvector is positive.
+    """
+    found = [linear_algebra.eigenvectors(matrix) for matrix in matrices]
+    values = np.array([values[::-1] for values, _ in found])
+    return np.maximum(values, 0.0), pointed(np.array([vectors[:, ::-1] for _, vectors in found]))
+
+
+def pointed(axes: Doubles) -> Doubles:
+    """Axes, in the columns (..., d, d), with their signs chosen so that the largest is positive."""
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=-2)[..., None, :], axis=-2)
+    return axes * np.where(largest < 0, -1.0, 1.0)
+
+
 def principal_axis(covariance: Doubles) -> Doubles:
     """`Layout.principal_axis` of one matrix, (d, d)."""
     deviations = np.sqrt(diagonals(covariance))
@@ -127,8 +144,8 @@ class MatrixLayout(Layout):
 
     def rescaled(
         self, covariances: Doubles, factors: Doubles, scale: Doubles
-    ) -> tuple[LayoutName, Doubles, Doubles]:
-        return self.name, covariances * np.outer(scale, scale), factors / scale[:, None]
+    ) -> tuple[Doubles, Doubles]:
+        return covariances * np.outer(scale, scale), factors / scale[:, None]
 
     def symmetric(self, array: Doubles) -> Doubles:
         transposed = np.swapaxes(array, -1, -2)
@@ -138,6 +155,19 @@ class MatrixLayout(Layout):
 
     def regularise(self, covariances: Doubles, reg_covar: float) -> None:
         diagonals(covariances)[...] += reg_covar
+
+    def traces(self, scatter: Doubles, factors: Doubles, n_features: int) -> Doubles:
+        traces: Doubles = np.einsum(
+            "...pr,...pr->...", linear_algebra.product(scatter, factors), factors
+        )
+        return traces
+
+    def axes_of(
+        self, covariances: Doubles, n_components: int, n_features: int
+    ) -> tuple[Doubles, Doubles]:
+        values, axes = principal_axes(covariances.reshape(-1, n_features, n_features))
+        repeats = n_components // len(values)
+        return np.repeat(values, repeats, axis=0), np.repeat(axes, repeats, axis=0)
 
     def precisions(self, factors: Doubles) -> Doubles:
         return linear_algebra.symmetric_product(factors)

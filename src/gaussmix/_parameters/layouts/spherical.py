@@ -49,6 +49,10 @@ class Spherical(Diagonal):
             # The one variance stands for every column; there is none to blame alone.
             raise CollapsedComponent(collapsed.component, []) from None
 
+    def traces(self, scatter: Doubles, factors: Doubles, n_features: int) -> Doubles:
+        traces: Doubles = n_features * scatter * factors * factors
+        return traces
+
     def log_determinants(self, factors: Doubles, n_components: int, n_features: int) -> Doubles:
         return n_features * np.log(factors)
 
@@ -66,7 +70,7 @@ class Spherical(Diagonal):
 
     def rescaled(
         self, covariances: Doubles, factors: Doubles, scale: Doubles
-    ) -> tuple[LayoutName, Doubles, Doubles]:
+    ) -> tuple[Doubles, Doubles]:
         return super().rescaled(covariances[:, None], factors[:, None], scale)
 
     def from_sums(self, sums: Doubles) -> Doubles:

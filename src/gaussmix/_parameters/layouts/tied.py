@@ -114,8 +114,8 @@ class Tied(MatrixLayout):
     def standardised(self, means: Doubles, factors: Doubles) -> Doubles:
         return product(means, factors)
 
-    def reading(self, n_components: int, n_features: int) -> Reading:
-        return Reading("direct", 0, n_features * (n_features + 2 * n_components))
+    def reading(self, factors: Doubles, n_components: int, n_features: int) -> Reading:
+        return Reading("direct", factors, 0, n_features * (n_features + 2 * n_components))
 
     def expanded(self, means: Doubles, factors: Doubles) -> tuple[Doubles, Doubles] | None:
         whitened = product(means, factors)
