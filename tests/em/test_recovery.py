@@ -17,6 +17,7 @@ from gaussmix import (
     SufficientStatistics,
 )
 from gaussmix._em.collapse import RESEEDS, SPLIT, Recovery
+from gaussmix._mstep.maximize import Estimate
 from gaussmix._parameters.layouts import CollapsedComponent
 from support.families import COVARIANCE_TYPES, LAYOUT_OF
 
@@ -400,7 +401,7 @@ def test_an_estimate_is_left_as_it_was():
     statistics = statistics_of([30, 50, 20], [1, 2, 0])
     arrays = [np.array([0.3, 0.5, 0.2]), statistics.shift.copy(), statistics.second / 30]
     copies = copy.deepcopy(arrays)
-    recovery("reseed").mended(statistics, *arrays)
+    recovery("reseed").mended(statistics, Estimate(*arrays))
     for array, kept in zip(arrays, copies, strict=True):
         np.testing.assert_array_equal(array, kept)
 
@@ -410,5 +411,5 @@ def test_an_outcome_of_weight_zero_is_an_error():
     statistics = statistics_of([30, 50], [1, 0])
     with pytest.raises(CollapsedComponent):
         recovery("drop", 2).mended(
-            statistics, np.array([0.0, 1.0]), statistics.shift, statistics.second / 30
+            statistics, Estimate(np.array([0.0, 1.0]), statistics.shift, statistics.second / 30)
         )

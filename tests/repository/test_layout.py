@@ -16,7 +16,7 @@ import pytest
 
 import gaussmix
 from gaussmix import _build_config
-from support.families import COVARIANCE_TYPES
+from support.families import ALL_NAMES
 
 SOURCE = Path(__file__).parents[2] / "src" / "gaussmix"
 
@@ -143,7 +143,7 @@ def test_every_package_is_looked_at():
 
 
 #: Names that say which covariances, as a value of `covariance_type` or of a layout.
-SHAPES = {*COVARIANCE_TYPES}
+SHAPES = {*ALL_NAMES}
 
 
 def comparisons_with_a_shape(text: str) -> list[str]:

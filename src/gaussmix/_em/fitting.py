@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from .._parameters.mixture import MixtureParameters
 from .._rows.first_pass import FirstPass
 from .._runtime.threads import limited
 from .._statistics.sufficient import SufficientStatistics
-from . import loop, progress
+from . import loop, orientations, progress
 from .collapse import Recovery
 from .initialization import DistinctStarts, initial_parameters
 from .squarem import Squarem
@@ -73,6 +74,8 @@ def best_run(
     random_state = check_random_state(settings.random_state)
     report = progress.reporter(settings.verbose, settings.verbose_interval, n_init, max_iter)
     data.on_rows = None if report is None else report.rows
+    on_iteration = None if report is None else report.iteration
+    steps = _Steps(data, scan, settings)
 
     def start(recovery: Recovery | None) -> MixtureParameters:
         return initial_parameters(
@@ -90,16 +93,6 @@ def best_run(
             finish=factorised if recovery is None else recovery.mended,
         )
 
-    columns = scan.observed_columns
-
-    def e_step(parameters: MixtureParameters) -> SufficientStatistics:
-        statistics = data.accumulate(parameters, settings.reg_covar)
-        statistics.columns = columns
-        return statistics
-
-    def m_step(statistics: SufficientStatistics, previous: MixtureParameters) -> MixtureParameters:
-        return maximize(statistics, settings.reg_covar, previous, settings.variance_floor)
-
     def runs() -> Iterator[loop.EMResult[MixtureParameters]]:
         starts = DistinctStarts(scan)
         for init in range(n_init):
@@ -111,20 +104,22 @@ def best_run(
                 if report is not None:
                     report.repeated()
                 continue
-            result = loop.run(
-                e_step,
-                m_step if recover is None else recover.maximize,
-                parameters,
-                tol=settings.tol,
-                max_iter=max_iter,
-                previous_lower_bound=previous_lower_bound,
-                recover=recover,
-                accelerate=_accelerator(settings, scan),
-                on_iteration=None if report is None else report.iteration,
-            )
+
+            if continued is None and orientations.has_several(parameters, data.n_used):
+                result = orientations.best_of_several(
+                    partial(steps.run, recover=recover, on_iteration=on_iteration),
+                    steps.run,
+                    steps.e_step,
+                    parameters,
+                    max_iter,
+                )
+            else:
+                result = steps.run(
+                    parameters, max_iter, previous_lower_bound, recover, on_iteration
+                )
             if report is not None:
                 report.end(result.lower_bound, result.converged)
-            yield result if recover is None else replace(result, collapses=recover.collapses)
+            yield result
 
     try:
         # Extreme data overflow and underflow on the way to a result or a clear error; NumPy's
@@ -135,6 +130,48 @@ def best_run(
         data.on_rows = None
         if report is not None:
             report.close()
+
+
+class _Steps:
+    """The steps of a fit, and runs of them."""
+
+    def __init__(self, data: Data, scan: FirstPass, settings: Settings) -> None:
+        self._data = data
+        self._scan = scan
+        self._settings = settings
+        self._columns = scan.observed_columns
+
+    def e_step(self, parameters: MixtureParameters) -> SufficientStatistics:
+        statistics = self._data.accumulate(parameters, self._settings.reg_covar)
+        statistics.columns = self._columns
+        return statistics
+
+    def m_step(
+        self, statistics: SufficientStatistics, previous: MixtureParameters
+    ) -> MixtureParameters:
+        settings = self._settings
+        return maximize(statistics, settings.reg_covar, previous, settings.variance_floor)
+
+    def run(
+        self,
+        start: MixtureParameters,
+        max_iter: int,
+        previous_lower_bound: float = -np.inf,
+        recover: Recovery | None = None,
+        on_iteration: Callable[[int, float], None] | None = None,
+    ) -> loop.EMResult[MixtureParameters]:
+        result = loop.run(
+            self.e_step,
+            self.m_step if recover is None else recover.maximize,
+            start,
+            tol=self._settings.tol,
+            max_iter=max_iter,
+            previous_lower_bound=previous_lower_bound,
+            recover=recover,
+            accelerate=_accelerator(self._settings, self._scan),
+            on_iteration=on_iteration,
+        )
+        return result if recover is None else replace(result, collapses=list(recover.collapses))
 
 
 def _accelerator(settings: Settings, scan: FirstPass) -> Squarem | None:

@@ -90,7 +90,8 @@ def initial_parameters(
         Given parameters. Each replaces the one found; with all three nothing is searched. As in
         scikit-learn, given means do not guide the search, whose covariances stay beside them.
     finish : callable, optional
-        ``finish(statistics, estimate) -> MixtureParameters`` makes parameters of the estimate and decides what becomes of a covariance that is not positive definite.
+        ``finish(statistics, estimate) -> MixtureParameters`` makes parameters of the estimate
+        and decides what becomes of a covariance that is not positive definite.
 
     Returns
     -------

@@ -28,8 +28,8 @@ from .score_plan import (
     NOTHING,
     ScorePlan,
     nearest_scores,
-    scores_of_differences,
     scores_for_sums,
+    scores_of_differences,
     suits_single,
 )
 from .sums import Sums, sums_over

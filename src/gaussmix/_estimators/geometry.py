@@ -47,13 +47,16 @@ class GeometricMixture(BaseMixture):
     def volumes_(self) -> Floats:
         """Geometric means of the variances along a component's axes, (K,), squared units."""
         variances, _ = self._axes()
-        return np.exp(np.log(variances).mean(axis=1)).astype(self._dtype)
+        volumes: Floats = np.exp(np.log(variances).mean(axis=1)).astype(self._dtype)
+        return volumes
 
     @property
     def shapes_(self) -> Floats:
         """Variances along the axes over the volume, (K, d): their product is one."""
         logarithms = np.log(self._axes()[0])
-        return np.exp(logarithms - logarithms.mean(axis=1, keepdims=True)).astype(self._dtype)
+        logarithms = logarithms - logarithms.mean(axis=1, keepdims=True)
+        shapes: Floats = np.exp(logarithms).astype(self._dtype)
+        return shapes
 
     @property
     def orientations_(self) -> Floats:

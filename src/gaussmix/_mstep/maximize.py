@@ -108,9 +108,7 @@ def factorised(
     weights, means, scatter, least = estimate
     try:
         nk = np.maximum(statistics.weight, _LEAST_WEIGHT)
-        covariances, factors = in_family(
-            statistics.covariance_type, scatter, nk, previous, least
-        )
+        covariances, factors = in_family(statistics.covariance_type, scatter, nk, previous, least)
     except CollapsedComponent as collapsed:
         if collapsed.component is not None:
             collapsed.weight = float(weights[collapsed.component])
@@ -119,8 +117,10 @@ def factorised(
     parameters = MixtureParameters(
         statistics.covariance_type, weights, means, covariances, factors
     )
-    if least is None or previous is None or _misfit(parameters, scatter, nk) <= _misfit(
-        previous, scatter, nk
+    if (
+        least is None
+        or previous is None
+        or _misfit(parameters, scatter, nk) <= _misfit(previous, scatter, nk)
     ):
         return parameters
     # Within bounds a family may not find its best covariances, but those before the step are
@@ -179,7 +179,7 @@ def maximize(
 
 
 def constrained(parameters: MixtureParameters, least: Doubles | None) -> MixtureParameters:
-    """The parameters with variances below `least`, (d,), raised to it, and taken into their family.
+    """The parameters with variances of at least `least`, (d,), taken into their family.
 
     Of parameters that no M-step has made, such as an extrapolation of several.
     """
@@ -187,7 +187,5 @@ def constrained(parameters: MixtureParameters, least: Doubles | None) -> Mixture
     if least is not None:
         parameters.layout.raise_variances(covariances, least)
     nk = np.maximum(parameters.weights, _LEAST_WEIGHT)
-    covariances, factors = in_family(
-        parameters.covariance_type, covariances, nk, None, least
-    )
+    covariances, factors = in_family(parameters.covariance_type, covariances, nk, None, least)
     return replace(parameters, covariances=covariances, precisions_cholesky=factors)

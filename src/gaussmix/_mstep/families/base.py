@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from ..._common.families import CovarianceType
@@ -19,10 +21,13 @@ class CovarianceFamily:
         The value of ``covariance_type``; `_common.families.LAYOUTS` says which layout it has.
     constrained : bool
         Whether the layout can hold covariances that do not belong to the family.
+    shares_axes : bool
+        Whether all components have the same axes, which are to be found.
     """
 
     name: CovarianceType
     constrained = True
+    shares_axes = False
 
     @property
     def layout(self) -> Layout:
@@ -46,6 +51,10 @@ class CovarianceFamily:
                 deviations = np.sqrt(self.layout.variances(covariances))
                 scale = deviations[:, :, None] * deviations[:, None, :]
             return float(np.abs((nearest - covariances) / scale).max())
+
+    def oriented(self, scatter: Doubles, nk: Doubles) -> Iterator[Doubles]:
+        """Covariances of the family with different axes, where it `shares_axes`."""
+        raise NotImplementedError
 
     def estimate(
         self,

@@ -61,6 +61,8 @@ class CommonAxes(CovarianceFamily):
     such, sweeps to the end from several places, of which the best is taken.
     """
 
+    shares_axes = True
+
     def __init__(self, name: CovarianceType, rule: Rule) -> None:
         self.name = name
         self._rule = rule
@@ -83,9 +85,13 @@ class CommonAxes(CovarianceFamily):
             found = [self._aligned(roots, nk, axes, MANY_SWEEPS) for axes in starts(scatter, nk)]
             axes, values = min(found, key=lambda one: self._criterion(one[1], nk))
         else:
-            known = COMMON_AXES.axes(previous.precisions_cholesky)
-            axes, values = self._aligned(roots, nk, known, FEW_SWEEPS)
+            axes, values = self._aligned(roots, nk, _axes_of(previous), FEW_SWEEPS)
         return _composed(axes, self._rule(values, nk, _along(axes, least)))
+
+    def oriented(self, scatter: Doubles, nk: Doubles) -> Iterator[Doubles]:
+        for axes in starts(scatter, nk):
+            values = np.einsum("kpq,pj,qj->kj", scatter, axes, axes)
+            yield _composed(axes, self._rule(values, nk, None))
 
     def _aligned(
         self, roots: Doubles, nk: Doubles, axes: Doubles, most_sweeps: int
@@ -114,6 +120,14 @@ def starts(scatter: Doubles, nk: Doubles) -> Iterator[Doubles]:
         *scatter,
     ):
         yield linear_algebra.eigenvectors(matrix)[1]
+
+
+def _axes_of(parameters: MixtureParameters) -> Doubles:
+    """The common axes, in the columns; those that the E-step has found, where it turns rows."""
+    d = parameters.n_features
+    if parameters.reading.estep == "turned":
+        return parameters.reading.factors[: d * d].reshape(d, d)
+    return COMMON_AXES.axes(parameters.precisions_cholesky)
 
 
 def _roots(matrices: Doubles) -> Doubles:

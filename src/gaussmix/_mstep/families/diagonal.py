@@ -42,12 +42,11 @@ class Diagonal(CovarianceFamily):
         self._rule = rule
 
     def n_parameters(self, n_components: int, n_features: int) -> int:
-        counts = {
-            equal: n_features,
-            equal_shape: n_components + n_features - 1,
-            equal_volume: 1 + n_components * (n_features - 1),
-        }
-        return counts[self._rule]
+        if self._rule is equal:
+            return n_features
+        if self._rule is equal_shape:
+            return n_components + n_features - 1
+        return 1 + n_components * (n_features - 1)
 
     def estimate(
         self,

@@ -46,7 +46,8 @@ class EqualUpToVolume(CovarianceFamily):
                 volumes = np.maximum(volumes, _largest_ratio(least, factor))
             if not (np.abs(volumes - before) > CONVERGED * volumes).any():
                 break
-        return volumes[:, None, None] * common
+        covariances: Doubles = volumes[:, None, None] * common
+        return covariances
 
 
 class EqualVolume(CovarianceFamily):
@@ -67,7 +68,7 @@ class EqualVolume(CovarianceFamily):
         factors = linear_algebra.inverse_factors(scatter)
         own = np.exp(-2 * np.log(diagonals(factors)).mean(axis=1))
         volume = (nk * own).sum() / nk.sum()
-        covariances = scatter * (volume / own)[:, None, None]
+        covariances: Doubles = scatter * (volume / own)[:, None, None]
         if least is None or _are_above(covariances, least):
             return covariances
         # In these units the bound is one number, and the best matrix has the scatter's axes.

@@ -62,7 +62,8 @@ def equal_shape(scatter: Doubles, nk: Doubles, least: Doubles | None) -> Doubles
         # Guards are written so that NaN ends the search.
         if not (np.abs(volumes - before) > CONVERGED * volumes).any():
             break
-    return volumes[:, None] * shape
+    variances: Doubles = volumes[:, None] * shape
+    return variances
 
 
 def equal_volume(scatter: Doubles, nk: Doubles, least: Doubles | None) -> Doubles:
@@ -117,4 +118,5 @@ def _multiples(scatter: Doubles, least: Doubles, total: float) -> Doubles:
     logarithms = (total - bound_sums - free_sums) / np.arange(1, d + 1)
     leaves = bounds - values
     n_free = np.maximum((logarithms >= leaves).sum(axis=1), 1)
-    return np.exp(logarithms[np.arange(K), n_free - 1])
+    multiples: Doubles = np.exp(logarithms[np.arange(K), n_free - 1])
+    return multiples

@@ -10,7 +10,7 @@ each has everything that depends on it:
     tied         one matrix, (d, d)
     diagonal     variances of a component's columns, (K, d)
     spherical    one variance for each component, (K,)
-    turned       matrices of all components that share axes, or all but their size: "full" in memory
+    turned       matrices that share axes, or all but their size; "full" in memory
 """
 
 from __future__ import annotations

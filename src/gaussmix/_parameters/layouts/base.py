@@ -143,8 +143,9 @@ class Layout:
     def rescaled(
         self, covariances: Doubles, factors: Doubles, scale: Doubles
     ) -> tuple[Doubles, Doubles]:
-        """Covariances and factors of columns that are multiplied by `scale`, (d,), in the layout of
-        the family that `_common.families.OF_RESCALED` says.
+        """Covariances and factors of columns that are multiplied by `scale`, (d,).
+
+        In the layout of the family that `_common.families.OF_RESCALED` says.
         """
         raise NotImplementedError
 
@@ -302,7 +303,7 @@ class Layout:
     def axes_of(
         self, covariances: Doubles, n_components: int, n_features: int
     ) -> tuple[Doubles, Doubles]:
-        """Variances along the axes of each component, (K, d), and the axes in columns, (K, d, d)."""
+        """Variances along the components' axes, (K, d), and the axes in the columns, (K, d, d)."""
         raise NotImplementedError
 
     # --- factors ---

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._common.families import LayoutName
 from ..._common.typing import Bools, Doubles, Indices
 from .. import linear_algebra
 from .base import EPSILON, SMALLEST_VARIANCE, Layout, is_variance
@@ -109,7 +108,7 @@ def principal_axes(matrices: Doubles) -> tuple[Doubles, Doubles]:
 
 
 def pointed(axes: Doubles) -> Doubles:
-    """Axes, in the columns (..., d, d), with their signs chosen so that the largest is positive."""
+    """Axes, in the columns (..., d, d), signed so that the largest number is positive."""
     largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=-2)[..., None, :], axis=-2)
     return axes * np.where(largest < 0, -1.0, 1.0)
 
@@ -118,9 +117,7 @@ def principal_axis(covariance: Doubles) -> Doubles:
     """`Layout.principal_axis` of one matrix, (d, d)."""
     deviations = np.sqrt(diagonals(covariance))
     values, vectors = linear_algebra.eigenvectors(covariance / deviations / deviations[:, None])
-    axis = vectors[:, -1]
-    # Its sign is anybody's choice, so it is made here.
-    axis = axis * np.sign(axis[np.argmax(np.abs(axis))])
+    axis = pointed(vectors[:, -1:])[:, 0]
     longest: Doubles = np.sqrt(values[-1]) * deviations * axis
     return longest
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..._common.families import LayoutName
 from ..._common.typing import Doubles, Indices
 from .base import CollapsedComponent, clear_rounding
 from .diagonal import Diagonal

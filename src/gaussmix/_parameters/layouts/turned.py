@@ -19,7 +19,7 @@ from .matrices import diagonals, pointed
 SWEEPS = 30
 
 # Turns smaller than this, in radians, end the sweeps.
-LEAST_TURN = 1e-14
+LEAST_TURN = 1e-12
 
 # What is left beside the diagonals, as correlations, where matrices count as diagonal: of scores
 # about as large a share may be lost.
@@ -57,9 +57,9 @@ class CommonAxes(Turned):
         precisions = linear_algebra.symmetric_product(equal)
         start = linear_algebra.eigenvectors(precisions.mean(axis=0))[1]
         share = np.full(len(factors), 1 / len(factors))
-        return linear_algebra.aligned(
-            transposed(equal), start, share, False, SWEEPS, LEAST_TURN
-        )[0]
+        return linear_algebra.aligned(transposed(equal), start, share, False, SWEEPS, LEAST_TURN)[
+            0
+        ]
 
     def axes_of(
         self, covariances: Doubles, n_components: int, n_features: int
