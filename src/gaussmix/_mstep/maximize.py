@@ -84,7 +84,7 @@ def in_family(
         scatter is to blame.
     """
     family, layout = FAMILIES[covariance_type], layout_of(covariance_type)
-    if least is not None:
+    if least is not None and family.constrained:
         # A bound far below all variances stands for none.
         spread = np.min(layout.variances(scatter), axis=0)
         usable = (least > 0) & (least < np.inf)
@@ -184,8 +184,6 @@ def constrained(parameters: MixtureParameters, least: Doubles | None) -> Mixture
     Of parameters that no M-step has made, such as an extrapolation of several.
     """
     covariances = parameters.layout.covariances(parameters.precisions_cholesky)
-    if least is not None:
-        parameters.layout.raise_variances(covariances, least)
     nk = np.maximum(parameters.weights, _LEAST_WEIGHT)
     covariances, factors = in_family(parameters.covariance_type, covariances, nk, None, least)
     return replace(parameters, covariances=covariances, precisions_cholesky=factors)
