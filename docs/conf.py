@@ -66,6 +66,19 @@ plot_include_source = True
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    # A folder a subject, in the order in which a reader meets them.
+    "subsection_order": [
+        f"examples/{subject}"
+        for subject in (
+            "choosing",
+            "densities",
+            "missing",
+            "conditionals",
+            "streams",
+            "plots",
+            "operations",
+        )
+    ],
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
