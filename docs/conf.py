@@ -24,6 +24,7 @@ version = release = gaussmix.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "matplotlib.sphinxext.plot_directive",
@@ -48,6 +49,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
 
 default_role = "code"  # of `name` in docstrings
 python_maximum_signature_line_length = 80
+autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings give types with shapes and defaults
 napoleon_google_docstring = False

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import csv
+import inspect
 import re
+import types
 import warnings
 from functools import cache, partial
 from pathlib import Path
@@ -13,6 +15,8 @@ import numpy as np
 import pytest
 
 import gaussmix
+import gaussmix.plotting
+import gaussmix.sources
 from gaussmix import GaussianMixture
 from gaussmix._runtime import threads
 from support.paths import ROOT
@@ -205,3 +209,45 @@ def test_bad_input_quotes_what_is_said(row, tmp_path, monkeypatch):
 
 def test_bad_input_quotes_nothing_unproved():
     assert {row for row, (_, what) in table().items() if quoted(what)} == set(EXAMPLES)
+
+
+# --- docs/api ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "cls"),
+    [
+        ("mixture", gaussmix.GaussianMixture),
+        ("imputer", gaussmix.GaussianMixtureImputer),
+        ("regressor", gaussmix.GaussianMixtureRegressor),
+        ("statistics", gaussmix.SufficientStatistics),
+    ],
+)
+def test_every_public_method_stands_in_a_group_of_its_class(page, cls):
+    text = (ROOT / "docs" / "api" / f"{page}.md").read_text(encoding="utf-8")
+    described = re.findall(rf"auto(?:method|attribute):: {cls.__name__}\.(\w+)", text)
+    in_tables = re.findall(rf"^   {cls.__name__}\.(\w+)$", text, flags=re.MULTILINE)
+    assert described == in_tables
+    assert len(set(described)) == len(described)
+    fields = {*inspect.signature(cls).parameters, *getattr(cls, "__slots__", ())}
+    public = {
+        name
+        for name in dir(cls)
+        if not name.startswith("_") and not name.endswith("_") and name not in fields
+    }
+    assert set(described) == public
+
+
+@pytest.mark.parametrize("module", ["sources", "plotting", ""])
+def test_every_public_name_is_on_the_pages_of_the_reference(module):
+    package = getattr(gaussmix, module) if module else gaussmix
+    text = "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "api").glob("*.md"))
+    )
+    described = set(re.findall(r"auto(?:class|function|exception):: (\w+)", text))
+    assert {
+        name
+        for name in package.__all__
+        if callable(getattr(package, name))
+        and not isinstance(getattr(package, name), types.UnionType)
+    } <= described | {"Chunk", "RowsLike"}
