@@ -932,6 +932,17 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
     assert len(names["labels"]) == len(names["X"])
 
 
+def test_the_table_of_the_page_has_every_option(run):
+    table = PAGE.read_text("utf-8").split("## Options by what they are for")[1]
+    listed = set(re.findall(r"`(-[\w-]+)`", table))
+    options = set()
+    for command in ("fit", "score", "predict", "impute", "sample", "info"):
+        described = run(command, "--help")[1].split("options:\n")[1].split("\n\n")[0]
+        for short, long in re.findall(r"^  (?:(-\w), )?(--[\w-]+)", described, re.M):
+            options.add(short or long)
+    assert listed == options - {"-h"}
+
+
 def test_the_commands_at_the_head_of_the_page_run(run, old_faithful, holes):
     write_csv("new.csv", old_faithful, header="eruptions,waiting")
     np.save("new.npy", old_faithful)
