@@ -7,6 +7,7 @@
     explanations    why a row scores as it does: contributions, Mahalanobis distances
     conditionals    some columns: marginals, conditionals, distributions, quantiles
     sampling        rows drawn
+    containers      rows that are drawn or filled in, as tables
     scoring         densities, responsibilities, labels and criteria of rows
     criteria        AIC and BIC, with the number of parameters that they count; R^2
     fitting         fit, and the sums of one pass
