@@ -1,11 +1,13 @@
-"""Write the performance page, its figures and the README's table from records.
+"""Write the performance page, its figures, and tables of README, front page and CONTRIBUTING.
 
-    python benchmarks/page.py RESULTS.json [GROWTH.json]
+    python benchmarks/page.py RECORD.json ...     records of run.py and growth.py
+    python benchmarks/page.py --front             print the README's three lines
     python benchmarks/page.py --check             is what is on disk what its records give?
 
-RESULTS.json is a record of run.py, GROWTH.json one of growth.py. The prose stands in page.md; a
-part that a record lacks becomes a line that says so. --check without records takes those the page
-names, writes nothing, and needs no matplotlib: a figure is known by the records it carries.
+Records of two processors are shown side by side; figures are of the first. The prose stands in
+page.md; a part that a record lacks becomes a line that says so. Without records, --front and
+--check take those the page names. --check writes nothing and needs no matplotlib: a figure is
+known by the records it carries.
 """
 
 from __future__ import annotations
@@ -16,16 +18,36 @@ import re
 import sys
 from pathlib import Path
 
+import opening
 import plots
-from sections import sections
-from tables import milliseconds, table_lines
-from targets import times, title
+import targets
+from sections import of_each, sections
+from tables import processor_name, table
 
 ROOT = Path(__file__).resolve().parent.parent
 TEMPLATE = ROOT / "benchmarks" / "page.md"
 PAGE = ROOT / "docs" / "performance.md"
 README = ROOT / "README.md"
-START, END = "<!-- speed table -->", "<!-- end of speed table -->"
+INDEX = ROOT / "docs" / "index.md"
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+FRONT_COMMAND = "python benchmarks/page.py --front"
+
+
+class Records(dict[Path, dict]):
+    """The records of a page by their files, in the order they were given."""
+
+    @property
+    def runs(self) -> list[dict]:
+        return [record for record in self.values() if "shapes" in record]
+
+    @property
+    def growths(self) -> list[dict]:
+        return [record for record in self.values() if "sweeps" in record]
+
+    @property
+    def drawn(self) -> tuple[dict, dict | None]:
+        """The two that figures are drawn from."""
+        return self.runs[0], next(iter(self.growths), None)
 
 
 def relative(path: Path) -> str:
@@ -34,62 +56,57 @@ def relative(path: Path) -> str:
     return str(resolved.relative_to(ROOT)) if resolved.is_relative_to(ROOT) else path.name
 
 
-def commands(paths: list[Path]) -> str:
-    """How the records and this page are made."""
-    names = [relative(path) for path in paths]
-    lines = ["pip install '.[bench]'", f"python benchmarks/run.py -o {names[0]}"]
-    if len(names) > 1:
-        lines.append(f"python benchmarks/growth.py --scikit-learn -o {names[1]}")
-    return "\n".join([*lines, f"python benchmarks/page.py {' '.join(names)}"])
+def commands(records: Records) -> str:
+    """How the records and this page are made, on each machine."""
+    lines = ["pip install '.[bench]'"]
+    several = len({processor_name(record) for record in records.values()}) > 1
+    for path, record in records.items():
+        program = "run.py" if "shapes" in record else "growth.py --scikit-learn"
+        where = f"  # on the {processor_name(record)}" if several else ""
+        lines.append(f"python benchmarks/{program} -o {relative(path)}{where}")
+    return "\n".join([*lines, f"python benchmarks/page.py {' '.join(map(relative, records))}"])
 
 
-def page(record: dict, growth: dict | None, paths: list[Path]) -> str:
+def page(records: Records) -> str:
     """docs/performance.md."""
-    texts = sections(record, growth) | {"commands": commands(paths)}
+    texts = sections(records.runs, records.growths) | {"commands": commands(records)}
     template = TEMPLATE.read_text(encoding="utf-8")
     return re.sub(r"^\{([\w ]+)\}$", lambda m: texts[m[1]], template, flags=re.MULTILINE)
 
 
-def speed_table(record: dict, source: Path) -> str:
-    """The README's table."""
-    facts, peak = record["machine"], record["FMA peak"]["best"]
-    shapes = [s for s in record["shapes"] if "gaussmix" in s.get("iteration", {})]
-    peers = [
-        name
-        for name in ("scikit-learn", "oneDAL")
-        if any(name in shape["iteration"] for shape in shapes)
-    ]
-    body = []
-    for shape in shapes:
-        entry = shape["iteration"]
-        rate = entry["gaussmix"]["GF/s"]
-        ratios = [times(entry, name) for name in peers]
-        body.append(
-            [
-                title(shape),
-                milliseconds(entry["gaussmix"]["median"]),
-                *("" if ratio is None else f"{ratio:.1f}" for ratio in ratios),
-                f"{100e9 * rate / peak:.0f} %" if peak and rate else "",
-            ]
-        )
-    header = ["n, d, K, type", "gaussmix ms", *(f"times {name}" for name in peers), "of FMA peak"]
-    versions = [f"{name} {record['versions'][name].get(name, '')}".strip() for name in peers]
-    described = (
-        f"One EM iteration from the same start, in double precision, {facts['threads used']} "
-        f"threads\n({facts['processor']}); {', '.join(versions)}; medians of {record['repeats']} "
-        f"interleaved\nruns, from `{relative(source)}`:"
-    )
-    return "\n".join([described, "", *table_lines("", header, body)[2:]]).rstrip()
+def target_tables(records: list[dict]) -> str:
+    """CONTRIBUTING's tables: the goals, and how far each record reaches them."""
+
+    def iterations(record: dict) -> str:
+        rows = targets.iteration_rows(record)
+        return table(targets.ITERATION_HEADER, rows, "iterations of shapes with a target")
+
+    def kept(goal: str) -> str:
+        each = [f"{targets.reached(r, goal)} on the {processor_name(r)}" for r in records]
+        return f"- {goal}: {', '.join(each)}"
+
+    return "\n".join([of_each(records, iterations), "", *map(kept, targets.GOALS)])
 
 
-def readme(record: dict, source: Path) -> str:
-    """README.md with a new table between the markers."""
-    text = README.read_text(encoding="utf-8")
-    if text.count(START) != 1 or text.count(END) != 1:
-        raise SystemExit(f"{README.name} needs one line {START!r} and one line {END!r} after it")
-    before, rest = text.split(START)
-    after = rest.split(END)[1]
-    return f"{before}{START}\n\n{speed_table(record, source)}\n\n{END}{after}"
+def marked(path: Path, name: str, text: str) -> str:
+    """A file with this text between the two lines that mark its place."""
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before = path.read_text(encoding="utf-8")
+    if before.count(start) != 1 or before.count(end) != 1:
+        raise SystemExit(f"{path.name} needs one line {start!r} and one line {end!r} after it")
+    head, rest = before.split(start)
+    return f"{head}{start}\n\n{text}\n\n{end}{rest.split(end)[1]}"
+
+
+def written(records: Records) -> dict[Path, str]:
+    """Every file and what is to stand in it."""
+    front = opening.front(records.runs, FRONT_COMMAND)
+    return {
+        PAGE: page(records),
+        README: marked(README, "speed table", front),
+        INDEX: marked(INDEX, "speed table", front),
+        CONTRIBUTING: marked(CONTRIBUTING, "targets", target_tables(records.runs)),
+    }
 
 
 def stale_figures(record: dict, growth: dict | None) -> list[Path]:
@@ -112,42 +129,47 @@ def named_records() -> list[Path]:
     return [ROOT / name for name in found[1].split()]
 
 
-def read(path: Path, part: str) -> dict:
-    """A record; ``part`` is what every record of its kind has."""
+def read(path: Path) -> dict:
+    """A record of run.py or growth.py."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise SystemExit(f"{path}: no record: {error}") from None
-    if not isinstance(record, dict) or part not in record:
-        program = "run.py" if part == "shapes" else "growth.py"
-        raise SystemExit(f"{path}: no record of {program}: it has no {part!r}")
+    if not isinstance(record, dict) or not {"shapes", "sweeps"} & record.keys():
+        raise SystemExit(f"{path}: a record of neither run.py nor growth.py")
     return record
 
 
 def main(argv: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("results", type=Path, nargs="?", help="a record of run.py")
-    parser.add_argument("growth", type=Path, nargs="?", help="a record of growth.py")
+    parser.add_argument("records", type=Path, nargs="*", help="records of run.py and growth.py")
+    parser.add_argument("--front", action="store_true", help="print the README's three lines")
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 if something would change"
     )
     options = parser.parse_args(argv)
-    if options.results is None and not options.check:
+    if not (options.records or options.front or options.check):
         parser.error("give a record of run.py, such as benchmarks/results/2026-11-21.json")
-    paths = [path for path in (options.results, options.growth) if path] or named_records()
-    record = read(paths[0], "shapes")
-    growth = read(paths[1], "sweeps") if len(paths) > 1 else None
-    wanted = {PAGE: page(record, growth, paths), README: readme(record, paths[0])}
-    if options.check:
-        stale = [p for p, text in wanted.items() if not p.exists() or p.read_text("utf-8") != text]
-        stale += stale_figures(record, growth)
-        for path in stale:
-            print(f"{relative(path)} is not what {', '.join(map(relative, paths))} give")
-        raise SystemExit(1 if stale else 0)
-    plots.draw_all(record, growth)
-    for path, text in wanted.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+    records = Records((path, read(path)) for path in options.records or named_records())
+    if not records.runs:
+        parser.error("none of these is a record of run.py")
+    if options.front:
+        print(opening.front(records.runs, FRONT_COMMAND))
+    elif options.check:
+        check(records)
+    else:
+        plots.draw_all(*records.drawn)
+        for path, text in written(records).items():
+            path.write_text(text, encoding="utf-8")
+
+
+def check(records: Records) -> None:
+    """Name the files that are not what the records give; exit 1 if there are any."""
+    stale = [path for path, text in written(records).items() if path.read_text("utf-8") != text]
+    stale += stale_figures(*records.drawn)
+    for path in stale:
+        print(f"{relative(path)} is not what {', '.join(map(relative, records))} give")
+    raise SystemExit(1 if stale else 0)
 
 
 if __name__ == "__main__":

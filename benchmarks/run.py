@@ -32,7 +32,7 @@ from pycave import pycave
 from shapes import SHAPES, Shape, common_start, minimum_flops, rows
 from tables import render
 from threadpoolctl import threadpool_limits
-from variants import float32, instruction_sets, sparse, thousand_rows
+from variants import draws, float32, instruction_sets, sparse, thousand_rows
 
 HERE = Path(__file__).resolve().parent
 
@@ -51,6 +51,7 @@ STUDIES = {
     "starts": starts,
     "instruction sets": instruction_sets,
     "thousand rows": thousand_rows,
+    "draws": draws,
     "pycave": pycave,
 }
 

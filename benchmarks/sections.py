@@ -1,4 +1,7 @@
-"""The parts of the performance page as Markdown; for what a record lacks, a line that says so."""
+"""The parts of the performance page as Markdown; for what a record lacks, a line that says so.
+
+The opening parts, which compare records of several processors, are in opening.py.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from collections.abc import Callable
 from statistics import median
 
 import growth as growth_
-import targets
+import opening
 from plots import FOLDER, figures
 from tables import (
     METHODS,
@@ -14,8 +17,10 @@ from tables import (
     fit_columns,
     memory_table,
     milliseconds,
+    missing,
+    processor_name,
     speed_columns,
-    table_lines,
+    table,
 )
 from targets import times, title
 
@@ -28,15 +33,6 @@ ALT = {
     "growth-K": "Cost per row and component against the number of components",
     "growth-threads": "Speed-up against the number of threads",
 }
-
-
-def missing(what: str) -> str:
-    return f"*Not in this record: {what}.*"
-
-
-def table(header: list[str], body: list[list[str]], what: str) -> str:
-    """A table without a title, or the line that there is nothing to put into it."""
-    return "\n".join(table_lines("", header, body)[2:]).rstrip() if body else missing(what)
 
 
 def ms(entry: dict, name: str) -> str:
@@ -54,37 +50,17 @@ def figure(name: str, record: dict, growth: dict | None) -> str:
     return f"![{ALT[name]}]({FOLDER.name}/{name}.svg)"
 
 
-# --- the machine and the libraries ---------------------------------------------------------------
-
-
-def machine(record: dict) -> str:
-    facts, peak = record["machine"], record["FMA peak"]["best"]
-    described = [
-        facts["processor"],
-        f"{facts['usable CPUs']} usable CPUs, {facts['threads used']} threads in every pool",
-        facts["system"],
-        f"Python {facts['python']}",
-        f"multiply-add peak {peak / 1e9:.1f} GF/s" if peak else "multiply-add peak not measured",
-        f"measured {record['date'][:10]}, {record['repeats']} turns of each library",
-    ]
-    lines = [f"- {fact}" for fact in described]
-    if record["quick"]:
-        lines += ["", "Tiny shapes (`--quick`): these numbers show only that everything runs."]
-    return "\n".join(lines)
+# --- the libraries -----------------------------------------------------------------------------
 
 
 def versions(record: dict) -> str:
-    body = [
-        [name, ", ".join(f"{part} {v}" for part, v in of.items()), record_precision(record, name)]
+    lines = [
+        f"- **{name}**: {', '.join(f'{part} {v}' for part, v in of.items())}; "
+        f"{record_precision(record, name)}"
         for name, of in record["versions"].items()
     ]
-    absent = record.get("not installed", {}).values()
-    return "\n".join(
-        [
-            table(["library", "versions", "precision"], body, "versions"),
-            *(f"\nNot measured: {reason}." for reason in absent),
-        ]
-    )
+    absent = [f"- Not measured: {reason}." for reason in record.get("not installed", {}).values()]
+    return "\n".join(lines + absent)
 
 
 def record_precision(record: dict, name: str) -> str:
@@ -93,19 +69,6 @@ def record_precision(record: dict, name: str) -> str:
 
 def differences(record: dict) -> str:
     return "\n".join(f"- **{name}**: {text}" for name, text in record["differences"].items())
-
-
-# --- targets -------------------------------------------------------------------------------------
-
-
-def target_table(record: dict) -> str:
-    header = ["n, d, K, type", "times scikit-learn", "times oneDAL", "of FMA peak"]
-    return table(header, targets.iteration_rows(record), "iterations of shapes with a target")
-
-
-def further_targets(record: dict) -> str:
-    body = [outcome.cells() for outcome in targets.further(record)]
-    return table(["what", "target", "measured", "reached"], body, "what other targets are about")
 
 
 # --- shapes --------------------------------------------------------------------------------------
@@ -308,39 +271,49 @@ def growth_figures(record: dict, growth: dict | None) -> str:
     return "\n\n".join(figure(name, record, growth) for name in names) or missing("growth")
 
 
-def cliffs(growth: dict | None) -> str:
-    return "\n".join(growth_.cliff_lines(growth)).rstrip() if growth else missing("cliffs")
+def cliffs(growth: dict) -> str:
+    return "\n".join(growth_.cliff_lines(growth)).rstrip()
 
 
 # --- all -----------------------------------------------------------------------------------------
 
 
-def sections(record: dict, growth: dict | None) -> dict[str, str]:
+def of_each(records: list[dict], part: Callable[[dict], str], what: str = "") -> str:
+    """A part of every record, each under its processor's name where there are several."""
+    if len(records) > 1:
+        return "\n\n".join(f"**{processor_name(r)}**\n\n{part(r)}" for r in records)
+    return part(records[0]) if records else missing(what)
+
+
+#: Placeholders of page.md that every record of run.py fills for itself.
+OF_A_RUN: dict[str, Callable[[dict], str]] = {
+    "versions": versions,
+    "iteration": iteration,
+    "skipped": skipped,
+    "agreement": agreement,
+    "differences": differences,
+    "scoring": scoring,
+    "row": row,
+    "thousand": thousand,
+    "fit": fit,
+    "starts": starts,
+    "restarts": lambda record: pairs(record, "restarts", "ten fits", "n_init=10"),
+    "acceleration": lambda record: pairs(record, "acceleration", "plain", "squarem"),
+    "float32": float32,
+    "sparse": lambda record: listed(record, "sparse"),
+    "instruction sets": lambda record: listed(record, "instruction sets"),
+    "pycave": pycave,
+    "memory": memory,
+}
+
+
+def sections(runs: list[dict], growths: list[dict]) -> dict[str, str]:
     """Every placeholder of page.md and its text."""
-    return {
-        "machine": machine(record),
-        "versions": versions(record),
-        "differences": differences(record),
-        "targets": target_table(record),
-        "further": further_targets(record),
-        "ratios figure": figure("ratios", record, growth),
-        "iteration": iteration(record),
-        "skipped": skipped(record),
-        "agreement": agreement(record),
-        "scoring": scoring(record),
-        "row": row(record),
-        "thousand": thousand(record),
-        "fit": fit(record),
-        "starts figure": figure("starts", record, growth),
-        "starts": starts(record),
-        "restarts": pairs(record, "restarts", "ten fits", "n_init=10"),
-        "acceleration": pairs(record, "acceleration", "plain", "squarem"),
-        "float32 figure": figure("float32", record, growth),
-        "float32": float32(record),
-        "sparse": listed(record, "sparse"),
-        "instruction sets": listed(record, "instruction sets"),
-        "pycave": pycave(record),
-        "memory": memory(record),
-        "growth figures": growth_figures(record, growth),
-        "cliffs": cliffs(growth),
+    first = runs[0], growths[0] if growths else None
+    made = {name: of_each(runs, part) for name, part in OF_A_RUN.items()}
+    made |= {f"{name} figure": figure(name, *first) for name in ("ratios", "starts", "float32")}
+    made |= {
+        "growth figures": growth_figures(*first),
+        "cliffs": of_each(growths, cliffs, "cliffs"),
     }
+    return made | opening.sections(runs, growths)

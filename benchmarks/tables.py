@@ -26,6 +26,16 @@ def table_lines(title: str, header: list[str], body: list[list[str]]) -> list[st
     return [f"**{title}**", "", line(header), line(rule), *(line(row) for row in body), ""]
 
 
+def missing(what: str) -> str:
+    """What stands in place of a part that a record lacks."""
+    return f"*Not in this record: {what}.*"
+
+
+def table(header: list[str], body: list[list[str]], what: str) -> str:
+    """A table without a title, or the line that there is nothing to put into it."""
+    return "\n".join(table_lines("", header, body)[2:]).rstrip() if body else missing(what)
+
+
 def with_tables(page: str, program: str, made: dict[str, list[str]]) -> str:
     """The text of a page with each table of a program in its place."""
     for name, lines in made.items():
@@ -39,6 +49,14 @@ def with_tables(page: str, program: str, made: dict[str, list[str]]) -> str:
 
 def milliseconds(value: float) -> str:
     return f"{1e3 * value:,.3g}" if value < 1.0 else f"{1e3 * value:,.0f}"
+
+
+def processor_name(record: dict) -> str:
+    """The processor without its marks: Intel Xeon, AMD EPYC."""
+    name = re.sub(
+        r"\((R|TM)\)|\b(CPU|Processor)\b|@.*|\d+-Core\b", "", record["machine"]["processor"]
+    )
+    return " ".join(name.split())
 
 
 def ratio(entry: dict, name: str) -> str:

@@ -1,6 +1,8 @@
-"""Studies of gaussmix's passes: float32, sparse responsibilities, instruction sets, few rows."""
+"""Studies of passes: float32, sparse responsibilities, instruction sets, few rows, draws."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 from agreement import as_start
@@ -15,6 +17,8 @@ INSTRUCTION_SETS = ("x86v3", "x86v4")
 # Distance of the means, in units of the components' spread, and what that is called.
 SEPARATION = {"separated": 30.0, "overlapping": 0.3}
 SPARSE = (Shape(200_000, 32, 16, "full", 4), Shape(200_000, 39, 64, "diag", 8))
+
+DRAWN = (SHAPES[1], SHAPES[2], SHAPES[5])
 
 SCORED = Shape(200_000, 16, 16, "full", 1)
 THOUSAND = 1000
@@ -162,3 +166,18 @@ def thousand_rows(settings: Settings) -> dict:
     kernel = times["of many rows, one thread"]["median"]
     ratio = {name: times[name]["median"] / kernel for name in ("a call, one thread", "a call")}
     return described(shape) | times | {"times the kernel's": ratio}
+
+
+def draws(settings: Settings) -> list[dict]:
+    """`sample` of as many rows as a shape has, with the parameters three iterations give."""
+    result = []
+    for shape in map(settings.shape, DRAWN):
+        X = rows(shape)
+        start = common_start(shape, X)
+        drawn = {
+            name: partial(library.sample, library.em(X, start, 3, settings.n_threads), shape.n)
+            for name, library in settings.libraries.items()
+        }
+        times = in_turns(drawn, settings.repeats, lambda name, drawn=drawn: timed(drawn[name])[0])
+        result.append(described(shape) | times)
+    return result

@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING
 
 import matplotlib as mpl
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 
 import gaussmix
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+    from sphinx.writers.html5 import HTML5Translator
 
 # Pages are built where there is no screen, and pictures must not depend on a user's settings.
 mpl.use("agg")
@@ -24,6 +27,7 @@ version = release = gaussmix.__version__
 extensions = [
     "myst_parser",
     "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "matplotlib.sphinxext.plot_directive",
@@ -37,6 +41,7 @@ nitpicky = True
 nitpick_ignore_regex = [("py:.*", r"(?!gaussmix\.).*")]
 
 html_theme = "furo"
+html_math_renderer = "mathml"
 html_title = f"gaussmix {release}"
 html_static_path = ["_static"]
 html_css_files = ["gaussmix.css"]
@@ -48,6 +53,7 @@ myst_enable_extensions = ["colon_fence", "dollarmath", "fieldlist"]
 
 default_role = "code"  # of `name` in docstrings
 python_maximum_signature_line_length = 80
+autosummary_generate = False
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings give types with shapes and defaults
 napoleon_google_docstring = False
@@ -66,6 +72,19 @@ plot_include_source = True
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    # A folder a subject, in the order in which a reader meets them.
+    "subsection_order": [
+        f"examples/{subject}"
+        for subject in (
+            "choosing",
+            "densities",
+            "missing",
+            "conditionals",
+            "streams",
+            "plots",
+            "operations",
+        )
+    ],
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
     "download_all_examples": False,
@@ -91,5 +110,14 @@ def name_files_outside(app: Sphinx, name: str, source: list[str]) -> None:
     source[0] = re.sub(r"\[([^\]]+)\]\(\.\./([^)]+)\)", named, source[0])
 
 
+def visit_formula(self: HTML5Translator, node: nodes.math | nodes.math_block) -> None:
+    """A formula as MathML, which browsers set by themselves: no script, and no network."""
+    block = isinstance(node, nodes.math_block)
+    formula = tex2mathml(node.astext(), as_block=block)
+    self.body.append(f'<div class="math">{formula}</div>' if block else formula)
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
     app.connect("source-read", name_files_outside)
+    app.add_html_math_renderer("mathml", (visit_formula, None), (visit_formula, None))

@@ -68,7 +68,7 @@ class Library:
     #: It starts from something of its own, the same for every number of iterations, and not from
     #: ``start``.
     own_start = False
-    #: Whether score_samples, predict and predict_proba exist.
+    #: Whether score_samples, predict, predict_proba and sample exist.
     scores = False
     #: Whether fit and initialize exist: a default fit with the library's own start.
     fits = False
@@ -114,6 +114,10 @@ class Library:
         raise NotImplementedError
 
     def predict_proba(self, model: object, X: np.ndarray) -> np.ndarray:
+        raise NotImplementedError
+
+    def sample(self, model: object, n: int) -> tuple[np.ndarray, np.ndarray]:
+        """``n`` random rows and the component of each."""
         raise NotImplementedError
 
     # With ``fits``.

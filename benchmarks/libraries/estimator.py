@@ -80,3 +80,6 @@ class Estimator(Library):
 
     def predict_proba(self, model: object, X: np.ndarray) -> np.ndarray:
         return model.predict_proba(X)
+
+    def sample(self, model: object, n: int) -> tuple[np.ndarray, np.ndarray]:
+        return model.sample(n)

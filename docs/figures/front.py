@@ -1,9 +1,8 @@
-"""The picture at the top of the README, in a light and a dark version.
+"""The picture at the top of the README and of the front page, in a light and a dark version.
 
     python docs/figures/front.py [--folder docs/figures]
 
-Three uses of a mixture on real data: the eruptions of Old Faithful as two components, the density
-of two properties of wines, and a photograph with its colours as segments.
+Two uses of a mixture on real data: which rows belong together, and how usual each of them is.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_sample_image, load_wine
+from sklearn.datasets import load_wine
 
 from gaussmix import GaussianMixture
 from gaussmix.plotting import plot_covariances, plot_density
@@ -33,12 +32,13 @@ STYLES = {
 }
 SETTINGS = {
     "font.size": 10,
+    "axes.titlesize": 10.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.linewidth": 0.8,
     "figure.constrained_layout.use": True,
     "figure.constrained_layout.h_pad": 0.08,
-    "figure.dpi": 150,
+    "figure.dpi": 200,
 }
 
 
@@ -49,7 +49,7 @@ def draw_eruptions(ax) -> None:
     model = GaussianMixture(2, random_state=0).fit(eruptions)
     plot_covariances(model, eruptions, ax=ax)
     ax.set(
-        title=f"{len(eruptions)} eruptions, 2 components",
+        title="clusters: means, and ellipses of spread",
         xlabel="duration of an eruption (min)",
         ylabel="wait for the next (min)",
     )
@@ -61,23 +61,10 @@ def draw_wines(ax) -> None:
     plot_density(model, wines, ax=ax)
     ax.get_legend().remove()
     ax.set(
-        title=f"{len(wines)} wines, regions of 50, 90 and 99 %",
-        xlabel="flavanoids",
+        title="density: regions of 50, 90 and 99 %",
+        xlabel="flavanoids in a wine",
         ylabel="colour intensity",
     )
-
-
-def draw_photo(ax) -> None:
-    """The left half as it was taken, the right half in the mean colours of its segments."""
-    photo = load_sample_image("china.jpg")[:, 40:500]
-    pixels = photo.reshape(-1, 3) / 255
-    model = GaussianMixture(7, random_state=0).fit(pixels)
-    segments = np.clip(model.means_, 0, 1)[model.predict(pixels)].reshape(photo.shape)
-    middle = photo.shape[1] // 2
-    ax.imshow(np.concatenate([photo[:, :middle] / 255, segments[:, middle:]], axis=1))
-    ax.axvline(middle - 0.5, color="white", linewidth=1.5)
-    ax.set_title(f"{len(pixels):,} pixels, 7 segments")
-    ax.axis("off")
 
 
 def draw(style: str, background: str, text: str) -> plt.Figure:
@@ -86,10 +73,9 @@ def draw(style: str, background: str, text: str) -> plt.Figure:
     )
     faces = {"figure.facecolor": background, "axes.facecolor": background}
     with plt.style.context([style, SETTINGS, colours, faces]):
-        figure, axes = plt.subplots(1, 3, figsize=(11, 3.3))
+        figure, axes = plt.subplots(1, 2, figsize=(7.6, 3.2))
         draw_eruptions(axes[0])
         draw_wines(axes[1])
-        draw_photo(axes[2])
         figure.canvas.draw()
     return figure
 

@@ -10,7 +10,7 @@ from ._checks.mixtures import check_mixture
 from ._checks.parameters import parameters_of
 from ._common.failures import explains_failures
 from ._common.families import CovarianceType
-from ._common.typing import Acceleration, InitParams, OnCollapse, RandomState, StrPath
+from ._common.typing import Acceleration, InitParams, OnCollapse, RandomState, ReadsBytes, StrPath
 from ._estimators.agreement import require_member
 from ._estimators.base import given_state
 from ._estimators.conditionals import ConditionalMixture
@@ -295,7 +295,7 @@ class GaussianMixture(
 
 
 @explains_failures
-def load(path: StrPath) -> GaussianMixture:
+def load(path: StrPath | ReadsBytes) -> GaussianMixture:
     """Read a model that `GaussianMixture.save` wrote.
 
     Everything in the file is checked before use; precisions and their factors are computed anew.
@@ -303,7 +303,9 @@ def load(path: StrPath) -> GaussianMixture:
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or open file of bytes
+        An open file, be it `io.BytesIO` or anything else that reads bytes, is read from where it
+        stands to its end, and left open.
 
     Returns
     -------
@@ -313,6 +315,8 @@ def load(path: StrPath) -> GaussianMixture:
     ------
     ModelFileError
         If the file is not a valid model, with the path and the reason.
+    TypeError
+        For what is neither a path nor an open file of bytes.
     OSError
         If the file cannot be read, or is no regular file; a pipe is not waited for.
     """

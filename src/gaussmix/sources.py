@@ -7,6 +7,7 @@ the memory used, make one.
 
 from ._rows.sources.arrow import ArrowSource, ParquetSource
 from ._rows.sources.base import Chunk, ChunkSource, RowsLike, RowSource
+from ._rows.sources.csv import CsvSource
 from ._rows.sources.npy import NpySource
 from ._rows.sources.recognise import as_source
 
@@ -14,6 +15,7 @@ __all__ = [
     "ArrowSource",
     "Chunk",
     "ChunkSource",
+    "CsvSource",
     "NpySource",
     "ParquetSource",
     "RowSource",

@@ -19,7 +19,8 @@ import pytest
 
 from gaussmix import cli
 from gaussmix._files.tables import lines
-from gaussmix.cli import inputs, jobs, sample
+from gaussmix._rows.sources import tables
+from gaussmix.cli import jobs, sample
 from gaussmix.cli.describe import describe, describe_at_length
 from gaussmix.cli.process import reader_has_gone
 from gaussmix.mixture import GaussianMixture, load
@@ -249,7 +250,7 @@ def test_missing_values_are_fitted_and_scored(run, holes, data):
 
 @pytest.mark.parametrize("data", ["holes.csv", "holes.npy", "holes.parquet"])
 def test_impute_reads_and_writes_every_format(run, holes, monkeypatch, data):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 60)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 60)
     model = load("model.npz")  # it does not allow missing values, and need not
     model.feature_names_in_ = None
     values, std = model.impute(holes, return_std=True)
@@ -328,7 +329,7 @@ def test_weights_must_not_be_missing(run, holes):
 @pytest.mark.parametrize("data", ["data.csv", "data.npy", "data32.npy", "data.parquet"])
 def test_score_reads_and_writes_every_format(run, monkeypatch, old_faithful, data):
     write_parquet("data.parquet", dict(zip(["eruptions", "waiting"], old_faithful.T)))
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 100)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 100)
     model = load("model.npz")
     del model.feature_names_in_
     X = old_faithful.astype(np.float32) if data == "data32.npy" else old_faithful
@@ -412,7 +413,7 @@ def test_a_model_of_columns_with_the_same_name(run, old_faithful):
 
 @pytest.mark.parametrize("kind", ["csv", "npy"])
 def test_the_memory_score_needs_does_not_grow_with_the_file(run, monkeypatch, kind):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 2000)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 2000)
     monkeypatch.setattr(lines, "BLOCK_BYTES", 1 << 15)
     rows = np.random.default_rng(0).normal([3, 70], [1, 10], size=(10_000, 2))
     peaks = []
@@ -704,7 +705,7 @@ def test_a_bad_value_is_one_line_and_leaves_the_output_as_it_was(run, in_tmp, co
 
 
 def test_an_error_after_blocks_have_been_written_leaves_the_output_as_it_was(run, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 10)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 10)
     values = np.load("data.npy")
     values[200, 1] = np.nan
     np.save("bad.npy", values)
@@ -929,6 +930,17 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
         exec(block, names)
     assert names["model"].converged_
     assert len(names["labels"]) == len(names["X"])
+
+
+def test_the_table_of_the_page_has_every_option(run):
+    table = PAGE.read_text("utf-8").split("## Options by what they are for")[1]
+    listed = set(re.findall(r"`(-[\w-]+)`", table))
+    options = set()
+    for command in ("fit", "score", "predict", "impute", "sample", "info"):
+        described = run(command, "--help")[1].split("options:\n")[1].split("\n\n")[0]
+        for short, long in re.findall(r"^  (?:(-\w), )?(--[\w-]+)", described, re.M):
+            options.add(short or long)
+    assert listed == options - {"-h"}
 
 
 def test_the_commands_at_the_head_of_the_page_run(run, old_faithful, holes):

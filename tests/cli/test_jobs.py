@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gaussmix._files.tables import writers
+from gaussmix._rows.sources import tables
 from gaussmix.cli import inputs, outputs, values
 from gaussmix.mixture import GaussianMixture, load
 from support.processes import environment, paused
@@ -224,7 +225,7 @@ def parts(run):
 
 
 def test_every_file_has_an_output(run, parts, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 400)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 400)
     model = load("model.npz")
     status, out, err = run("score", "model.npz", "in", "-o", "out/")
     assert (status, out) == (0, "")
@@ -262,7 +263,7 @@ def test_a_file_without_rows_has_an_output_without_rows(run):
 
 
 def test_blocks_of_parquet_are_gathered_to_row_groups(run, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 100)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 100)
     monkeypatch.setattr(writers, "ROW_GROUP_ROWS", 1000)
     write("x.npy", rows_of(2500))
     assert run("score", "model.npz", "x.npy", "-o", "s.parquet", "--labels", "-q")[0] == 0

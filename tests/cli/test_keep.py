@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from gaussmix._files.tables import lines, parquet
-from gaussmix.cli import inputs
+from gaussmix._rows.sources import tables
 from gaussmix.mixture import load
 from support.tables import error_of, rows_of
 
@@ -61,7 +61,7 @@ def write_texts(texts, delimiter):
 @pytest.mark.parametrize("texts", [TEXTS, ["7", "x", "NA"]], ids=["quoted", "plain"])
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_text_of_csv_is_kept(run, monkeypatch, texts, delimiter):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 70)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 70)
     monkeypatch.setattr(lines, "BLOCK_BYTES", 4000)
     X, ids, days = write_texts(texts, delimiter)
     keep = ["--keep", "day,id,c", "--labels", "-q"]
@@ -121,7 +121,7 @@ OTHERS = ["id", "day", "moment", "price", "kind", "yes", "many", "small"]
 
 
 def test_types_of_parquet_are_kept(run, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 70)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 70)
     X, table = typed_table(300)
     pq = pytest.importorskip("pyarrow.parquet")
     pq.write_table(table, "in.parquet", row_group_size=110)
@@ -283,7 +283,7 @@ def test_columns_that_cannot_be_kept(run, arguments, message):
 
 
 def test_kept_columns_take_memory_for_a_block_alone(run, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 2000)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 2000)
     monkeypatch.setattr(lines, "BLOCK_BYTES", 1 << 15)
     X = rows_of(4000).round(3).tolist()
     peaks = []

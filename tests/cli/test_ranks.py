@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from gaussmix.cli import inputs, jobs
+from gaussmix._rows.sources import tables
+from gaussmix.cli import jobs
 from gaussmix.mixture import GaussianMixture, load
 from support.tables import error_of, rows_of, write
 
@@ -26,7 +27,7 @@ def run(tmp_path, monkeypatch, run_command):
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("rate", [0.01, 0.25, 0.9])
 def test_ranks_and_flags_are_those_of_scipy_and_numpy(run, monkeypatch, dtype, rate):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 70)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 70)
     X = rows_of(300).astype(dtype)
     X[150:250] = X[50:150]  # ties, in other blocks
     np.save("x.npy", X)
@@ -103,7 +104,7 @@ def test_what_cannot_be_ranked(run, monkeypatch):
 
 
 def test_ranks_take_eight_bytes_a_row(run, monkeypatch):
-    monkeypatch.setattr(inputs, "CHUNK_ROWS", 2000)
+    monkeypatch.setattr(tables, "CHUNK_ROWS", 2000)
     peaks = []
     for n in (50_000, 450_000):
         np.save("x.npy", rows_of(n))

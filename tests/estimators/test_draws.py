@@ -300,6 +300,9 @@ def test_cuts_of_noise_change_no_bit(instruction_set):
         np.testing.assert_array_equal(one[0], uniforms[some, :n_draws])
         np.testing.assert_array_equal(one[1], normals[some, :n_draws])
     assert Noise(3, KEY).of(np.empty(0, dtype=np.intp), 4)[1].shape == (0, 3, 4)
+    cut = [part.of(np.arange(5), 11) for part in Noise(7, KEY, first=7).parts(3)]
+    for whole, pieces in zip(Noise(7, KEY, first=7).of(np.arange(5), 11), zip(*cut)):
+        np.testing.assert_array_equal(np.concatenate(pieces, axis=1), whole)
 
 
 SAMPLED = """

@@ -144,7 +144,7 @@ def test_weights_count_rows(allow_nan):
     X = holed(X) if allow_nan else X
     regressor = GaussianMixtureRegressor(2, allow_nan=allow_nan, tol=1e-9, random_state=0)
     counts = np.arange(len(X)) % 3
-    # One component: the start of several is sought among other rows where some come twice.
+    # One component: with several, rows that lack values may start elsewhere.
     twice = GaussianMixtureRegressor(1, allow_nan=allow_nan).fit(
         np.repeat(X, counts, axis=0), np.repeat(y, counts)
     )
@@ -156,6 +156,18 @@ def test_weights_count_rows(allow_nan):
     assert weighted.score(X, y, sample_weight=counts) == pytest.approx(
         twice.score(np.repeat(X, counts, axis=0), np.repeat(y, counts))
     )
+
+
+@pytest.mark.parametrize("init_params", ["kmeans", "k-means++"])
+def test_weights_are_repeats_of_rows_in_their_places_for_several_components(init_params):
+    """Starts are drawn by weight, not by row."""
+    rng = np.random.default_rng(0)
+    X, y, counts = rng.uniform(size=(60, 3)), rng.normal(size=60), rng.integers(0, 4, size=60)
+    for seed in range(5):
+        regressor = GaussianMixtureRegressor(3, init_params=init_params, random_state=seed)
+        weighted = regressor.fit(X, y, sample_weight=counts).predict(X)
+        repeated = regressor.fit(np.repeat(X, counts, axis=0), np.repeat(y, counts)).predict(X)
+        np.testing.assert_allclose(weighted, repeated, rtol=1e-7, atol=1e-7)
 
 
 def test_several_components_follow_a_curve():
@@ -298,16 +310,30 @@ def test_the_score_of_one_row():
         assert np.isnan(GaussianMixtureRegressor().fit(X, y).score(X[:1], y[:1]))
 
 
-@pytest.mark.parametrize("params", [{}, {"covariance_type": "tied", "allow_nan": True}])
+#: That weights are repeats, of rows in another order. Starts of several components are drawn, and
+#: draws depend on the order; scikit-learn expects the same of its k-means.
+OF_STARTS = {"check_sample_weight_equivalence_on_dense_data": "rows come in another order"}
+
+
+@pytest.mark.parametrize(
+    ("params", "excused"),
+    [
+        ({}, {}),
+        ({"covariance_type": "tied", "allow_nan": True}, {}),
+        ({"n_components": 2}, OF_STARTS),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:.*does not inherit from:UserWarning")
 @pytest.mark.filterwarnings("ignore::gaussmix.ConvergenceWarning", "ignore:X is constant")
-def test_check_estimator(params):
+def test_check_estimator(params, excused):
     checks = pytest.importorskip("sklearn.utils.estimator_checks")
     regressor = GaussianMixtureRegressor(**params)
-    results = checks.check_estimator(regressor, on_fail=None, on_skip=None)
+    results = checks.check_estimator(
+        regressor, on_fail=None, on_skip=None, expected_failed_checks=excused
+    )
     assert len(results) > 45
     failed = [r for r in results if r["status"] not in ("passed", "skipped")]
-    assert [(r["check_name"], str(r["exception"])) for r in failed] == []
+    assert [(r["check_name"], r["status"]) for r in failed] == [(n, "xfail") for n in excused]
 
 
 def test_tags_say_what_it_takes():

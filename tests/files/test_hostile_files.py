@@ -26,8 +26,8 @@ from gaussmix._common.text import printable
 from gaussmix._files import model_file, npz
 from gaussmix._files.errors import TableError
 from gaussmix._files.tables.opening import open_table
+from gaussmix._rows.sources.tables import Tables
 from gaussmix.cli import outputs
-from gaussmix.cli.inputs import Tables
 from gaussmix.sources import NpySource, ParquetSource
 from support.model_files import archive, members_of
 from support.model_files import model as contents

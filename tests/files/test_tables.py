@@ -18,7 +18,7 @@ from gaussmix._files.tables.csv import CsvTable
 from gaussmix._files.tables.opening import open_table
 from gaussmix._files.tables.parquet import import_pyarrow
 from gaussmix._files.tables.writers import Field
-from gaussmix.cli.inputs import Tables
+from gaussmix._rows.sources.tables import Tables
 
 FLOAT = np.dtype(np.float64)
 

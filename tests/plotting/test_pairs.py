@@ -12,7 +12,7 @@ from scipy import stats
 
 from gaussmix import GaussianMixture
 from gaussmix.plotting import plot_pairs
-from support.plots import legend_of, markers_of, matrix_of, mixture, points_of
+from support.plots import legend_of, matrix_of, mixture
 
 pytestmark = pytest.mark.usefixtures("no_figure_is_left")
 
@@ -26,18 +26,18 @@ def test_below_the_diagonal_are_the_pairs_and_on_it_the_densities():
     cycle = np.array([colors.to_rgb(f"C{k}") for k in range(3)])
     for i, j in zip(*np.tril_indices(3, -1), strict=True):
         columns = [chosen[j], chosen[i]]
-        points = points_of(axes[i, j])
+        points, ellipses, means = axes[i, j].collections
         assert_array_equal(points.get_offsets(), ROWS[:, columns])
         assert_array_equal(points.get_facecolors()[:, :3], cycle[MODEL.predict(ROWS)])
-        for k, (ellipse, marker) in enumerate(
-            zip(axes[i, j].patches, markers_of(axes[i, j]), strict=True)
-        ):
-            assert_array_equal(ellipse.center, MODEL.means_[k, columns])
-            assert_array_equal(np.ravel(marker.get_data()), MODEL.means_[k, columns])
-            radii = np.sort([ellipse.width, ellipse.height]) / 2
+        assert_array_equal(means.get_offsets(), MODEL.means_[:, columns])
+        for marks in (means.get_facecolors(), ellipses.get_edgecolors()):
+            assert_allclose(marks[:, :3], cycle)
+        for k, path in enumerate(ellipses.get_paths()):
+            # The ends of its curves, between which are their control points.
+            away = path.vertices[:25:3] - MODEL.means_[k, columns]
             block = matrix_of(MODEL, k)[np.ix_(columns, columns)]
-            assert_allclose(radii, 1.5 * np.sqrt(np.linalg.eigvalsh(block)))
-            assert_allclose(ellipse.get_edgecolor()[:3], cycle[k])
+            distances = np.einsum("ni,ij,nj->n", away, np.linalg.inv(block), away)
+            assert_allclose(np.sqrt(distances), 1.5)
     for i, column in enumerate(chosen):
         *_shares, curve = axes[i, i].lines
         x, density = curve.get_data()
@@ -60,6 +60,19 @@ def test_panels_of_a_column_and_of_a_row_have_one_range_that_holds_everything():
         low, high = axes[3, i].get_xlim()
         assert low <= min(ROWS[:, i].min(), (MODEL.means_[:, i] - reach).min())
         assert high >= max(ROWS[:, i].max(), (MODEL.means_[:, i] + reach).max())
+
+
+def test_panels_stand_in_a_grid_whatever_has_been_added():
+    axes = plot_pairs(MODEL, features=[0, 1, 2])
+    figure = axes[0, 0].figure
+    figure.suptitle("above\nall of them")
+    figure.canvas.draw()
+    for i, j in zip(*np.tril_indices(3), strict=True):
+        place = axes[i, j].get_position()
+        assert_allclose(place.intervaly, axes[i, 0].get_position().intervaly)
+        assert_allclose(place.intervalx, axes[2, j].get_position().intervalx)
+    assert axes[0, 0].get_position().y1 < 0.95
+    assert axes[0, 1] is axes[1, 2]
 
 
 def test_an_outlier_stretches_no_panel():
@@ -103,8 +116,8 @@ def test_a_panel_leaves_out_only_rows_that_lack_what_it_shows():
     X = ROWS[:30].copy()
     X[:10, 0] = np.nan
     axes = plot_pairs(model, X, features=[0, 1, 2])
-    assert len(points_of(axes[1, 0]).get_offsets()) == 20
-    assert len(points_of(axes[2, 1]).get_offsets()) == 30
+    assert len(axes[1, 0].collections[0].get_offsets()) == 20
+    assert len(axes[2, 1].collections[0].get_offsets()) == 30
 
 
 def test_five_features_are_shown_of_many_and_no_more_rows_than_elsewhere():
@@ -112,7 +125,7 @@ def test_five_features_are_shown_of_many_and_no_more_rows_than_elsewhere():
     X, _ = model.sample(30_000, random_state=0)
     axes = plot_pairs(model, X)
     assert axes.shape == (5, 5)
-    assert len(points_of(axes[4, 0]).get_offsets()) == 20_000
+    assert len(axes[4, 0].collections[0].get_offsets()) == 20_000
 
 
 def test_panels_may_be_given_and_keep_the_limits_they_have():

@@ -28,8 +28,8 @@ from support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
 NAMES = (
-    "checkouts", "compare", "cost_model", "growth", "imputation", "missing", "online", "page",
-    "plots", "scaling", "sections", "shapes", "tables", "targets",
+    "checkouts", "compare", "cost_model", "growth", "imputation", "missing", "online", "opening",
+    "page", "plots", "scaling", "sections", "shapes", "tables", "targets",
 )  # fmt: skip
 
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
@@ -73,17 +73,54 @@ def test_the_committed_page_is_what_its_records_give_and_checking_needs_no_matpl
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("changed", ["PAGE", "README"])
+@pytest.mark.parametrize("changed", ["PAGE", "README", "INDEX", "CONTRIBUTING"])
 def test_a_page_edited_by_hand_is_found(benchmarks, monkeypatch, tmp_path, capsys, changed):
     page = benchmarks.page
     copied = tmp_path / getattr(page, changed).name
-    copied.write_text(getattr(page, changed).read_text("utf-8").replace(" ms |", " s |", 1))
+    text = getattr(page, changed).read_text("utf-8")
+    copied.write_text(text.replace("| 1,000,000", "| 1,000,001", 1))
     paths = [str(path) for path in page.named_records()]
     monkeypatch.setattr(page, changed, copied)
     with pytest.raises(SystemExit) as stopped:
         page.main(["--check", *paths])
     assert stopped.value.code == 1
     assert copied.name in capsys.readouterr().out
+
+
+def test_the_three_lines_are_printed_by_their_command(benchmarks, capsys):
+    benchmarks.page.main(["--front"])
+    assert capsys.readouterr().out.strip() in benchmarks.page.INDEX.read_text("utf-8")
+
+
+def on_another_processor(record: dict, factor: float) -> dict:
+    """The record with its default fits of scikit-learn ``factor`` times as long."""
+    other = copy.deepcopy(record)
+    other["machine"]["processor"] = "AMD EPYC 9V74 80-Core Processor"
+    for shape in other["shapes"]:
+        shape["fit"]["scikit-learn"]["median"] *= factor
+    return other
+
+
+def test_two_processors_stand_side_by_side(benchmarks, record):
+    records = [record, on_another_processor(record, 3.0)]
+    header, _, *lines = benchmarks.opening.fits(records).splitlines()
+    columns = [cell.strip() for cell in header.split("|")[1:-1]]
+    assert columns[1:] == [
+        f"{name}, {processor}"
+        for processor in ("Intel Xeon", "AMD EPYC 9V74")
+        for name in ("gaussmix", "scikit-learn", "times")
+    ]
+    cells = [cell.strip() for cell in lines[0].split("|")[1:-1]]
+    fit = record["shapes"][0]["fit"]
+    ratio = fit["scikit-learn"]["median"] / fit["gaussmix"]["median"]
+    assert cells[0] == "1,000,000 × 2, 3"
+    assert [float(cells[i]) for i in (3, 6)] == pytest.approx([ratio, 3 * ratio], abs=0.51)
+    front = benchmarks.opening.front(records, "the command")
+    assert "| times as fast, Intel Xeon | times as fast, AMD EPYC 9V74 |" in front
+    page = benchmarks.page
+    text = page.page(page.Records({Path("a.json"): records[0], Path("b.json"): records[1]}))
+    assert "-o b.json  # on the AMD EPYC 9V74" in text
+    assert text.count("**AMD EPYC 9V74**") == len(benchmarks.sections.OF_A_RUN)
 
 
 def test_a_figure_of_another_record_is_found(benchmarks, record):
@@ -102,8 +139,9 @@ def test_parts_that_a_record_lacks_are_named_and_not_an_error(benchmarks, record
             shape.pop(part, None)
     kept = ("date", "machine", "versions", "differences", "repeats", "quick", "shapes", "FMA peak")
     bare = {name: record[name] for name in kept}
-    text = benchmarks.page.page(bare, None, [Path("bare.json")])
-    for what in ("EM iterations", "one row", "float32", "peak memory", "growth", "cliffs"):
+    text = benchmarks.page.page(benchmarks.page.Records({Path("bare.json"): bare}))
+    draws = "rows that `sample` draws"
+    for what in ("EM iterations", "one row", "float32", "peak memory", "growth", "cliffs", draws):
         assert f"*Not in this record: {what}.*" in text
     assert "{" not in text
 
@@ -111,7 +149,7 @@ def test_parts_that_a_record_lacks_are_named_and_not_an_error(benchmarks, record
 def test_every_placeholder_of_the_template_has_a_section(benchmarks, record):
     lines = benchmarks.page.TEMPLATE.read_text(encoding="utf-8").splitlines()
     placeholders = {line[1:-1] for line in lines if line.startswith("{")}
-    assert placeholders == {*benchmarks.sections.sections(record, None), "commands"}
+    assert placeholders == {*benchmarks.sections.sections([record], []), "commands"}
 
 
 def test_targets_say_what_was_reached(benchmarks):
@@ -129,6 +167,8 @@ def test_targets_say_what_was_reached(benchmarks):
     made["single row"] = {"gaussmix": {"median": 7e-6}}
     (outcome,) = benchmarks.targets.further(made)
     assert outcome.cells() == ["score_samples of one row", "at most 8 µs", "7", "yes"]
+    found = [benchmarks.targets.reached(made, goal) for goal in benchmarks.targets.GOALS]
+    assert sorted(found) == ["1 of 1", *["not measured"] * 6]
 
 
 # --- how cost grows ------------------------------------------------------------------------------

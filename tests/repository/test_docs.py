@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ast
+import csv
+import inspect
 import re
+import types
 import warnings
 from functools import cache, partial
 from pathlib import Path
@@ -12,6 +15,8 @@ import numpy as np
 import pytest
 
 import gaussmix
+import gaussmix.plotting
+import gaussmix.sources
 from gaussmix import GaussianMixture
 from gaussmix._runtime import threads
 from support.paths import ROOT
@@ -159,7 +164,7 @@ def message_of(example):
 
 
 def table():
-    """Number of a row to its cells: the fault, what happens, the tests."""
+    """Number of a row to its cells: the fault, what happens."""
     lines = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
     cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines[2:]]
     assert len({number for number, *_ in cells}) == len(cells)
@@ -179,16 +184,16 @@ def quoted(text):
 
 def test_bad_input_has_all_forty_rows():
     assert list(table()) == list(range(1, 41))
-    assert all(len(cells) == 3 and all(cells) for cells in table().values())
+    assert all(len(cells) == 2 and all(cells) for cells in table().values())
 
 
-def test_bad_input_names_tests_that_exist():
-    known = cache(functions_in)
-    for row, (*_, shown) in table().items():
-        names = re.findall(r"`([\w.]+)::(\w+)`", shown)
-        assert len(names) == shown.count("`") // 2 > 0, row
-        for file, name in names:
-            assert name in known(file), (row, file)
+def test_every_row_of_bad_input_is_held_by_tests():
+    known, held = cache(functions_in), set()
+    with (ROOT / "tests" / "robustness" / "bad_input.csv").open(encoding="utf-8") as lines:
+        for line in csv.DictReader(lines):
+            assert line["test"] in known(line["file"]), line
+            held.add(int(line["row"]))
+    assert held == set(table())
 
 
 @pytest.mark.parametrize("row", EXAMPLES)
@@ -203,4 +208,46 @@ def test_bad_input_quotes_what_is_said(row, tmp_path, monkeypatch):
 
 
 def test_bad_input_quotes_nothing_unproved():
-    assert {row for row, (_, what, _) in table().items() if quoted(what)} == set(EXAMPLES)
+    assert {row for row, (_, what) in table().items() if quoted(what)} == set(EXAMPLES)
+
+
+# --- docs/api ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "cls"),
+    [
+        ("mixture", gaussmix.GaussianMixture),
+        ("imputer", gaussmix.GaussianMixtureImputer),
+        ("regressor", gaussmix.GaussianMixtureRegressor),
+        ("statistics", gaussmix.SufficientStatistics),
+    ],
+)
+def test_every_public_method_stands_in_a_group_of_its_class(page, cls):
+    text = (ROOT / "docs" / "api" / f"{page}.md").read_text(encoding="utf-8")
+    described = re.findall(rf"auto(?:method|attribute):: {cls.__name__}\.(\w+)", text)
+    in_tables = re.findall(rf"^   {cls.__name__}\.(\w+)$", text, flags=re.MULTILINE)
+    assert described == in_tables
+    assert len(set(described)) == len(described)
+    fields = {*inspect.signature(cls).parameters, *getattr(cls, "__slots__", ())}
+    public = {
+        name
+        for name in dir(cls)
+        if not name.startswith("_") and not name.endswith("_") and name not in fields
+    }
+    assert set(described) == public
+
+
+@pytest.mark.parametrize("module", ["sources", "plotting", ""])
+def test_every_public_name_is_on_the_pages_of_the_reference(module):
+    package = getattr(gaussmix, module) if module else gaussmix
+    text = "".join(
+        path.read_text(encoding="utf-8") for path in sorted((ROOT / "docs" / "api").glob("*.md"))
+    )
+    described = set(re.findall(r"auto(?:class|function|exception):: (\w+)", text))
+    assert {
+        name
+        for name in package.__all__
+        if callable(getattr(package, name))
+        and not isinstance(getattr(package, name), types.UnionType)
+    } <= described | {"Chunk", "RowsLike"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import runpy
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import pytest
 from support.paths import ROOT
 
 DOCS = ROOT / "docs"
-EXAMPLES = sorted((DOCS / "examples").glob("plot_*.py"))
+EXAMPLES = sorted((DOCS / "examples").glob("*/plot_*.py"))
 # The data of these are in statsmodels' wheels since 0.15.
 NEEDS_STATSMODELS = {"plot_customer_segments", "plot_drifting_segments", "plot_regression"}
 NEEDS_VIDEO = {"plot_track_video"}
@@ -53,8 +54,12 @@ def test_example_runs(path, monkeypatch):
     assert not plt.get_fignums(), "a figure is left that is not shown"
 
 
-def test_examples_are_all_found():
-    assert len(EXAMPLES) >= 10
+def test_every_example_is_in_a_section_that_the_gallery_has():
+    folders = {path.parent for path in (DOCS / "examples").rglob("*.py")}
+    order = re.findall(r'^ {12}"(\w+)",$', (DOCS / "conf.py").read_text("utf-8"), re.MULTILINE)
+    assert sorted(order) == sorted(folder.name for folder in folders)
+    assert all((folder / "GALLERY_HEADER.rst").is_file() for folder in folders)
+    assert len({path.name for path in EXAMPLES}) == len(EXAMPLES) >= 20
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ import pytest
 from gaussmix import GaussianMixture
 from support import reference
 from support.families import COVARIANCE_TYPES
-from support.processes import output_of
+from support.processes import needs_pool, output_of
 
 # Three iterations are enough for bits to differ.
 pytestmark = pytest.mark.filterwarnings("ignore:.*did not converge")
@@ -220,6 +220,7 @@ def test_rows_drawn_at_once_with_given_seeds_are_those_of_the_seeds() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="counts threads in /proc")
+@needs_pool
 def test_64_threads_that_score_one_model_start_no_others():
     """All share one pool, whose workers are there from the fit."""
     code = """

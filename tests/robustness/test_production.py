@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from support.processes import environment, output_of
+from support.processes import environment, needs_pool, output_of
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this platform")
 needs_tasks = pytest.mark.skipif(
@@ -73,6 +73,7 @@ def in_child(check):
 # --- fork ----------------------------------------------------------------------------------------
 
 
+@needs_pool
 def test_fork_child_and_grandchild_compute_in_parallel():
     code = """
 in_parent = fit()
@@ -92,6 +93,7 @@ assert fit() == in_parent
     assert output_of(MODEL + FORK + code).split() == ["equal", "equal"]
 
 
+@needs_pool
 def test_fork_while_another_thread_is_inside_a_fit():
     code = """
 expected = fit()
@@ -120,6 +122,7 @@ assert fit() == expected
     assert output_of(MODEL + FORK + code).split() == ["equal"] * 5
 
 
+@needs_pool
 def test_fork_from_a_thread_that_is_not_the_main_one():
     code = """
 expected = fit()
@@ -135,6 +138,7 @@ thread.join()
     assert output_of(MODEL + FORK + code) == "equal"
 
 
+@needs_pool
 def test_fork_after_kmeans_of_scikit_learn():
     """Its parallel loops leave threads behind in the parent as well."""
     code = """
@@ -151,6 +155,7 @@ in_child(check)
     assert output_of(MODEL + FORK + code) == "equal"
 
 
+@needs_pool
 def test_fork_before_the_import():
     """Another library has used threads in the parent; gaussmix comes only in the child."""
     code = """
@@ -174,6 +179,7 @@ print("done")
     assert output_of(start + code) == "done"
 
 
+@needs_pool
 def test_fork_pool_of_multiprocessing():
     code = """
 import multiprocessing
@@ -220,6 +226,7 @@ print(most - before - 64, threads().count("gaussmix"))
 
 
 @needs_tasks
+@needs_pool
 def test_callers_at_work_lessen_the_threads_of_others():
     """Two threads that both want two get one each, but for moments: a team each is no gain."""
     code = """
@@ -301,6 +308,7 @@ print(*(f"{{warning.category.__name__}}: {{warning.message}}" for warning in cau
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit counts threads on Linux only")
 @pytest.mark.parametrize("call", ["fit", "lambda: executor.submit(fit).result()"])
+@needs_pool
 def test_refused_threads_mean_fewer_threads_and_one_warning(call):
     printed = output_of(MODEL + REFUSED.format(call=call))
     assert len(printed.splitlines()) == 1
@@ -310,6 +318,7 @@ def test_refused_threads_mean_fewer_threads_and_one_warning(call):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the limit counts threads on Linux only")
+@needs_pool
 def test_refused_first_thread_means_a_serial_result():
     """Nothing parallel has run before, so there is no worker."""
     code = REFUSED.replace("call = {call}", "model.set_params(n_threads=1); call = fit")
@@ -382,6 +391,7 @@ def test_ctrl_c_is_answered_and_nothing_is_lost(call, n_threads):
     assert output_of(MODEL + INTERRUPTED + LONG + code) == "in time"
 
 
+@needs_pool
 def test_ctrl_c_in_a_forked_process():
     code = "threads_wanted = 2\nfit()\nin_child(lambda: check(refit))"
     assert output_of(MODEL + FORK + INTERRUPTED + LONG + code) == "in time"
@@ -434,11 +444,13 @@ def answer_of(url: str) -> str:
         return response.read().decode()
 
 
+@needs_pool
 def test_gunicorn_preload_computes_in_every_worker(server):
     url, _ = server
     assert {answer_of(url) for _ in range(12)} == {"equal"}
 
 
+@needs_pool
 def test_gunicorn_ends_gracefully_on_sigterm(server, tmp_path):
     """The request that is being computed is answered, and the server ends by itself."""
     url, process = server

@@ -16,7 +16,7 @@ import gaussmix
 from gaussmix import GaussianMixture
 from gaussmix.exceptions import InvalidParameterError, ModelFileError, NotFittedError
 from gaussmix.imputation import GaussianMixtureImputer
-from gaussmix.sources import ArrowSource, ChunkSource, NpySource, ParquetSource
+from gaussmix.sources import ArrowSource, ChunkSource, CsvSource, NpySource, ParquetSource
 from support.assertions import nothing_lost
 from support.rows import NAMES, changed, two_clusters
 
@@ -301,18 +301,59 @@ SOURCES = [
         "No such file",
     ),
     Mistake(
-        lambda case: case.model.fit(case.file("rows.csv", b"1,2\n3,4\n")),
+        lambda case: GaussianMixture().fit(
+            case.file("rows.csv", b"length,carrier,width\n1,UA,2\n3,AA,4\n")
+        ),
         ValueError,
-        "rows.csv",
-        "neither a .npy nor a Parquet file",
-        "gaussmix fit takes CSV",
+        "rows.csv: column 'carrier' holds text.",
+        "'carrier'",
+        "Pass CsvSource(path, columns=['length', 'width']).",
     ),
     Mistake(
-        lambda case: case.model.fit(case.file("rows.csv.gz", gzip.compress(b"1,2\n3,4\n"))),
+        lambda case: GaussianMixture().fit(
+            case.file("rows.csv.gz", gzip.compress(b"id,2019,2020\na,1,2\nb,3,4\n"))
+        ),
         ValueError,
-        "rows.csv.gz",
-        "neither a .npy nor a Parquet file",
-        "gaussmix fit takes CSV",
+        "rows.csv.gz: column 0 holds text.",
+        "0",
+        "columns=[1, 2]). If the first row holds the names of the columns, pass header=True.",
+    ),
+    Mistake(
+        lambda case: GaussianMixture().fit(
+            case.file("rows.csv", b"length,width,kind\n1,2,3\n3,wide,a\n")
+        ),
+        ValueError,
+        "rows.csv: line 3, column 1 ('width')",
+        "'wide' is not a number",
+        "correct the row, or choose the columns of numbers: columns=['length']",
+    ),
+    Mistake(
+        lambda case: GaussianMixture().fit(case.file("rows.csv", b"length\n1\ninf\n")),
+        ValueError,
+        "line 3, column 0 ('length')",
+        "'inf' is infinite",
+        "leave the row out or fill it in, or choose other columns with CsvSource(path, columns=",
+    ),
+    Mistake(
+        lambda case: GaussianMixture().fit(case.file("rows.csv", b"length,width\n1,\n3,4\n")),
+        ValueError,
+        "Input X contains NaN",
+        "row 0, column 1 ('width')",
+        "set allow_nan=True",
+    ),
+    Mistake(
+        lambda case: CsvSource(case.file("rows.csv", b"length,width\n1,2\n"), columns=["lenght"]),
+        ValueError,
+        "columns",
+        "'lenght'",
+        "Did you mean 'length'?",
+    ),
+    Mistake(
+        lambda case: CsvSource(case.file("rows.csv", b"length,width\n1,2\n"), header="no"),
+        ValueError,
+        "header",
+        "'no'",
+        "must be True, False or None",
     ),
     Mistake(
         lambda case: case.model.fit(case.parquet(carrier=["UA", "AA"] * 30)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import pickle
 import signal
@@ -14,6 +15,9 @@ import pytest
 
 import gaussmix
 from gaussmix import GaussianMixture
+from gaussmix._checks.weights import check_sample_weight
+from gaussmix._estep import accumulation
+from gaussmix._estep.score_plan import exact_scores
 from gaussmix._runtime import cgroups
 from support.families import COVARIANCE_TYPES
 
@@ -270,6 +274,44 @@ def test_scores_are_lazy_arrays(client, method, dtype):
     values = lazy.compute()
     assert values.dtype == expected.dtype
     np.testing.assert_array_equal(values, expected)
+
+
+def at_odd_bytes(array):
+    """A copy that begins where no number may, as a message's parts can."""
+    memory = np.empty(array.nbytes + 1, dtype=np.uint8)[1:]
+    memory[:] = np.frombuffer(array, dtype=np.uint8)
+    return memory
+
+
+def arrays_in(value):
+    if isinstance(value, np.ndarray):
+        return [value]
+    inner = value if isinstance(value, tuple) else ()
+    if dataclasses.is_dataclass(value):
+        inner = [getattr(value, field.name) for field in dataclasses.fields(value)]
+    return [array for one in inner for array in arrays_in(one)]
+
+
+def test_what_comes_at_odd_bytes_is_moved_before_the_kernels_read_it():
+    """x86 forgives it, other processors and vectorised loops need not."""
+    from gaussmix._estep import dask_tasks
+
+    parameters = fitted(X)._parameters()
+    plan = accumulation.AccumulationPlan(
+        "full", exact_scores(parameters), parameters.means[0], parameters.means
+    )
+    common = dask_tasks.Common("GaussianMixture", 1, 4, None, plan=plan, parameters=parameters)
+    buffers: list[pickle.PickleBuffer] = []
+    message = pickle.dumps(common, 5, buffer_callback=buffers.append)
+    assert len(buffers) > 5
+    odd = [at_odd_bytes(buffer.raw()) for buffer in buffers]
+    taken = pickle.loads(message, buffers=odd)
+    for ours, theirs in zip(arrays_in(taken), arrays_in(common), strict=True):
+        assert ours.flags.aligned
+        np.testing.assert_array_equal(ours, theirs)
+    weights = at_odd_bytes(np.arange(5.0)).view(np.float64)
+    assert not weights.flags.aligned
+    assert check_sample_weight(weights, 5).flags.aligned
 
 
 def test_parameters_are_in_the_graph_once():

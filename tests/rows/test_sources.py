@@ -719,7 +719,8 @@ def nan_at(X, row, column):
 
 def bad_sources(folder: Path):
     X = blobs(3000)
-    (folder / "text.csv").write_text("1,2\n3,4\n")
+    (folder / "model.npz").write_bytes(b"PK\x03\x04")
+    (folder / "noise").write_bytes(bytes(range(256)))
     (folder / "empty").mkdir()
     (folder / "cut.npy").write_bytes(b"\x93NUMPY\x01\x00\x76\x00{'descr'")
     np.save(folder / "words.npy", np.array([["a", "b"]]))
@@ -728,7 +729,13 @@ def bad_sources(folder: Path):
     (folder / "short.npy").write_bytes((folder / "short.npy").read_bytes()[:-100])
     (folder / "bad.parquet").write_bytes(b"PAR1 and no more")
     yield folder / "missing.npy", FileNotFoundError, "missing.npy"
-    yield folder / "text.csv", ValueError, "neither a .npy nor a Parquet file.*command line"
+    yield folder / "model.npz", ValueError, "this is a zip file, as models are, and not a table"
+    yield folder / "noise", ValueError, "noise: row 2: the text is not UTF-8"
+    yield (
+        [folder / "flat.npy"] * 2,
+        ValueError,
+        "is a .npy file, of which one .* Pass a list",
+    )
     yield folder / "empty", ValueError, "empty: the directory holds no file that ends in .parquet"
     yield str(folder / "*.pq"), ValueError, "no file matches the pattern"
     yield folder / "cut.npy", ValueError, "cut.npy: not a readable .npy file: "

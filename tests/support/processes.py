@@ -7,6 +7,13 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+#: For what OpenMP's threads cannot do, where the pool may not help them out.
+needs_pool = pytest.mark.skipif(
+    os.environ.get("GAUSSMIX_THREADING") == "openmp", reason="OpenMP is forced, and cannot do this"
+)
+
 #: Variables that decide threads and instruction set; a new process has only those it is given.
 OURS = ("GAUSSMIX_ISA", "GAUSSMIX_NUM_THREADS", "OMP_NUM_THREADS")
 

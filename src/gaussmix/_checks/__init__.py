@@ -2,6 +2,7 @@
 
     rows             X: an array of real numbers, or an error that says why not
     columns          names of columns, and which of them a user chooses
+    given            values of columns that a user chooses
     targets          y, what is to be predicted
     weights          sample weights
     mixtures         weights, means, covariances and components of a mixture

@@ -216,11 +216,11 @@ def feature_index(
     return index
 
 
-def check_given(given: Indices, n_features: int, remedy: str) -> None:
+def check_given(given: Indices, n_features: int, remedy: str, argument: str = "columns") -> None:
     """Refuse to condition on every column."""
     if given.size == n_features:
         raise ValueError(
-            f"columns chooses all {n_features} features, so that none is left. {remedy}"
+            f"{argument} chooses all {n_features} features, so that none is left. {remedy}"
         )
 
 

@@ -231,6 +231,15 @@ def empty_rows_warning(n_empty: int, n_samples: int) -> UserWarning:
     )
 
 
+def no_names_for_table(estimator_name: str, method: str, container: str) -> ValueError:
+    """The exception for a table whose columns the model cannot name."""
+    return ValueError(
+        f"{estimator_name} has no names for the columns of a table, which "
+        f"set_output(transform={container!r}) asks of {method}. Fit to a table with named "
+        "columns, set feature_names_in_ to their names, or call set_output(transform='default')."
+    )
+
+
 def no_values() -> ValueError:
     """The exception for rows of which all values are missing."""
     return ValueError("X has no value that is not NaN. At least one row needs values.")

@@ -47,7 +47,7 @@ def check_sample_weight(
             f"sample_weight.shape == {weights.shape}, expected {(n_samples,)}! Pass one weight a"
             " row of X."
         )
-    weights = np.ascontiguousarray(weights)
+    weights = np.require(weights, requirements=["C", "A"])
     check_finite(weights, "sample_weight")
     if np.any(weights < 0):
         first = int(np.argmax(weights < 0))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, TypeAlias, TypedDict
+from typing import Any, Literal, Protocol, TypeAlias, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,18 @@ Generator: TypeAlias = np.random.RandomState | np.random.Generator
 RandomState: TypeAlias = int | np.random.RandomState | np.random.Generator | None
 
 StrPath: TypeAlias = str | os.PathLike[str]
+
+
+class WritesBytes(Protocol):
+    """An open file, or anything else that takes bytes."""
+
+    def write(self, data: bytes, /) -> Any: ...
+
+
+class ReadsBytes(Protocol):
+    """An open file, or anything else that gives bytes: none at the end."""
+
+    def read(self, size: int = ..., /) -> bytes: ...
 
 
 class Collapse(TypedDict):

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,21 @@ class Common:
     allow_nan: bool = False
     parameters: MixtureParameters | None = None
     seed: tuple[int, ...] = ()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what came through pickle, whose arrays may begin at any byte of a message."""
+        vars(self).update({name: _aligned(value) for name, value in state.items()})
+
+
+def _aligned(value: Any) -> Any:
+    """The same with arrays that lie as the kernels read them."""
+    if isinstance(value, np.ndarray):
+        return np.require(value, requirements="A")
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*map(_aligned, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{f.name: _aligned(getattr(value, f.name)) for f in fields(value)})
+    return value
 
 
 def common_of(X: Any, estimator_name: str, n_threads: int | None, **more: Any) -> Common:

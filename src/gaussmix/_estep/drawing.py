@@ -7,6 +7,7 @@ threads compute them, they are the same.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -96,11 +97,14 @@ class Noise(NamedTuple):
     key : ndarray of uint64, shape (4,)
     first : int
         Place of the row that is counted as 0.
+    first_draw : int
+        Number of the draw that is counted as 0.
     """
 
     n_draws: int
     key: Key
     first: int = 0
+    first_draw: int = 0
 
     @classmethod
     def seeded(cls, n_draws: int, *seed: int) -> Noise:
@@ -112,11 +116,17 @@ class Noise(NamedTuple):
         """That of the rows after so many."""
         return self._replace(first=self.first + n_rows)
 
+    def parts(self, most: int) -> Iterator[Noise]:
+        """That of the draws in their order, at most so many at a time."""
+        for start in range(0, self.n_draws, most):
+            n_draws = min(most, self.n_draws - start)
+            yield self._replace(n_draws=n_draws, first_draw=self.first_draw + start)
+
     def of(self, rows: Indices, m: int) -> tuple[Doubles, Doubles]:
         """Uniform numbers (n, n_draws), and normal ones (n, n_draws, m), of some rows."""
         uniforms = np.empty((len(rows), self.n_draws))
         normals = np.empty((len(rows), self.n_draws, m))
         instruction_sets.drawing_kernels().draw_noise(
-            self.key, self.first + rows, uniforms, normals, _tile_rows(m)
+            self.key, self.first + rows, uniforms, normals, _tile_rows(m), self.first_draw
         )
         return uniforms, normals

@@ -8,6 +8,7 @@
     conditionals    some columns: marginals, conditionals, distributions, quantiles
     geometry        components as ellipsoids: volumes, shapes, orientations
     sampling        rows drawn
+    containers      rows that are drawn or filled in, as tables
     scoring         densities, responsibilities, labels and criteria of rows
     criteria        AIC and BIC, with the number of parameters that they count; R^2
     fitting         fit, and the sums of one pass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import numbers
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
@@ -31,10 +30,13 @@ from .._common.typing import (
     Indices,
     Names,
     RandomState,
+    ReadsBytes,
     StrPath,
+    WritesBytes,
 )
 from .._estep.row_sets import RowSet, row_set
 from .._estep.scoring import Scorer
+from .._files.streams import called
 from .._parameters.layouts import CollapsedComponent
 from .._parameters.mixture import MixtureParameters
 from .._rows.array_rows import DOUBLE, Rows
@@ -103,7 +105,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
     _kept: Kept
 
     @explains_failures
-    def save(self, path: StrPath) -> None:
+    def save(self, path: StrPath | WritesBytes) -> None:
         """Write the fitted model to a file that `gaussmix.load` reads.
 
         The file is an ``.npz`` of plain arrays without pickled objects, safe to load from anybody.
@@ -112,7 +114,9 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
 
         Parameters
         ----------
-        path : str or path-like
+        path : str, path-like or open file of bytes
+            An open file, be it `io.BytesIO` or anything else that writes bytes, gets the same
+            bytes from where it stands. It is flushed and left open.
 
         Raises
         ------
@@ -122,8 +126,11 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             When the fitted attributes are not those of a valid mixture.
         ValueError
             When a constructor parameter has a value that it cannot have.
+        TypeError
+            For what is neither a path nor an open file of bytes.
         OSError
-            When the file cannot be written; an existing one is then as it was.
+            When the file cannot be written; an existing one is then as it was, and an open one
+            keeps what it took.
         """
         try:
             parameters, arrays = self._parameters(), self._arrays()
@@ -131,7 +138,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             raise
         except ValueError as error:
             reason = f"the model cannot be saved: {error}"
-            raise ModelFileError(os.fsdecode(path), reason) from None
+            raise ModelFileError(called(path), reason) from None
         covariances: Floats = parameters.definite_covariances()
         if covariances is parameters.covariances:
             covariances = arrays["covariances_"]
@@ -370,7 +377,7 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
         else:
             yield np.arange(X.shape[1]), np.arange(len(X))
 
-    def _restore(self, contents: dict[str, Any], path: StrPath) -> None:
+    def _restore(self, contents: dict[str, Any], path: StrPath | ReadsBytes) -> None:
         """Take over what a model file holds, precisions and their factors computed anew."""
         arrays = [contents[name] for name in ("weights", "means", "covariances")]
         try:
@@ -379,9 +386,8 @@ class BaseMixture(Settings, sklearn_api.EstimatorMixin):
             )
         except CollapsedComponent as collapsed:
             which = "" if collapsed.component is None else f"[{collapsed.component}]"
-            raise ModelFileError(
-                os.fsdecode(path), f"covariances{which} is not positive definite"
-            ) from None
+            reason = f"covariances{which} is not positive definite"
+            raise ModelFileError(called(path), reason) from None
         # The widest, where they differ: rounding covariances would change their factors.
         state = fitted_state(parameters, np.result_type(*arrays))
         state["converged_"] = contents["converged"]

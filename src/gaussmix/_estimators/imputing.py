@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Any, Literal, cast, overload
 
 from .._checks.arguments import check_flag, check_n_draws
+from .._checks.rows import is_dask
 from .._common.failures import explains_failures
 from .._common.typing import AnyArray, Floats, RandomState
 from .._estep.drawing import Noise
 from .._estep.local_rows import imputed
 from .._rows.sources.base import RowsLike
-from .base import BaseMixture
+from . import sklearn_api
+from .containers import TabularMixture
 
 
-class ImputingMixture(BaseMixture):
+class ImputingMixture(TabularMixture):
     """The method that fills in missing values."""
 
     @overload
@@ -76,8 +78,9 @@ class ImputingMixture(BaseMixture):
         -------
         X_imputed : ndarray of shape (n, d), or (n_draws, n, d) with `n_draws`
             float32 for float32 rows, else float64. Observed values are those of X. Of a dask
-            collection a dask array, which is computed when it is asked for.
-        std : ndarray of shape (n, d)
+            collection a dask array, which is computed when it is asked for. Else a table, or a
+            list of `n_draws` tables, where `set_output` says so.
+        std : ndarray of shape (n, d), or a table
             Only with `return_std`: the standard deviation of each missing value given the observed
             ones of its row, in the column's units; 0 where a value is observed.
 
@@ -122,10 +125,20 @@ class ImputingMixture(BaseMixture):
         check_n_draws(n_draws)
         check_flag(return_std, "return_std")
         parameters = self._parameters()
+        container = None if is_dask(X) else self._container("impute")
+        index = sklearn_api.index_of(X)
         seed = None if n_draws is None else self._seed(random_state)
         draws = None if n_draws is None else int(n_draws)
-        results = self._row_set(X).imputed(parameters, draws, seed, return_std)
-        return (results[0], results[1]) if return_std else results[0]
+        values, *deviations = self._row_set(X).imputed(parameters, draws, seed, return_std)
+        if container is None:
+            filled: Any = values
+        elif draws is None:
+            filled = self._in_container(container, values, index)
+        else:
+            filled = [self._in_container(container, draw, index) for draw in values]
+        if not return_std:
+            return cast(Floats, filled)
+        return filled, self._in_container(container, deviations[0], index)
 
     def _seed(self, random_state: RandomState) -> int:
         """128 random bits, from whatever kind of generator."""

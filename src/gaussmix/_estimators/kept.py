@@ -141,7 +141,7 @@ class Kept:
         if self._parameters is not None:
             return self._parameters
         weights, means, covariances, factors = (
-            np.ascontiguousarray(self._base(place), dtype=np.float64)
+            np.require(self._base(place), np.float64, ["C", "A"])
             for place in (_WEIGHTS, _MEANS, _COVARIANCES, _FACTORS)
         )
         parameters = MixtureParameters(self.covariance_type, weights, means, covariances, factors)

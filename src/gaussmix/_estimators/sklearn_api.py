@@ -265,27 +265,18 @@ class TransformerMixin(EstimatorMixin):
         -------
         self
         """
-        if transform is not None:
-            _check_container(transform)
-            # The name under which scikit-learn's `clone` looks for it.
-            self._sklearn_output_config = {"transform": transform}
-        return self
+        return set_container(self, transform)
 
     def _contained(self, values: Floats, X: Any, names_out: Callable[[], Names]) -> Any:
         """Results for the rows of X in the container that was asked for."""
-        container = getattr(self, "_sklearn_output_config", {}).get("transform")
+        container = container_of(self)
         sklearn = sys.modules.get("sklearn")
         if container is None and sklearn is not None:
             container = sklearn.get_config().get("transform_output")
         if container in (None, "default"):
             return values
         _check_container(container)
-        names = list(names_out())
-        library = importlib.import_module(container)
-        if container == "polars":
-            return library.DataFrame(values, schema=names, orient="row")
-        index = X.index if isinstance(X, library.DataFrame) else None
-        return library.DataFrame(values, index=index, columns=names, copy=False)
+        return in_container(container, values, list(names_out()), index_of(X))
 
 
 class RegressorMixin(EstimatorMixin):
@@ -323,10 +314,51 @@ class RegressorMixin(EstimatorMixin):
         return self._set_request("score", sample_weight)
 
 
+# --- Containers of results -----------------------------------------------------------------------
+
+
+# The name under which scikit-learn's `clone` looks for it.
+_ASKED_FOR = "_sklearn_output_config"
+
+
+def set_container(estimator: Estimator, container: str | None) -> Estimator:
+    """Keep the container that `set_output` was called with, unless that is None."""
+    if container is not None:
+        _check_container(container)
+        setattr(estimator, _ASKED_FOR, {"transform": container})
+    return estimator
+
+
+def container_of(estimator: EstimatorMixin) -> str | None:
+    """The container that was asked for, if one was."""
+    asked: dict[str, str] = getattr(estimator, _ASKED_FOR, {})
+    return asked.get("transform")
+
+
+def index_of(X: Any) -> Any:
+    """The index of a table of pandas; None of anything else."""
+    pandas = sys.modules.get("pandas")  # whoever has such a table has imported it
+    return X.index if pandas is not None and isinstance(X, pandas.DataFrame) else None
+
+
+def in_container(container: str, values: Floats, names: list[str], index: Any = None) -> Any:
+    """Rows (n, d) as a table of "pandas" or "polars"."""
+    try:
+        library = importlib.import_module(container)
+    except ImportError as error:
+        raise ImportError(
+            f"set_output(transform={container!r}) needs {container}. Install it, or pass "
+            "'default'."
+        ) from error
+    if container == "polars":
+        return library.DataFrame(values, schema=names, orient="row")
+    return library.DataFrame(values, index=index, columns=names, copy=False)
+
+
 def _check_container(container: Any) -> None:
     if container not in ("default", "pandas", "polars"):
         raise ValueError(
-            "The output of a transformer is 'default', 'pandas' or 'polars'. Got "
+            "The output of an estimator is 'default', 'pandas' or 'polars'. Got "
             f"{shown(container)}; pass one of them to set_output."
         )
 

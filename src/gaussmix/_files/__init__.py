@@ -7,6 +7,7 @@
     model_members    the names of those arrays
     tables           files of rows: CSV, .npy and Parquet
     atomic           a file that is written whole or not at all
+    streams          files that a caller has opened
     paths            what a path stands for; files opened only where they are regular
     errors           why a file is refused
 

@@ -27,14 +27,14 @@ stored at all; whoever derives it finds out whether they are definite.
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
-from io import BufferedReader
 from typing import Any
 
 import numpy as np
 
-from .._common.typing import AnyArray, StrPath
+from .._common.typing import AnyArray, ReadsBytes, StrPath, WritesBytes
 from ..exceptions import ModelFileError
 from .atomic import replacing
 from .errors import Refusal
@@ -50,16 +50,25 @@ from .model_metadata import (
     plain,
     read_metadata,
 )
-from .npz import NO_MODEL, Reader, read_data, read_layout, read_member, write_members
+from .npz import (
+    BEGINNING,
+    NO_MODEL,
+    Reader,
+    read_data,
+    read_layout,
+    read_member,
+    write_members,
+)
 from .paths import open_regular
+from .streams import called, is_path, read_whole, write_whole
 
 
-def save(path: StrPath, contents: Mapping[str, Any]) -> None:
-    """Write a fitted model to a file, all of it or nothing.
+def save(path: StrPath | WritesBytes, contents: Mapping[str, Any]) -> None:
+    """Write a fitted model to a file, all of it or nothing; to an open file from where it stands.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or open file of bytes
         The file, in an existing directory. It is replaced if it exists, keeping its permissions; a
         symbolic link, a device or a write-protected file is not.
     contents : mapping
@@ -77,25 +86,33 @@ def save(path: StrPath, contents: Mapping[str, Any]) -> None:
     ModelFileError
         If `contents` is no valid model, for example because a fitted attribute was changed by
         hand.
+    TypeError
+        For what is neither a path nor an open file of bytes.
     OSError
         If the file cannot be written. An existing file is then as it was, and no temporary file
-        remains.
+        remains. An open file keeps what it took.
     """
-    path = os.fsdecode(os.fspath(path))
     try:
         members = _members_of(contents)
     except Refusal as refusal:
-        raise ModelFileError(path, f"the model cannot be saved: {refusal}") from refusal.__cause__
-    with replacing(path) as file:
-        write_members(file, members)
+        reason = f"the model cannot be saved: {refusal}"
+        raise ModelFileError(called(path), reason) from refusal.__cause__
+    if is_path(path):
+        with replacing(called(path)) as file:
+            write_members(file, members)
+    else:
+        whole = io.BytesIO()
+        write_members(whole, members)
+        write_whole(path, whole.getvalue())  # type: ignore[arg-type]
 
 
-def load(path: StrPath) -> dict[str, Any]:
+def load(path: StrPath | ReadsBytes) -> dict[str, Any]:
     """Read a model file, checking all of it.
 
     Parameters
     ----------
-    path : str or path-like
+    path : str, path-like or open file of bytes
+        An open one is read from where it stands to its end.
 
     Returns
     -------
@@ -107,15 +124,24 @@ def load(path: StrPath) -> dict[str, Any]:
     ------
     ModelFileError
         If the file is damaged, holds no valid model, or has a format this version does not know.
+    TypeError
+        For what is neither a path nor an open file of bytes.
     OSError
         If the file cannot be opened or read, or is no regular file.
     """
-    path = os.fsdecode(os.fspath(path))
-    with open_regular(path) as raw, BufferedReader(raw) as file:
-        try:
-            return _read_contents(file)
-        except Refusal as refusal:
-            raise ModelFileError(path, str(refusal)) from refusal.__cause__
+    try:
+        if not is_path(path):
+            read = read_whole(path, BEGINNING)  # type: ignore[arg-type]
+            if not read:
+                raise Refusal(
+                    "no bytes are left where it stands. Of a file that has just been written, "
+                    "call seek(0) first."
+                )
+            return _read_contents(io.BytesIO(read), len(read))
+        with open_regular(called(path)) as raw, io.BufferedReader(raw) as file:
+            return _read_contents(file, os.fstat(file.fileno()).st_size)
+    except Refusal as refusal:
+        raise ModelFileError(called(path), str(refusal)) from refusal.__cause__
 
 
 def _members_of(contents: Mapping[str, Any]) -> dict[str, AnyArray]:
@@ -160,10 +186,8 @@ def _little_endian(value: Any, name: str, double: bool = False) -> AnyArray:
         raise Refusal(f"{name} is not an array of numbers: {error}") from error
 
 
-def _read_contents(file: Reader) -> dict[str, Any]:
-    size = os.fstat(file.fileno()).st_size
-    magic = file.read(4)
-    if magic != b"PK\x03\x04":
+def _read_contents(file: Reader, size: int) -> dict[str, Any]:
+    if file.read(len(BEGINNING)) != BEGINNING:
         raise Refusal(f"{NO_MODEL}.")
     # The metadata comes first, so that a file of a later format is recognised whatever else it
     # holds.

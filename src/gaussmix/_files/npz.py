@@ -12,7 +12,7 @@ import re
 import struct
 import zlib
 from collections.abc import Mapping
-from io import BufferedReader, FileIO
+from io import BufferedReader, BytesIO, FileIO
 from typing import BinaryIO, NamedTuple, TypeAlias
 
 import numpy as np
@@ -25,7 +25,10 @@ from .model_members import FITTED, MEMBERS
 NO_MODEL = "is not a model file (those come from model.save or gaussmix fit)"
 
 # A file that is being read.
-Reader: TypeAlias = "BufferedReader[FileIO]"
+Reader: TypeAlias = "BufferedReader[FileIO] | BytesIO"
+
+# What a model file begins with, as every zip archive does.
+BEGINNING = b"PK\x03\x04"
 
 _LOCAL_HEADER = struct.Struct("<4s5H3I2H")
 _LOCAL_EXTRA = struct.Struct("<2H2Q")
@@ -60,7 +63,7 @@ def local_header(entry: Entry) -> bytes:
     name = entry.name.encode("ascii") + b".npy"
     return (
         _LOCAL_HEADER.pack(
-            *(b"PK\x03\x04", _ZIP_VERSION, 0, 0, 0, _DATE),  # no flags, stored, no time of day
+            *(BEGINNING, _ZIP_VERSION, 0, 0, 0, _DATE),  # no flags, stored, no time of day
             *(entry.checksum, _SEE_64, _SEE_64),
             *(len(name), _LOCAL_EXTRA.size),
         )
@@ -140,7 +143,7 @@ def read_layout(file: Reader, first: Member, file_size: int) -> dict[str, Member
     entries = [first.entry]
     members: dict[str, Member] = {}
     position = first.start + first.entry.size
-    while _peek(file, position) == b"PK\x03\x04":
+    while _peek(file, position) == BEGINNING:
         member = read_member(file, position, file_size)
         name = member.entry.name
         if MEMBERS.index(name) <= MEMBERS.index(entries[-1].name):

@@ -49,6 +49,11 @@ def _is_table(directory: str, file: Path, endings: Sequence[str]) -> bool:
     return not hidden and ends and Path(directory, file).is_file()
 
 
+def is_read_once(path: str) -> bool:
+    """Whether this is standard input or a pipe."""
+    return path == "-" or (os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode))
+
+
 def require_regular(path: StrPath) -> None:
     """Raise an `OSError` that names the path where it is no regular file.
 

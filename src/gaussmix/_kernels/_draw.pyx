@@ -427,8 +427,9 @@ def draw_noise(
     double[:, ::1] uniforms,                # OUT (n, n_draws) in [0, 1)
     double[:, :, ::1] normals,              # OUT (n, n_draws, m)
     Py_ssize_t tile_rows,
+    Py_ssize_t first_draw,
 ):
-    """The uniform number and the m normal ones of each draw of each row."""
+    """The uniform number and the m normal ones of some draws of each row, from one draw on."""
     cdef uint64_t own[5]
     cdef Tile tile
     cdef Py_ssize_t start, n_draws = uniforms.shape[1], n = rows.shape[0] * n_draws
@@ -441,7 +442,7 @@ def draw_noise(
     with nogil:
         for start from 0 <= start < n by tile_rows:
             noise_of_tile(
-                own, &rows[0], start, min(tile_rows, n - start), n_draws, m, &tile,
+                own, &rows[0], start, min(tile_rows, n - start), n_draws, first_draw, m, &tile,
                 &uniforms[0, 0], &normals[0, 0, 0] if m > 0 else NULL,
             )
 
@@ -458,7 +459,7 @@ cdef Py_ssize_t lay_out_noise(
 
 cdef void noise_of_tile(
     const uint64_t *key, const Py_ssize_t *rows, Py_ssize_t start, Py_ssize_t n,
-    Py_ssize_t n_draws, Py_ssize_t m, Tile *tile,
+    Py_ssize_t n_draws, Py_ssize_t first_draw, Py_ssize_t m, Tile *tile,
     double *uniforms,           # OUT
     double *normals,            # OUT
 ) noexcept nogil:
@@ -466,7 +467,7 @@ cdef void noise_of_tile(
     cdef Py_ssize_t i, j
     for i in range(n):
         tile.row[i] = rows[(start + i) // n_draws]
-        tile.draw[i] = (start + i) % n_draws
+        tile.draw[i] = first_draw + (start + i) % n_draws
     fill_up(tile, n)
     first_block(key, tile.row, tile.draw, n, tile.uniforms, tile.normals, tile.capacity)
     later_blocks(key, tile.row, tile.draw, n, m, tile.normals, tile.capacity)

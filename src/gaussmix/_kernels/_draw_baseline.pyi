@@ -19,7 +19,12 @@ def draw_rows(
     n_threads: int,
 ) -> None: ...
 def draw_noise(
-    key: Key, rows: Indices, uniforms: Doubles, normals: Doubles, tile_rows: int
+    key: Key,
+    rows: Indices,
+    uniforms: Doubles,
+    normals: Doubles,
+    tile_rows: int,
+    first_draw: int,
 ) -> None: ...
 
 # A type for `instruction_sets.drawing_kernels` to return, which returns one of these modules.

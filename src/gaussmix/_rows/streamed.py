@@ -367,6 +367,7 @@ def _checked(
             X, weight = chunk
         try:
             X, names = as_rows(X, estimator_name=estimator_name, min_rows=0)
+            names = _names_given(source, X.shape[1]) if names is None else names
             weight = check_sample_weight(weight, len(X), allow_zero=True)
         except (TypeError, ValueError) as error:
             raise of_piece(error, f"Chunk {number} of {called(source)}") from error
@@ -379,6 +380,16 @@ def _checked(
                 f"first reading has {difference[1]}. All chunks must be alike."
             )
         yield piece
+
+
+def _names_given(source: RowSource, n_columns: int) -> Names | None:
+    """The names that a source has for the columns of its arrays."""
+    if source.column_names is None:
+        return None
+    names = np.array(list(source.column_names), dtype=object)
+    if len(names) != n_columns:
+        raise ValueError(f"there are {n_columns} columns, and column_names has {len(names)}.")
+    return names
 
 
 def pieces(source: RowSource, estimator_name: str) -> Generator[Piece]:

@@ -19,6 +19,7 @@ from .._files.errors import TableError
 from .._files.tables import writers
 from .._files.tables.base import Table
 from .._rows import streamed
+from .._rows.sources.tables import Tables
 from ..mixture import GaussianMixture
 from . import values
 from .arguments import (
@@ -29,7 +30,7 @@ from .arguments import (
     add_threads_argument,
 )
 from .describe import describe
-from .inputs import Tables, chosen_columns, files_of
+from .inputs import chosen_columns, files_of
 from .messages import say
 from .wording import naming_columns
 

@@ -17,14 +17,16 @@ import numpy as np
 from .._common.text import counted, listed, plain
 from .._common.typing import AnyArray, Floats
 from .._files.errors import TableError
+from .._files.paths import is_read_once
 from .._files.tables import writers
 from .._files.tables.base import AsTheyStand, Table
 from .._files.tables.choosing import MOST_COLUMNS
 from .._files.tables.writers import Field
 from .._rows.read_ahead import read_ahead
+from .._rows.sources.tables import Tables
 from ..mixture import GaussianMixture
 from . import keeping, outputs
-from .inputs import Tables, chosen_columns, is_read_once
+from .inputs import chosen_columns
 
 # Rows of the inputs that are held at a time, in bytes.
 MEMORY = 64 << 20

@@ -24,8 +24,8 @@ from .._common.text import listed, plain
 from .._files import paths as file_paths
 from .._files.atomic import remove_unfinished
 from .._files.errors import TableError
+from .._files.paths import is_read_once
 from .._files.tables.formats import file_format, stem
-from .inputs import is_read_once
 
 RECORD = ".gaussmix-score.jsonl"
 # The largest record and line of it, in bytes. A line takes some 250, more with long names.

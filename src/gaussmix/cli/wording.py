@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from .._common.settings import SETTINGS
 from .._files.errors import TableError
-from .inputs import Tables
+from .._rows.sources.tables import Tables
 from .messages import say
 
 

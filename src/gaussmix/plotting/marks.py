@@ -6,13 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
+from matplotlib.markers import MarkerStyle
 from matplotlib.patches import Ellipse, StepPatch
+from matplotlib.path import Path
+from matplotlib.transforms import IdentityTransform
 
 from ..mixture import GaussianMixture
 from .style import Floats, ink_of
-from .view import covariance_of
+from .view import covariance_of, deviations_of
 
 _MOST_BINS = 200
+
+# Points across the marker of a mean, where axes are many.
+_SMALL = 5.0
+_DIAMOND = MarkerStyle("D").get_path().transformed(MarkerStyle("D").get_transform())
 
 
 def draw_rows(ax: Axes, points: Floats, rgb: Floats, alpha: float = 0.6) -> None:
@@ -23,9 +31,7 @@ def draw_rows(ax: Axes, points: Floats, rgb: Floats, alpha: float = 0.6) -> None
         ax.scatter(points[:, 0], points[:, 1], c=rgb, **style)
 
 
-def draw_means(
-    ax: Axes, points: Floats, palette: Floats, components: Sequence[int], size: float = 8.0
-) -> None:
+def draw_means(ax: Axes, points: Floats, palette: Floats, components: Sequence[int]) -> None:
     """Draw a marker for each component, labelled for a legend that the user may add."""
     for k in components:
         ax.plot(
@@ -34,7 +40,7 @@ def draw_means(
             color=palette[k],
             markeredgecolor=ax.get_facecolor(),
             markeredgewidth=1.5,
-            markersize=size,
+            markersize=8.0,
             label=f"component {k}",
             zorder=3,
         )
@@ -64,6 +70,50 @@ def draw_ellipses(
                 zorder=2.5,
             )
             ax.add_patch(ellipse)
+
+
+def draw_small_marks(
+    ax: Axes,
+    marginal: GaussianMixture,
+    sizes: list[float],
+    palette: Floats,
+    components: Sequence[int],
+) -> None:
+    """Draw ellipses and means on one of many axes: the same marks, all in two collections.
+
+    An artist for each, as users may change on axes of their own, takes longer than all else.
+    """
+    circle = Path.unit_circle()
+    vertices = np.asarray(circle.vertices)
+    means = marginal.means_[components]
+    paths = []
+    for k in components:
+        variances, directions = np.linalg.eigh(covariance_of(marginal, k))
+        curve = (vertices * np.sqrt(variances)) @ directions.T
+        paths += [Path(marginal.means_[k] + size * curve, circle.codes) for size in sizes]
+    ellipses = PathCollection(
+        paths,
+        facecolors="none",
+        edgecolors=np.repeat(palette[components], len(sizes), axis=0),
+        linewidths=1.5,
+        zorder=2.5,
+    )
+    markers = PathCollection(
+        [_DIAMOND],
+        sizes=[_SMALL**2],
+        offsets=means,
+        offset_transform=ax.transData,
+        facecolors=palette[components],
+        edgecolors=ax.get_facecolor(),
+        linewidths=1.5,
+        zorder=3,
+    )
+    markers.set_transform(IdentityTransform())
+    for marks in (ellipses, markers):
+        ax.add_collection(marks, autolim=False)
+    reach = max(sizes) * deviations_of(marginal)[components]
+    ax.update_datalim(np.concatenate([means - reach, means + reach]))
+    ax.autoscale_view()
 
 
 def draw_intervals(

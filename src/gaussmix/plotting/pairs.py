@@ -11,13 +11,14 @@ import numpy.typing as npt
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.transforms import Bbox
 
 from .._estimators.base import mixture_of
 from ..mixture import GaussianMixture
 from . import checks
 from .frame import room_for
 from .labels import component_text
-from .marks import draw_ellipses, draw_histogram, draw_means, draw_rows
+from .marks import draw_histogram, draw_rows, draw_small_marks
 from .regions import draw_curves
 from .style import Floats, palette_of
 from .view import checked_rows, frame_about, marginal_of, some_of
@@ -54,8 +55,8 @@ def plot_pairs(
     Below the diagonal, in row i and column j, are the components and the rows as
     `plot_covariances` draws them for features j and i. On it are the marginal density of a
     feature, each component's share, weight times density, as a dashed curve, and the rows as a
-    histogram. The axes above the diagonal are switched off; a legend with the weights has their
-    room. All panels of a column have one range, and so have those of a row but for the diagonal.
+    histogram. Above the diagonal nothing is drawn, and a legend with the weights has the room. All
+    panels of a column have one range, and so have those of a row but for the diagonal.
 
     Parameters
     ----------
@@ -80,6 +81,7 @@ def plot_pairs(
     Returns
     -------
     ndarray of shape (m, m) of matplotlib.axes.Axes
+        Those above the diagonal are switched off; in a new figure they are one and the same.
 
     Raises
     ------
@@ -129,10 +131,37 @@ def plot_pairs(
 
 
 def _new_panels(n_features: int) -> Panels:
+    """Panels of a new figure, of which those along the left and the bottom make room for names.
+
+    The others follow them: matplotlib's layout of all would take longer than all that is drawn.
+    Above the diagonal one, for the legend, stands for all that are switched off.
+    """
     size = float(np.clip(_PANEL * n_features, _SMALLEST, _LARGEST))
     figure = plt.figure(figsize=(size, size), layout="constrained")
-    panels: Panels = figure.subplots(n_features, n_features)
+    grid = figure.add_gridspec(n_features, n_features)
+    last = n_features - 1
+    panels: Panels = np.empty((n_features, n_features), dtype=object)
+    for i in range(n_features):
+        panels[i, 0] = figure.add_subplot(grid[i, 0])
+    for j in range(1, n_features):
+        panels[last, j] = figure.add_subplot(grid[last, j])
+        for i in range(j, last):
+            panels[i, j] = _crossing(panels[i, 0], panels[last, j])
+    above = np.triu_indices(n_features, 1)
+    panels[above] = _crossing(panels[0, 0], panels[last, 1])
     return panels
+
+
+def _crossing(row: Axes, column: Axes) -> Axes:
+    """A panel where the row of one meets the column of another, wherever a layout puts these."""
+
+    def place(ax: object, renderer: object) -> Bbox:
+        x, y = column.get_position(), row.get_position()
+        return Bbox([[x.x0, y.y0], [x.x1, y.y1]])
+
+    ax: Axes = row.figure.add_axes((0.0, 0.0, 1.0, 1.0))
+    ax.set_axes_locator(place)
+    return ax
 
 
 def _draw_pair(
@@ -151,8 +180,7 @@ def _draw_pair(
     frame = frame_about(values, limits, marginal, max(sizes))
     with room_for(ax, frame, note=False):
         draw_rows(ax, values, palette[labels])
-        draw_ellipses(ax, marginal, sizes, palette, chosen)
-        draw_means(ax, marginal.means_, palette, chosen, size=5.0)
+        draw_small_marks(ax, marginal, sizes, palette, chosen)
 
 
 def _draw_one(

@@ -10,6 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from .._checks.parameters import check_random_state
+from .._estimators.sampling import sample_blocks
 from ..mixture import GaussianMixture
 from .style import Floats, ink_of
 from .view import covariance_of, deviations_of
@@ -98,7 +100,8 @@ def _thresholds(
     marginal: GaussianMixture, masses: list[float]
 ) -> tuple[list[float], Floats, Floats]:
     """Log-densities above which the masses lie, the rows drawn to find them, and their own."""
-    drawn, _components = marginal.sample(_DRAWN, random_state=0)
+    # In an array, whatever `set_output` says of `sample`.
+    drawn, _components = next(sample_blocks(marginal, _DRAWN, _DRAWN, check_random_state(0)))
     log_density = marginal.score_samples(drawn)
     return np.quantile(log_density, 1.0 - np.array(masses)).tolist(), drawn, log_density
 

@@ -38,6 +38,9 @@ from .accumulation import UNIT_VALUES, IncompleteScorer, Unit, units
 # Numbers in the slopes of patterns that are solved together.
 BATCH_VALUES = 1 << 19
 
+# Numbers that are held for the draws of a row: a factor for each, and shares of components.
+DRAWN_VALUES = 1 << 20
+
 # Numbers that are held for rows of one pattern.
 PIECE_VALUES = 1 << 18
 
@@ -48,6 +51,7 @@ def complete(
     values: Floats,
     deviations: Floats | None = None,
     noise: Noise | None = None,
+    components: Indices | None = None,
 ) -> tuple[int, int] | None:
     """Copy rows with their missing values filled in.
 
@@ -61,6 +65,8 @@ def complete(
     deviations : ndarray of shape (n, d), optional
         Filled with conditional standard deviations, 0 where values are observed.
     noise : Noise, optional
+    components : ndarray of int, shape (n_draws, n), optional
+        Filled with the component that each draw of a row with missing values is from.
 
     Returns
     -------
@@ -80,8 +86,21 @@ def complete(
             completion.fill(
                 unit, rows, values[..., part, :],
                 None if deviations is None else deviations[part], noise,
+                None if components is None else components[:, part],
             )  # fmt: skip
     return None
+
+
+def complete_in_parts(
+    parameters: MixtureParameters, rows: Rows, values: Floats, noise: Noise, components: Indices
+) -> None:
+    """`complete` rows that hold no infinity with draws, of which there may be very many."""
+    K, d = parameters.means.shape
+    done = 0
+    for part in noise.parts(max(64, DRAWN_VALUES // (d * d + K))):
+        some = slice(done, done + part.n_draws)
+        complete(parameters, rows, values[some], noise=part, components=components[some])
+        done += part.n_draws
 
 
 class _Completion:
@@ -101,6 +120,7 @@ class _Completion:
         values: Floats,
         deviations: Floats | None,
         noise: Noise | None,
+        components: Indices | None,
     ) -> None:
         """`complete` for a unit of the rows."""
         values[...] = unit.block.X
@@ -120,8 +140,11 @@ class _Completion:
             if noise is None:
                 values[chosen[:, None], columns] = centre + mean
             else:
-                drawn = _drawn(conditional, r, means, noise.after(unit.block.first), chosen)
+                own = noise.after(unit.block.first)
+                drawn, from_which = _drawn(conditional, r, means, own, chosen)
                 values[:, chosen[:, None], columns] = (centre + drawn).swapaxes(0, 1)
+                if components is not None:
+                    components[:, chosen] = from_which.T
             if deviations is not None:
                 deviations[chosen[:, None], columns] = _deviations(conditional, r, means, mean)
 
@@ -292,13 +315,12 @@ def _drawn(
     means: Doubles,
     noise: Noise,
     rows: Indices,
-) -> Doubles:
-    """Draws of the missing values, (n, n_draws, m)."""
+) -> tuple[Doubles, Indices]:
+    """Draws of the missing values, (n, n_draws, m), and their components, (n, n_draws)."""
     uniforms, normals = noise.of(rows, conditional.missing.size)
     components = _chosen(responsibilities, uniforms)
-    return means[np.arange(len(rows))[:, None], components] + conditional.deviates(
-        components, normals
-    )
+    centres = means[np.arange(len(rows))[:, None], components]
+    return centres + conditional.deviates(components, normals), components
 
 
 def _chosen(responsibilities: Doubles, uniform: Doubles) -> Indices:

@@ -10,6 +10,7 @@
     compressed   text under gzip, bzip2 or xz, read decompressed
     formats      which format a file has, by its first bytes
     base         a table: its columns, and rows a block at a time
+    advice       what messages advise, in options or in arguments
     choosing     columns by name, number, range or pattern
 
 All that is known of a format stands in its file, for the sources of rows and for commands alike.

@@ -14,19 +14,18 @@ import numpy as np
 from ..._common.text import shown
 from ..._common.typing import FloatDType, Floats
 from ..errors import TableError
+from .advice import OPTIONS, Advice
 from .choosing import Columns
 
-# What to do about a value that is infinite, and one that is missing.
-REMEDY = "leave the row out or fill it in, or choose other columns with --columns"
+# What to do about a value that is missing, or infinite, in the words of the command line, which
+# alone has such values refused here.
+REMEDY = f"leave the row out or fill it in, or {OPTIONS.others}"
 MISSING_REMEDY = (
     "leave the row out or fill it in, choose other columns with --columns, or fit with --allow-nan"
 )
 
 # Columns as they stand in a file: arrays of text or of numbers, or pyarrow's of any type.
 AsTheyStand = list[Any]
-
-# Before the columns that hold numbers, ready to paste.
-COLUMNS = "the columns of numbers: --columns "
 
 
 class Table:
@@ -50,6 +49,8 @@ class Table:
     advised : sequence of int
         Columns among which messages advise to choose those that hold numbers; none where there is
         no choice, as a model needs those that it was fitted to.
+    advice : Advice
+        The words of messages.
     """
 
     path: str
@@ -61,6 +62,7 @@ class Table:
     unit = "row"
     position = 0
     advised: Sequence[int] = ()
+    advice: Advice = OPTIONS
 
     def __enter__(self) -> Table:
         return self
@@ -117,29 +119,28 @@ class Table:
         names = self.names or ()
         if tuple(wanted) == names:
             return list(range(self.n_columns))
-        self.columns.refuse(
-            [name for name in wanted if name not in names],
-            "; say with --columns which to read instead",
-        )
+        self.columns.refuse([name for name in wanted if name not in names], self.advice.instead)
         for name in wanted:
             if names.count(name) > 1 or wanted.count(name) > 1:
                 raise TableError(
                     f"{self.path}: more than one column is named {shown(name)}, in the file or "
-                    f"in the model; choose the columns by number, as in --columns 1,2"
+                    f"in the model; {self.advice.by_number}"
                 )
         return [names.index(name) for name in wanted]
 
     def column_text(self, index: int) -> str:
         """Name a column for a message: "column 2 ('waiting')", or "column 2" without a header."""
-        return self.columns.text(index)
+        return self.advice.text(self.columns, index)
 
     def numeric_columns(self, numeric: Callable[[int], bool]) -> str | None:
-        """The columns that messages advise to choose and that hold numbers, as `Columns.as_list`.
+        """The columns that messages advise to choose and that hold numbers, ready to paste.
 
         None where none is left, or all are.
         """
         found = [index for index in self.advised if numeric(index)]
-        return None if len(found) == len(self.advised) else self.columns.as_list(found)
+        if len(found) == len(self.advised):
+            return None
+        return self.advice.as_list(self.columns, found)
 
     def _require_finite(
         self, block: Floats, first_row: int, columns: Sequence[int], allow_nan: bool

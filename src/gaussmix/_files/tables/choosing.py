@@ -31,16 +31,21 @@ class Columns:
     names : sequence of str or None
         None where the file has none.
     n_columns : int
+
+    Attributes
+    ----------
+    names : tuple of str
+        Empty where the file has none.
     """
 
     def __init__(self, path: str, names: Sequence[str] | None, n_columns: int) -> None:
         self._path = path
-        self._names = () if names is None else tuple(names)
+        self.names = () if names is None else tuple(names)
         self._n_columns = n_columns
 
     def text(self, index: int) -> str:
         """Name a column for a message: "column 2 ('waiting')", or "column 2" without a header."""
-        return f"column {index + 1}" + (f" ({shown(self._names[index])})" if self._names else "")
+        return f"column {index + 1}" + (f" ({shown(self.names[index])})" if self.names else "")
 
     def chosen(self, words: Sequence[str]) -> list[int]:
         """The 0-based index of each column that the words stand for, each column once.
@@ -74,12 +79,12 @@ class Columns:
         """The 0-based index of a column that is given by name, or by number from 1."""
         if not self._is_one(word):
             self.refuse([word])
-        if self._names.count(word) > 1:
+        if self.names.count(word) > 1:
             raise TableError(
-                f"{self._path}: {self._names.count(word)} columns are named {shown(word)}; "
+                f"{self._path}: {self.names.count(word)} columns are named {shown(word)}; "
                 "give the column's number instead"
             )
-        return self._names.index(word) if word in self._names else int(word) - 1
+        return self.names.index(word) if word in self.names else int(word) - 1
 
     def refuse(self, missing: Sequence[str], remedy: str = "") -> None:
         """Raise `TableError` for words that stand for no column, if there are any."""
@@ -92,11 +97,11 @@ class Columns:
             asked = f"column that matches {shown(missing[0])}"
         else:
             asked = f"{noun} named {listed(missing, most=MOST_COLUMNS)}"
-        if self._names:
-            known = f"the columns are {listed(self._names, plain, MOST_COLUMNS)}"
+        if self.names:
+            known = f"the columns are {listed(self.names, plain, MOST_COLUMNS)}"
         else:
             known = f"the file has columns 1 to {self._n_columns} and no header"
-        meant = closest(missing[0], self._names) if len(missing) == 1 else None
+        meant = closest(missing[0], self.names) if len(missing) == 1 else None
         if meant is not None:
             known = f"did you mean {shown_name(meant)}? T{known[1:]}"
         raise TableError(f"{self._path}: no {asked}; {known}{remedy}")
@@ -106,9 +111,9 @@ class Columns:
 
         By name, where there are not many and each has one of its own; else by number.
         """
-        names = [self._names[index] for index in indices] if self._names else []
+        names = [self.names[index] for index in indices] if self.names else []
         # What begins with a hyphen would be taken for an option, and blanks at the ends go.
-        usable = all(self._names.count(name) == 1 and name.strip() == name for name in names)
+        usable = all(self.names.count(name) == 1 and name.strip() == name for name in names)
         usable = usable and all(names) and not names[0].startswith("-") if names else False
         if usable and len(names) <= MOST_COLUMNS:
             line = io.StringIO()
@@ -125,7 +130,7 @@ class Columns:
         # More digits than the number of columns has are none of them, and may be very many.
         most = len(str(self._n_columns))
         is_whole = word.isascii() and word.isdigit() and len(word) <= most
-        return word in self._names or (is_whole and 1 <= int(word) <= self._n_columns)
+        return word in self.names or (is_whole and 1 <= int(word) <= self._n_columns)
 
     def _between(self, word: str) -> list[int]:
         """The columns of a range, with both ends; none if the word is no range of columns."""
@@ -146,7 +151,7 @@ class Columns:
         """The columns whose names match a pattern; none if the word is no pattern."""
         if not _is_pattern(word):
             return []
-        return [i for i, name in enumerate(self._names) if fnmatch.fnmatchcase(name, word)]
+        return [i for i, name in enumerate(self.names) if fnmatch.fnmatchcase(name, word)]
 
 
 def _is_pattern(word: str) -> bool:

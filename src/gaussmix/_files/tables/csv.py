@@ -21,7 +21,8 @@ import numpy as np
 from ..._common.text import counted, said, shown
 from ..._common.typing import Doubles, Floats
 from ..errors import TableError
-from .base import COLUMNS, MISSING_REMEDY, REMEDY, AsTheyStand, Table
+from .advice import OPTIONS, Advice
+from .base import MISSING_REMEDY, AsTheyStand, Table
 from .compressed import Decompressed
 from .lines import Lines
 from .missing import MissingWords, read_number
@@ -44,6 +45,8 @@ class CsvTable(Table):
         A character, a name from `DELIMITERS`, or "auto".
     na_values : sequence of str
         Words that stand for a missing value, beside those that are known to.
+    advice : Advice
+        The words of messages.
     """
 
     unit = "B"
@@ -55,8 +58,10 @@ class CsvTable(Table):
         header: str,
         delimiter: str,
         na_values: Sequence[str] = (),
+        advice: Advice = OPTIONS,
     ) -> None:
         self.path = path
+        self.advice = advice
         self._file = file
         self._missing = MissingWords(na_values)
         self._header = header
@@ -78,6 +83,19 @@ class CsvTable(Table):
 
     def type_of(self, column: int) -> np.dtype[Any]:
         return np.dtype(object)
+
+    def text_columns(self) -> list[int]:
+        """The columns that begin with text, before any row is read.
+
+        A number with a decimal comma, or several that another delimiter would cut, are none: there
+        is something better to say of those.
+        """
+        return [
+            column
+            for column, field in enumerate(self._first_row())
+            if self._is_text(field)
+            and not (_has_decimal_comma(field) or self._holds_other_delimiter(field))
+        ]
 
     def records(
         self,
@@ -174,20 +192,29 @@ class CsvTable(Table):
             raise self._csv_error(exc) from exc
         return record, "".join(lines)
 
-    def _looks_like_header(self, first: list[str], second: list[str]) -> bool:
-        def is_text(field: str) -> bool:
-            return read_number(field) is None and not self._missing.is_missing(field)
+    def _first_row(self) -> list[str]:
+        """The fields of the first row that is no header, before any is read; none without rows."""
+        if not self._lines.peek():
+            return []
+        record, text = self._next_record()
+        self._lines.give_back(text)
+        return record[: self.n_columns]
 
-        if not any(map(is_text, first)):
+    def _is_text(self, field: str) -> bool:
+        """Whether a field is neither a number nor stands for a missing value."""
+        return read_number(field) is None and not self._missing.is_missing(field)
+
+    def _looks_like_header(self, first: list[str], second: list[str]) -> bool:
+        if not any(map(self._is_text, first)):
             return False
         if not any(read_number(field) is not None for field in first):
             return True
         # Numbers and text side by side, as in "id,2019,2020" or in a row of data with a label.
         for name, below in zip(first, second):
-            if is_text(name) and not is_text(below):
+            if self._is_text(name) and not self._is_text(below):
                 raise TableError(
                     f"{self.path}: cannot tell whether the first row is a header, it holds both "
-                    f"numbers and text ({shown(name.strip())}); say --header yes or --header no"
+                    f"numbers and text ({shown(name.strip())}); {self.advice.header}"
                 )
         return False
 
@@ -259,9 +286,9 @@ class CsvTable(Table):
                 if self.n_columns > 1 and not "".join(record).strip() and len(record) < 2:
                     continue  # an empty line
                 raise TableError(
-                    f"{self.path}: row {line}: {counted(len(record), 'field')}, expected "
-                    f"{self.n_columns} as in the first row; correct the row, or say with "
-                    "--delimiter what separates the fields"
+                    f"{self.path}: {self.advice.row} {line}: {counted(len(record), 'field')}, "
+                    f"expected {self.n_columns} as in the first row; correct the row, or "
+                    f"{self.advice.delimiter}"
                 )
             numbers = [read_number(record[c]) for c in columns]
             found = [number for number in numbers if number is not None]
@@ -286,16 +313,19 @@ class CsvTable(Table):
         elif missing:
             what = f"missing value ({text}); {MISSING_REMEDY}"
         elif value is not None:
-            what = f"{text} is infinite or too large; {REMEDY}"
+            what = f"{text} is infinite or too large; leave the row out or fill it in, or "
+            what += self.advice.others
         else:
             what = f"{text} is not a number"
-            if read_number(field.replace(",", ".", 1)) is not None:
+            if _has_decimal_comma(field):
                 what += "; decimal commas are not supported"
             elif self._holds_other_delimiter(field):
-                what += "; if another character separates the fields, give it with --delimiter"
+                what += "; if another character separates the fields, "
+                what += self.advice.other_delimiter
             else:
                 what += "; " + self._other_columns(record)
-        raise TableError(f"{self.path}: row {line}, {self.column_text(column)}: {what}")
+        where = f"{self.path}: {self.advice.row} {line}, {self.column_text(column)}"
+        raise TableError(f"{where}: {what}")
 
     def _other_columns(self, record: list[str]) -> str:
         """What to do about a text in this row: choose the columns that have none there."""
@@ -306,11 +336,11 @@ class CsvTable(Table):
             )
 
         if self._header == "no" and not any(map(numeric, range(self.n_columns))):
-            return "if this row holds the names of the columns, leave out --header no"
+            return f"if this row holds the names of the columns, {self.advice.no_header}"
         which = self.numeric_columns(numeric)
         if which is None:
-            return "choose the numeric columns with --columns, or correct the row"
-        return f"correct the row, or choose {COLUMNS}{which}"
+            return f"{self.advice.numeric}, or correct the row"
+        return f"correct the row, or choose {self.advice.listed}{which}"
 
     def _holds_other_delimiter(self, field: str) -> bool:
         """Whether another delimiter would cut the field into numbers, as ";" does "5;2"."""
@@ -341,12 +371,16 @@ class CsvTable(Table):
         if "field limit" in what:
             limit = csv.field_size_limit()
             what = f"a field has more than {limit:,} characters; a quote may be missing"
-        return TableError(f"{self.path}: row {self._line}: {what}")
+        return TableError(f"{self.path}: {self.advice.row} {self._line}: {what}")
 
 
 def _by_column(records: list[list[str]], n_columns: int) -> AsTheyStand:
     """The columns of records of so many fields, as arrays of text."""
     return list(np.array(records, dtype=object).reshape(len(records), n_columns).T)
+
+
+def _has_decimal_comma(field: str) -> bool:
+    return read_number(field.replace(",", ".", 1)) is not None
 
 
 def _count_lines(text: str) -> int:

@@ -18,6 +18,10 @@ _STARTS = {
 }
 COMPRESSED = ("gzip", "bzip2", "xz")
 
+# What is read of a directory; a file that is named itself may be called anything.
+CSV_ENDINGS = (".csv", ".csv.gz", ".csv.bz2", ".csv.xz")
+PARQUET_ENDINGS = (".parquet", ".pq", ".parq")
+
 # What a name ends in behind that of the file that has been compressed.
 _ENDINGS = (".gz", ".bz2", ".xz")
 

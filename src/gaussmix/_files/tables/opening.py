@@ -16,6 +16,7 @@ from typing import cast
 
 from ..errors import TableError
 from ..paths import open_regular
+from .advice import OPTIONS, Advice
 from .base import Table
 from .compressed import Decompressed
 from .csv import CsvTable
@@ -25,7 +26,12 @@ from .parquet import ParquetTable
 
 
 def open_table(
-    path: str, *, header: str = "auto", delimiter: str = "auto", na_values: Sequence[str] = ()
+    path: str,
+    *,
+    header: str = "auto",
+    delimiter: str = "auto",
+    na_values: Sequence[str] = (),
+    advice: Advice = OPTIONS,
 ) -> Table:
     """Open a CSV, ``.npy`` or Parquet file; the file's content decides which, not its name.
 
@@ -40,6 +46,9 @@ def open_table(
     na_values : sequence of str, optional
         Words of a CSV file that stand for a missing value, beside `missing.MISSING`.
 
+    advice : Advice, optional
+        What messages about CSV advise.
+
     Raises
     ------
     TableError
@@ -51,16 +60,18 @@ def open_table(
         if sys.stdin is None:
             raise TableError("-: standard input is closed")
         stdin = cast(io.BufferedIOBase, sys.stdin.buffer)  # the IO of typing has no read1
-        return CsvTable("-", stdin, header, delimiter, na_values)
+        return CsvTable("-", stdin, header, delimiter, na_values, advice)
     if not stat.S_ISREG(os.stat(path).st_mode):
-        return CsvTable(path, open(path, "rb"), header, delimiter, na_values)
+        return CsvTable(path, open(path, "rb"), header, delimiter, na_values, advice)
     file = open_regular(path)
     kind = kind_of(file.read(4))
     file.seek(0)
     if kind is None:
-        return CsvTable(path, io.BufferedReader(file), header, delimiter, na_values)
+        return CsvTable(path, io.BufferedReader(file), header, delimiter, na_values, advice)
     if kind in COMPRESSED:
-        return CsvTable(path, _decompressed(path, file, kind), header, delimiter, na_values)
+        return CsvTable(
+            path, _decompressed(path, file, kind), header, delimiter, na_values, advice
+        )
     file.close()
     if kind == "zip":
         raise zip_error(path)

@@ -17,10 +17,9 @@ from ..._common.text import said, shown
 from ..._common.typing import AnyArray, FloatDType, Floats
 from ..errors import TableError
 from ..paths import files_of, require_regular
-from .base import COLUMNS, MISSING_REMEDY, AsTheyStand, Table
+from .base import MISSING_REMEDY, AsTheyStand, Table
+from .formats import PARQUET_ENDINGS
 
-# What is read of a directory.
-_ENDINGS = (".parquet", ".pq", ".parq")
 # Read at a time of each column.
 BUFFER_BYTES = 1 << 18
 # Rows whose columns are laid side by side at a time.
@@ -183,9 +182,10 @@ class ParquetTable(Table):
             if not self._is_numeric(index, allow_nan):
                 kind = self._schema.field(index).type
                 which = self.numeric_columns(lambda other: self._is_numeric(other, allow_nan))
+                advice = self.advice
                 raise TableError(
-                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; choose "
-                    + ("the numeric columns with --columns" if which is None else COLUMNS + which)
+                    f"{self.path}: {self.column_text(index)}: holds {kind}, not numbers; "
+                    + (advice.numeric if which is None else f"choose {advice.listed}{which}")
                 )
 
     def _is_numeric(self, index: int, allow_nan: bool) -> bool:
@@ -239,7 +239,7 @@ def open_dataset(paths: Sequence[str]) -> Any:
     """One data set of files, directories and patterns, in their order."""
     files: list[str] = []
     for path in paths:
-        files += files_of(path, _ENDINGS)
+        files += files_of(path, PARQUET_ENDINGS)
         require_regular(files[-1])
     if not files:
         raise TableError("paths is empty; give at least one Parquet file")

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ..._common.text import did_you_mean, listed, said, shown
+from ..._common.text import said
 from ..._common.typing import StrPath
 from ..._files.errors import TableError
 from ..._files.paths import require_regular
@@ -21,12 +21,10 @@ from ..._files.tables.parquet import (
     require_all_rows,
 )
 from .base import MEMORY, Chunk, RowSource
+from .columns import check_names, chosen, text_error
 
 # Rows that are decoded at a time: their columns are laid side by side while they are in cache.
 BATCH_ROWS = 1 << 16
-
-# Characters of a list of columns that is ready to paste.
-_MOST_OF_LIST = 600
 
 
 class ArrowSource(RowSource):
@@ -62,30 +60,14 @@ class ArrowSource(RowSource):
         memory: int = MEMORY,
     ) -> None:
         super().__init__(memory=memory)
-        if isinstance(columns, str):
-            raise TypeError(
-                f"columns must be a list of names; got {shown(columns)}. Pass [{shown(columns)}]."
-            )
         if not hasattr(data, "select") and not hasattr(data, "to_batches"):
             raise TypeError(
                 f"data is a {type(data).__name__}, and not a table, record batch or data set of "
                 "pyarrow. Of a reader, pass reader.read_all()."
             )
-        known = list(data.schema.names)
-        all_columns = columns is None
-        if columns is None:
-            columns = [name for name in known if name != weights]
-        self._check_columns("columns", columns, known)
-        self._check_columns("weights", [] if weights is None else [weights], known)
-        if weights in columns:
-            raise ValueError(
-                f"columns: {shown(weights)} holds the weights of {self}. Leave it out."
-            )
-        if not columns:
-            raise ValueError(f"columns: {self} has no column to read beside the weights.")
+        self._columns = chosen(self, columns, weights, list(data.schema.names))
         self._data = data
-        self._columns = list(columns)
-        self._all_columns = all_columns
+        self._all_columns = columns is None
         self._weights = weights
         self._is_table = hasattr(data, "num_rows")
         if self._is_table:
@@ -94,19 +76,8 @@ class ArrowSource(RowSource):
             with self._readable():
                 self.n_rows = known_rows(data)
 
-    def _check_columns(self, argument: str, names: Sequence[str], known: list[str]) -> None:
-        for name in names:
-            if known.count(name) != 1:
-                several = "more than one column" if name in known else "no column"
-                raise ValueError(
-                    f"{argument}: {self} has {several} named {shown(name)}. Choose from "
-                    f"{listed(known, most=10)}.{did_you_mean(name, known)}"
-                )
-            if names.count(name) != 1:
-                raise ValueError(f"{argument}: {shown(name)} is there twice. Name each once.")
-
     def columns_named(self, names: Sequence[str]) -> ArrowSource:
-        self._check_columns("columns", names, list(self._data.schema.names))
+        check_names(self, "columns", names, list(self._data.schema.names))
         named = copy.copy(self)
         named._columns, named._all_columns = list(names), False
         return named
@@ -136,16 +107,7 @@ class ArrowSource(RowSource):
                     for other in (schema.names if self._all_columns else self._columns)
                     if other != self._weights and holds_numbers(schema.field(other).type)
                 ]
-                which = repr(numeric)
-                which = which if len(which) <= _MOST_OF_LIST else "[...] with the numeric columns"
-                raise TableError(
-                    f"{self}: column {shown(name)} holds text. "
-                    + (
-                        f"Pass {self._call}, columns={which})."
-                        if numeric
-                        else "No other column that was asked for holds numbers; convert it first."
-                    )
-                )
+                raise text_error(self, self._call, name, numeric)
 
     def _batches(self, columns: list[str]) -> Iterator[Any]:
         if self._is_table:

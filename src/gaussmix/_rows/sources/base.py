@@ -43,12 +43,16 @@ class RowSource:
     fresh_chunks : bool
         Whether a chunk stays as it is while the next are read, so that reading may run ahead. A
         source that fills one buffer again and again has False, the default.
+    column_names : sequence of str or None
+        Names of the columns of chunks that are arrays; a table brings its own. None, the default,
+        where they have none.
     """
 
     __module__ = "gaussmix.sources"
 
     n_rows: int | None = None
     fresh_chunks = False
+    column_names: Sequence[str] | None = None
 
     def __init__(self, *, memory: int = MEMORY) -> None:
         known = isinstance(memory, (int, np.integer)) and not isinstance(memory, bool)

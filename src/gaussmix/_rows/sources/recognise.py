@@ -11,10 +11,11 @@ from typing import Any
 
 from ..._common.failures import explains_failures
 from ..._files.errors import TableError
-from ..._files.paths import open_regular
-from ..._files.tables.npy import MAGIC
+from ..._files.paths import files_of
+from ..._files.tables.formats import CSV_ENDINGS, PARQUET_ENDINGS, file_format
 from .arrow import ArrowSource, ParquetSource
 from .base import MEMORY, ChunkSource, RowSource
+from .csv import CsvSource
 from .npy import NpySource
 
 # Arrow tables of more bytes are not laid side by side as a whole.
@@ -24,14 +25,14 @@ KEPT = MEMORY // 2
 def as_source(X: Any) -> RowSource | None:
     """The source that X stands for; None where it is an array, a table, or neither.
 
-    A path of a ``.npy`` file or of Parquet files, a sequence of paths, a pyarrow data set, an
-    Arrow table larger than the memory a source may use, a list of chunks, and any other object
+    A path of a ``.npy`` file, or of CSV or Parquet files, a sequence of paths, a pyarrow data set,
+    an Arrow table larger than the memory a source may use, a list of chunks, and any other object
     that can be iterated over and is no array.
     """
     if isinstance(X, RowSource):
         return X
     if isinstance(X, (str, os.PathLike)):
-        return _file_source(os.fspath(X))
+        return _file_source([os.fspath(X)])
     if isinstance(X, (list, tuple)):
         return _sequence_source(X)
     if hasattr(X, "to_batches") and hasattr(X, "schema"):
@@ -49,21 +50,27 @@ def as_source(X: Any) -> RowSource | None:
 
 
 @explains_failures
-def _file_source(path: str) -> RowSource:
-    """The source that reads what a path names; its content decides which."""
-    if os.path.exists(path) and not os.path.isdir(path):
-        with open_regular(path) as file:
-            start = file.read(len(MAGIC))
-        if start == MAGIC:
-            return NpySource(path)
-        if start[:4] != b"PAR1":
-            raise TableError(
-                f"{path}: is neither a .npy nor a Parquet file. Read it with pandas or NumPy and "
-                "pass the rows, or use the command line: gaussmix fit takes CSV"
-            )
-    elif not os.path.isdir(path) and not glob.has_magic(path):
-        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
-    return ParquetSource(path)
+def _file_source(paths: list[str]) -> RowSource:
+    """The source that reads what paths name; the content of the first file decides which."""
+    first = paths[0]
+    is_one = os.path.exists(first) and not os.path.isdir(first)
+    if not is_one and not os.path.isdir(first) and not glob.has_magic(first):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), first)
+    files = [first] if is_one else files_of(first, [*PARQUET_ENDINGS, *CSV_ENDINGS])
+    if os.path.isdir(first):
+        # Other files may stand beside those of Parquet.
+        files.sort(key=lambda file: not file.lower().endswith(PARQUET_ENDINGS))
+    kind = file_format(files[0])
+    if kind == "csv":
+        return CsvSource(paths)
+    if kind == "parquet":
+        return ParquetSource(paths)
+    if len(paths) == 1 and is_one:
+        return NpySource(first)
+    raise TableError(
+        f"{files[0]}: is a .npy file, of which one is read at a time. Pass a list of arrays, "
+        "[numpy.load(path, mmap_mode='r') for path in paths]."
+    )
 
 
 def _sequence_source(X: Sequence[Any]) -> RowSource | None:
@@ -71,7 +78,7 @@ def _sequence_source(X: Sequence[Any]) -> RowSource | None:
     if not X:
         return None
     if all(isinstance(item, (str, os.PathLike)) for item in X):
-        return ParquetSource(X)
+        return _file_source([os.fspath(path) for path in X])
     if all(_is_chunk(item) for item in X):
         return ChunkSource(X)
     return None

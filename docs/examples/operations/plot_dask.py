@@ -96,7 +96,7 @@ assert max(moved) < 2 * PARTITIONS * size
 
 figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 ax.loglog(n_rows, np.multiply(n_rows, 27 * 8), "o--", color="0.6", label="the rows")
-ax.loglog(n_rows, moved, "ko-", label="sent by workers in an iteration")
+ax.loglog(n_rows, moved, "o-", label="sent by workers in an iteration")
 ax.axhline(size, color="tab:red", linewidth=1, label="statistics of one partition")
 ax.set(xlabel="rows", ylabel="bytes")
 ax.legend()

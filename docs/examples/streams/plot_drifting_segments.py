@@ -7,9 +7,9 @@ Customers change: segments move, one dies out, another appears. ``partial_fit`` 
 history can be drawn.
 
 The customers are people of the RAND Health Insurance Experiment, as in
-:doc:`plot_customer_segments`. How they change is **simulated**: the experiment saw each
-of them for a few years only, too little for segments to move far. In return the truth
-is known.
+:doc:`/auto_examples/choosing/plot_customer_segments`. How they change is
+**simulated**: the experiment saw each of them for a few years only, too little for
+segments to move far. In return the truth is known.
 """
 
 from pathlib import Path
@@ -114,7 +114,7 @@ for k, name in enumerate(segments):
 for k in range(5):
     there = shares[:, k] > 0
     for ax, values in ((left, centres[k, :, 2]), (right, shares[:, k])):
-        ax.plot(months[there], values[there], "k--", linewidth=1)
+        ax.plot(months[there], values[there], "--", color="0.5", linewidth=1)
 dollars = np.array([2, 5, 10, 20, 50])
 left.set_yticks(np.log10(dollars), dollars)
 left.set(xlabel="month", ylabel="drug spending of the centre (dollars a year)")

@@ -88,7 +88,7 @@ found = {
 }
 shares = [np.mean(score.argmin(axis=1) == column) for score in found.values()]
 right.barh(list(found), shares, color=["C0", "C1", "0.6"])
-right.axvline(1 / len(names), color="black", linestyle="--", label="by chance")
+right.axvline(1 / len(names), color="C3", linestyle="--", label="by chance")
 right.set(xlabel="share of wrong values found", xlim=(0, 1))
 right.invert_yaxis()
 right.legend(loc="lower right")

@@ -86,7 +86,7 @@ left.legend(loc="upper left")
 for k, color in ((1, "C1"), (best, "C0")):
     shares = [inside[k][group == third].mean() for third in range(3)]
     right.plot(groups, shares, "o-", color=color, label=f"K = {k}")
-right.axhline(0.9, color="black", linestyle="--", label="promised")
+right.axhline(0.9, color="0.5", linestyle="--", label="promised")
 right.set(xlabel="income", ylabel="share of households in the band")
 right.legend()
 plt.show()

@@ -65,14 +65,15 @@ figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained"
 bins = np.linspace(*np.quantile(density, [0.01, 1]), 50)
 left.hist(normal, bins, density=True, alpha=0.7, label="digits 1 to 9, not fitted")
 left.hist(density[is_odd], bins, density=True, alpha=0.7, label="digit 0, never seen")
-left.axvline(threshold, color="black", linestyle="--")
+left.axvline(threshold, color="0.5", linestyle="--")
 left.set(xlabel="log-density of an image (nats)", ylabel="share of images per nat")
 left.legend(loc="upper left")
-for model, style in ((single, "k--"), (best, "k-")):
+for model, style in ((single, "--"), (best, "-")):
     scores = -model.score_samples(new)
     area = roc_auc_score(is_odd, scores)
     false, found, _ = roc_curve(is_odd, scores)
-    right.plot(false, found, style, label=f"K = {model.n_components}: area {area:.3f}")
+    label = f"K = {model.n_components}: area {area:.3f}"
+    right.plot(false, found, style, color="0.5", label=label)
 right.set(xlabel="share of normal images reported", ylabel="share of zeros found")
 right.legend(loc="lower right", title="ROC")
 plt.show()

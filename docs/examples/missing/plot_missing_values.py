@@ -112,7 +112,7 @@ for ax, (name, X) in zip(axes, tables.items()):
     model = fit(X, 2, "full")
     plot_covariances(model, X, deviations=2, ax=ax)
     alone = X[np.isnan(X[:, 1]), 0]
-    ax.plot(alone, np.full(len(alone), 41), "k|")
+    ax.plot(alone, np.full(len(alone), 41), "|", color="0.5")
     ax.set(title=name, xlabel="duration of an eruption (min)", ylabel="")
     mean = model.weights_ @ model.means_[:, 1]
     print(

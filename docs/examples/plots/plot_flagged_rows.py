@@ -32,8 +32,8 @@ model = GaussianMixture(2, variance_floor=1e-3, n_init=10, random_state=0).fit(k
 figure, axes = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
 shown = {"benign, not fitted": others, "malignant": malignant}
 for ax, (title, rows) in zip(axes, shown.items(), strict=True):
-    plot_scores(model, rows, reference=others, contamination=0.05, ax=ax)
     ax.set_title(title, loc="left")
+    plot_scores(model, rows, reference=others, contamination=0.05, ax=ax)
 plt.show()
 
 # %%
