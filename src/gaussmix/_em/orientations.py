@@ -23,7 +23,7 @@ SHORT_RUN = 15
 FINISHED = 2
 
 # Of more rows only the first run is made: so many tell the axes of an M-step well enough.
-MOST_ROWS = 50_000
+MOST_ROWS = 10_000
 
 #: ``run(start, max_iter, previous_lower_bound)``
 Run = Callable[[MixtureParameters, int, float], EMResult[MixtureParameters]]
