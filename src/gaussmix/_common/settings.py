@@ -145,6 +145,7 @@ class Option(NamedTuple):
     help: str
     minimum: int = 0  # of a whole number
     choices: Collection[str] = ()
+    metavar: str | None = None  # of choices that are too many to stand behind the option
 
 
 class Setting(NamedTuple):
@@ -181,7 +182,12 @@ SETTINGS: dict[str, Setting] = {
         _one_of(COVARIANCE_TYPES),
         (str,),
         option=Option(
-            "choice", "shape of the components (default: %(default)s)", choices=COVARIANCE_TYPES
+            "choice",
+            "shape of the components: %(choices)s; the letters say whether volume, shape and "
+            "orientation are (E)qual in all components, (V)ary, or are the (I)dentity's "
+            "(default: %(default)s)",
+            choices=COVARIANCE_TYPES,
+            metavar="FAMILY",
         ),
     ),
     "tol": Setting(

@@ -89,7 +89,10 @@ def _add_setting(fit: argparse.ArgumentParser, name: str, option: Option) -> Non
         return
     default = SETTINGS[name].default
     if option.kind == "choice":
-        fit.add_argument(flag, choices=option.choices, default=default, help=option.help)
+        choices, metavar = option.choices, option.metavar
+        fit.add_argument(
+            flag, choices=choices, metavar=metavar, default=default, help=option.help
+        )
         return
     reads: dict[str, Callable[[str], float]] = {
         "whole": values.whole_number(option.minimum),

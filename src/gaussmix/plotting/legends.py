@@ -27,6 +27,9 @@ _OF_A_PATH = 1000
 # Beside axes there is room for a legend of this part of their width.
 _WIDEST = 0.5
 
+# A legend of more entries than this has several columns.
+_TALLEST = 10
+
 # Axes may reach so many times as high, to have a legend above what is drawn.
 _HIGHER = (1.1, 1.2, 1.3, 1.45, 1.6, 1.8)
 
@@ -45,7 +48,8 @@ def place_legend(
     there. Without all of these it takes the place where it covers least.
     """
     named = ax.get_legend_handles_labels()[0] if handles is None else handles
-    legend: Legend = ax.legend(handles=named, fontsize=fontsize)
+    n_columns = -(-len(named) // _TALLEST) or 1
+    legend: Legend = ax.legend(handles=named, fontsize=fontsize, ncols=n_columns)
     lay_out(ax)
     covered = _take_best_place(legend, ax)
     low, high = ax.get_ylim()

@@ -6,16 +6,21 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 
 from ..mixture import GaussianMixture
 from . import checks
 from .legends import place_legend
-from .style import ink_of, palette_of, whole_numbers
+from .style import ink_of, palette_of, turn_of, whole_numbers
 from .view import current_axes
 
 _LINE_STYLES = ("-", "--", ":")
 _MARKERS = ("o", "s", "^")
+
+# Of more lines than this the legend names colours and styles, and not each line.
+_MOST_NAMED = 10
 
 
 def plot_criteria(
@@ -29,7 +34,8 @@ def plot_criteria(
 
     There is a line for each covariance type (its colour) and criterion (its style). Lower is
     better, as in scikit-learn; a ring marks the lowest value of each criterion. Of models with
-    one type and one number of components the lowest value is shown.
+    one type and one number of components the lowest value is shown. Where there are more types
+    than colours the markers of the further ones are hollow.
 
     Parameters
     ----------
@@ -72,7 +78,7 @@ def plot_criteria(
     types = list(dict.fromkeys(model.covariance_type for model in fitted))
     palette = palette_of(ax, len(types))
     for name, line_style, marker in zip(names, _LINE_STYLES, _MARKERS):
-        for covariance_type, colour in zip(types, palette):
+        for i, (covariance_type, colour) in enumerate(zip(types, palette)):
             n_components, heights = np.transpose(sorted(values[name][covariance_type].items()))
             ax.plot(
                 n_components,
@@ -81,6 +87,7 @@ def plot_criteria(
                 linestyle=line_style,
                 marker=marker,
                 markersize=4,
+                markerfacecolor=ax.get_facecolor() if turn_of(ax, i) else colour,
                 label=f"{covariance_type}, {name.upper()}",
             )
     for name in names:
@@ -89,8 +96,26 @@ def plot_criteria(
     ax.set_xlabel("number of components")
     ax.set_ylabel(f"{', '.join(map(str.upper, names))} (−2 ln L; lower is better)")
     ax.xaxis.set_major_locator(whole_numbers())
-    place_legend(ax, may_grow=ax.get_autoscaley_on())
+    handles = None
+    if len(names) > 1 and len(names) * len(types) > _MOST_NAMED:
+        handles = _apart(ax, types, names)
+    place_legend(ax, handles, may_grow=ax.get_autoscaley_on())
     return ax
+
+
+def _apart(ax: Axes, types: Sequence[str], names: Sequence[str]) -> list[Artist]:
+    """What a legend shows of the lines: the colours of types, and the styles of criteria."""
+    lines: list[Line2D] = list(ax.lines)[-(len(types) + 1) * len(names) :]
+    handles: list[Artist] = []
+    for line, covariance_type in zip(lines, types):
+        handle = Line2D([], [])
+        handle.update_from(line)
+        handle.set_label(covariance_type)
+        handles.append(handle)
+    for name, style, marker in zip(names, _LINE_STYLES, _MARKERS):
+        shown = {"color": ink_of(ax), "linestyle": style, "marker": marker, "markersize": 4}
+        handles.append(Line2D([], [], label=name.upper(), **shown))
+    return [*handles, lines[len(types) * len(names)]]
 
 
 def plot_convergence(

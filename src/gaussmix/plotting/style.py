@@ -63,14 +63,24 @@ def palette_of(ax: Axes, n_colours: int, chosen: Sequence[int] | None = None) ->
     All but the chosen ones, where some are, are the same pale colour.
     """
     ink = np.array(colors.to_rgb(ink_of(ax)))
-    cycle = rcParams["axes.prop_cycle"].by_key().get("color", [ink])
-    cycle = np.array([colors.to_rgb(colour) for colour in cycle])
+    cycle = np.array([colors.to_rgb(colour) for colour in _cycle(ink_of(ax))])
     turns, places = np.divmod(np.arange(n_colours), len(cycle))
     blend = (turns / (turns[-1] + 1))[:, np.newaxis]
     mixed: Floats = (1.0 - blend) * cycle[places] + blend * ink
     if chosen is not None:
         mixed[np.setdiff1d(np.arange(n_colours), chosen)] = pale_of(ax)
     return mixed
+
+
+def turn_of(ax: Axes, index: int) -> int:
+    """The round of the style's cycle that a colour of the palette is from."""
+    return index // len(_cycle(ink_of(ax)))
+
+
+def _cycle(ink: str) -> Sequence[Any]:
+    """The style's colours in turn; of a style without any, the ink."""
+    colours: Sequence[Any] = rcParams["axes.prop_cycle"].by_key().get("color", [ink])
+    return colours
 
 
 def whole_numbers() -> MaxNLocator:
