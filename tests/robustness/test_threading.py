@@ -230,7 +230,17 @@ def test_both_ways_give_the_same_bits(bits, threading):
     assert printed(BITS, threading).split() == [bits, "True"]
 
 
-@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+#: Of these each comes near something that OpenMP decides; the others are among the slow tests.
+NEAREST = ("stack of 16 KB", "dynamic", "nested", "limit of one")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param(value, id=name, marks=() if name in NEAREST else pytest.mark.slow)
+        for name, value in SETTINGS.items()
+    ],
+)
 def test_no_setting_of_openmp_changes_a_bit(bits, settings):
     found, teams = printed(BITS, **settings).split()
     assert found == bits
@@ -239,7 +249,7 @@ def test_no_setting_of_openmp_changes_a_bit(bits, settings):
 
 
 @pytest.mark.parametrize("order", ["first", "last"])
-@pytest.mark.parametrize("threading", ["", "openmp"])
+@pytest.mark.parametrize("threading", ["", pytest.param("openmp", marks=pytest.mark.slow)])
 def test_another_runtime_in_the_process_does_no_harm(bits, threading, order):
     """scikit-learn brings its own, and uses it before and between."""
     pytest.importorskip("sklearn")
