@@ -28,8 +28,8 @@ from support.paths import ROOT
 
 FOLDER = ROOT / "benchmarks"
 NAMES = (
-    "checkouts", "compare", "cost_model", "growth", "imputation", "missing", "online", "opening",
-    "page", "plots", "scaling", "sections", "shapes", "tables", "targets",
+    "checkouts", "compare", "cost_model", "growth", "imputation", "jobs", "missing", "nights",
+    "online", "opening", "page", "plots", "scaling", "sections", "shapes", "tables", "targets",
 )  # fmt: skip
 
 needs_git = pytest.mark.skipif(not shutil.which("git"), reason="needs git")
@@ -274,7 +274,7 @@ def test_stragglers_cost_what_order_statistics_say(benchmarks):
     assert 1.0 < several < one
 
 
-@pytest.mark.parametrize("program", ["imputation", "missing", "online", "scaling"])
+@pytest.mark.parametrize("program", ["imputation", "jobs", "missing", "online", "scaling"])
 def test_the_page_has_a_place_for_every_table(benchmarks, program):
     page = getattr(benchmarks, program).PAGE.read_text(encoding="utf-8")
     with_tables, file = benchmarks.tables.with_tables, f"{program}.py"
@@ -347,6 +347,42 @@ def test_the_table_of_the_page_has_all_mixtures_batches_and_exponents(benchmarks
     assert [row[0] for row in cells[2:] if row[0]] == [data.name for data in online.MIXTURES]
     batches = [f"{size:,}" for size in online.BATCHES]
     assert [row[1] for row in cells[2:]] == batches * len(online.MIXTURES)
+
+
+# --- ten jobs ------------------------------------------------------------------------------------
+
+
+def test_lines_that_a_person_types_are_counted(benchmarks, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        '"""What it does,\n\nat length."""\n\n# why\nx = [  # because\n    1,\n]\n\n\n'
+        'def double(y):\n    """Twice."""\n    return """two\nlines""" * y\n',
+        encoding="utf-8",
+    )
+    assert benchmarks.jobs.typed_lines(script) == 6
+    script = tmp_path / "script.sh"
+    script.write_text("#!/bin/sh\n# why\n\necho \\\n  one\n", encoding="utf-8")
+    assert benchmarks.jobs.typed_lines(script) == 2
+
+
+def test_every_job_has_a_script_for_either_library(benchmarks):
+    jobs = benchmarks.jobs
+    scripts = {jobs.script_of(name, library) for name in jobs.JOBS
+               for library in ("gaussmix", "scikit-learn")}  # fmt: skip
+    assert len(jobs.JOBS) == 10
+    assert len(scripts) == 20
+    assert scripts == {path for path in jobs.SCRIPTS.iterdir() if path.suffix in (".py", ".sh")}
+
+
+def test_a_script_for_scikit_learn_needs_one_line_changed(benchmarks):
+    ours, theirs = (
+        benchmarks.jobs.script_of("migration", library).read_text("utf-8").splitlines()
+        for library in ("gaussmix", "scikit-learn")
+    )
+    assert set(ours) ^ set(theirs) == {
+        "from gaussmix import GaussianMixture",
+        "from sklearn.mixture import GaussianMixture",
+    }
 
 
 # --- missing values ------------------------------------------------------------------------------

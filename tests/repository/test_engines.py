@@ -64,4 +64,6 @@ def test_a_recipe_fits_what_one_process_fits(recipe, arguments):
 def test_the_page_shows_every_recipe():
     page = (DOCS / "engines.md").read_text(encoding="utf-8")
     shown = set(re.findall(r"^```\{literalinclude\} recipes/(\S+)$", page, re.MULTILINE))
-    assert shown == {*ENGINES, "comparison.py"} == {path.name for path in RECIPES.glob("*.py")}
+    assert shown == {*ENGINES, "comparison.py"}
+    others = {"service.py"}  # of another page
+    assert shown | others == {path.name for path in RECIPES.glob("*.py")}
