@@ -52,9 +52,10 @@ class GaussianMixtureImputer(sklearn_api.TransformerMixin):
     n_components : int or sequence of int, default=1
         Number of components. Of several, such as ``range(1, 6)``, the one with the lowest BIC on
         the training rows is taken.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
-        As for `GaussianMixture`, of the standardised columns. With "diag" and "spherical" a row's
-        values tell of its missing ones only through the components.
+    covariance_type : str, default="full"
+        As for `GaussianMixture`, of the standardised columns. With "diag", "spherical" and
+        other families of axes along the columns a row's values tell of its missing ones only
+        through the components.
     tol, max_iter, n_init, init_params, n_threads, acceleration, variance_floor, on_collapse
         As for `GaussianMixture`.
     reg_covar : float, default=1e-3

@@ -45,10 +45,13 @@ class GaussianMixture(
     ----------
     n_components : int, default=1
         Number of components.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    covariance_type : str, default="full"
         "full": every component has its own covariance matrix; "tied": all share one; "diag":
         every component has its own variance in every column; "spherical": one variance for each
-        component.
+        component. Or one of fourteen codes, "EII" to "VVV", of which these four are "VVV", "EEE",
+        "VVI" and "VII": a letter each for volume, shape and orientation, which are (E)qual in all
+        components, (V)ariable, or the (I)dentity's (Celeux & Govaert 1995). "tied-diag" is "EEI",
+        "tied-spherical" "EII".
     tol : float, default=1e-3
         Iterations stop when the mean log-likelihood of a row changes by less than this, in nats.
     reg_covar : float, default=1e-6
@@ -255,8 +258,9 @@ class GaussianMixture(
         means : array-like of shape (K, d)
         covariances : array-like
             Positive definite, in the shape of `covariances_`.
-        covariance_type : {"full", "tied", "diag", "spherical"}, optional
-            By default read off the shape of `covariances`; needed where (d, d) and (K, d) are the
+        covariance_type : str, optional
+            A family, to which the covariances must belong. By default "full", "tied", "diag" or
+            "spherical", as the shape of `covariances` says; needed where (d, d) and (K, d) are the
             same shape.
         **params
             Other constructor parameters. Those of this class that the constructor of a subclass

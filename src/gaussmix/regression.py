@@ -64,7 +64,7 @@ class GaussianMixtureRegressor(sklearn_api.RegressorMixin):
     n_components : int or sequence of int, default=1
         Number of components. Of several, such as ``range(1, 6)``, the one with the lowest BIC of
         columns and targets together is taken.
-    covariance_type : {"full", "tied", "diag", "spherical"}, default="full"
+    covariance_type : str, default="full"
         As for `GaussianMixture`, of the standardised columns. With "tied" all lines have the same
         slopes; with "diag" and "spherical" they have none, and X tells of the targets only through
         the components.

@@ -134,7 +134,7 @@ def test_processes_with_any_instruction_set(instruction_set: str, threading: str
 
 def assert_same_on_any_threads(**environment: str) -> None:
     one = printed_by("-", **environment, **limited_to(1))
-    assert len(one.splitlines()) == 200
+    assert len(one.splitlines()) > 300
     for n_threads in (2, 3):
         assert printed_by("-", **environment, **limited_to(n_threads)) == one
     assert printed_by("3", **environment, **limited_to(1)) == one

@@ -68,7 +68,7 @@ def ill_defined(
         Columns without spread, or those of the direction without spread; may be empty.
     feature_names : sequence of str or None
         Names of the columns of X, when it had any.
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
     reg_covar, variance_floor : float
     on_collapse : {"raise", "reseed", "drop"}
         The values the fit used.

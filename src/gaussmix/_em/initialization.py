@@ -77,7 +77,7 @@ def initial_parameters(
     data : Data
         All rows, none with an infinity, with their weights.
     n_components : int
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
     init_params : {"kmeans", "k-means++", "random", "random_from_data"}
     reg_covar : float
         Added to every variance, in squared units of the data.

@@ -61,7 +61,7 @@ class SufficientStatistics:
 
     Parameters
     ----------
-    covariance_type : {"full", "tied", "diag", "spherical"}
+    covariance_type : str
         Decides the shape of `second`.
     weight : ndarray of shape (K,)
         ``sum_i w_i r_ik``.

@@ -90,9 +90,7 @@ def _add_setting(fit: argparse.ArgumentParser, name: str, option: Option) -> Non
     default = SETTINGS[name].default
     if option.kind == "choice":
         choices, metavar = option.choices, option.metavar
-        fit.add_argument(
-            flag, choices=choices, metavar=metavar, default=default, help=option.help
-        )
+        fit.add_argument(flag, choices=choices, metavar=metavar, default=default, help=option.help)
         return
     reads: dict[str, Callable[[str], float]] = {
         "whole": values.whole_number(option.minimum),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -16,7 +16,7 @@ from .legends import place_legend
 from .style import ink_of, palette_of, turn_of, whole_numbers
 from .view import current_axes
 
-_LINE_STYLES = ("-", "--", ":")
+_LINE_STYLES: tuple[Literal["-", "--", ":"], ...] = ("-", "--", ":")
 _MARKERS = ("o", "s", "^")
 
 # Of more lines than this the legend names colours and styles, and not each line.
@@ -113,8 +113,9 @@ def _apart(ax: Axes, types: Sequence[str], names: Sequence[str]) -> list[Artist]
         handle.set_label(covariance_type)
         handles.append(handle)
     for name, style, marker in zip(names, _LINE_STYLES, _MARKERS):
-        shown = {"color": ink_of(ax), "linestyle": style, "marker": marker, "markersize": 4}
-        handles.append(Line2D([], [], label=name.upper(), **shown))
+        shown = Line2D([], [], color=ink_of(ax), linestyle=style, marker=marker, markersize=4)
+        shown.set_label(name.upper())
+        handles.append(shown)
     return [*handles, lines[len(types) * len(names)]]
 
 
